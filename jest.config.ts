@@ -1,0 +1,15 @@
+import type { Config } from 'jest';
+
+const config: Config = {
+	testEnvironment: 'node',
+	testMatch: ['<rootDir>/test/**/*.test.ts'],
+	// Types are checked by `npm run check`; here each file is only transpiled, which is faster.
+	transform: {
+		'^.+\\.(ts|mjs)$': ['ts-jest', { tsconfig: '<rootDir>/test/tsconfig.json' }],
+	},
+	globalSetup: '<rootDir>/test/support/global-setup.ts',
+	globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+	testTimeout: 30_000,
+};
+
+export default config;

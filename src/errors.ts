@@ -1,0 +1,117 @@
+/** Every code that an error of this package can carry. Codes are stable; messages are not. */
+export type DestinationsErrorCode =
+	| 'VALIDATION'
+	| 'NOT_FOUND'
+	| 'ALREADY_EXISTS'
+	| 'CONFLICT'
+	| 'FORBIDDEN'
+	| 'DECRYPTION_FAILED'
+	| 'UNKNOWN_KEY'
+	| 'KEY_UNAVAILABLE'
+	| 'UNSUPPORTED'
+	| 'CONFIGURATION';
+
+/** One thing that is wrong with an input. It says where and why, and never repeats the value. */
+export interface ValidationIssue {
+	/** Where in the input, for example `['settings', 'apiKey']`. */
+	readonly path: readonly (string | number)[];
+	/** What is wrong, and what would be right. */
+	readonly message: string;
+}
+
+/**
+ * Base of every error that this package throws by intent.
+ *
+ * Tell errors apart by `code`, which is stable, not by message. No error of this
+ * package holds a key or a setting: not in its message, its cause or its JSON.
+ *
+ * @example
+ * ```ts
+ * import { DestinationsError } from '@consent-io/destinations';
+ *
+ * function isDuplicate(error: unknown): boolean {
+ *   return error instanceof DestinationsError && error.code === 'ALREADY_EXISTS';
+ * }
+ * ```
+ */
+export abstract class DestinationsError extends Error {
+	abstract readonly code: DestinationsErrorCode;
+
+	constructor(message: string, options?: ErrorOptions) {
+		super(message, options);
+		this.name = new.target.name;
+	}
+
+	/** The form for logs and HTTP answers: without stack and cause. */
+	toJSON(): { name: string; code: DestinationsErrorCode; message: string } {
+		return { name: this.name, code: this.code, message: this.message };
+	}
+}
+
+/** The input does not have the form that it must have; `issues` lists every place. Nothing was written. */
+export class ValidationError extends DestinationsError {
+	readonly code = 'VALIDATION';
+	readonly issues: readonly ValidationIssue[];
+
+	constructor(issues: readonly ValidationIssue[], options?: ErrorOptions) {
+		const lines = issues.map(({ path, message }) =>
+			path.length > 0 ? `${path.join('.')}: ${message}` : message,
+		);
+		super(lines.join('; '), options);
+		this.issues = issues;
+	}
+
+	override toJSON(): ReturnType<DestinationsError['toJSON']> & {
+		issues: readonly ValidationIssue[];
+	} {
+		return { ...super.toJSON(), issues: this.issues };
+	}
+}
+
+/** No such live row, or none that this scope may see. */
+export class NotFoundError extends DestinationsError {
+	readonly code = 'NOT_FOUND';
+}
+
+/** The organization already has a live destination of this type in this environment. */
+export class AlreadyExistsError extends DestinationsError {
+	readonly code = 'ALREADY_EXISTS';
+}
+
+/** The row changed since it was read. */
+export class ConflictError extends DestinationsError {
+	readonly code = 'CONFLICT';
+}
+
+/** The call reaches outside the organization, or needs a power that its scope lacks. */
+export class ForbiddenError extends DestinationsError {
+	readonly code = 'FORBIDDEN';
+}
+
+/**
+ * Stored settings did not open: altered, moved from another row, or sealed under other key bytes.
+ * Which of these it was is not told, because an attacker could use the difference.
+ */
+export class DecryptionFailedError extends DestinationsError {
+	readonly code = 'DECRYPTION_FAILED';
+}
+
+/** Stored settings name a key id that the key ring does not have. */
+export class UnknownKeyError extends DestinationsError {
+	readonly code = 'UNKNOWN_KEY';
+}
+
+/** The key provider could not answer now; trying again may help. */
+export class KeyUnavailableError extends DestinationsError {
+	readonly code = 'KEY_UNAVAILABLE';
+}
+
+/** The operation cannot work on encrypted settings or on soft-deleted rows, so it is refused. */
+export class UnsupportedError extends DestinationsError {
+	readonly code = 'UNSUPPORTED';
+}
+
+/** The package is set up wrongly: a missing or malformed option, key or environment variable. */
+export class ConfigurationError extends DestinationsError {
+	readonly code = 'CONFIGURATION';
+}
