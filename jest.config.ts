@@ -1,14 +1,13 @@
+/** @jest-config-loader esbuild-register */
 import type { Config } from 'jest';
 
 const config: Config = {
 	testEnvironment: 'node',
 	testMatch: ['<rootDir>/test/**/*.test.ts'],
 	// Types are checked by `npm run check`; here each file is only transpiled, which is faster.
-	transform: {
-		'^.+\\.(ts|mjs)$': ['ts-jest', { tsconfig: '<rootDir>/test/tsconfig.json' }],
-	},
-	globalSetup: '<rootDir>/test/support/global-setup.ts',
-	globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+	transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/test/tsconfig.json' }] },
+	globalSetup: '<rootDir>/test/support/global-setup.mjs',
+	globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
 	testTimeout: 30_000,
 };
 

@@ -1,0 +1,151 @@
+import { createCipheriv, createDecipheriv, randomFillSync } from 'node:crypto';
+import { DecryptionFailedError } from '../errors.ts';
+import { keyIdPattern } from './key-provider.ts';
+import { envelopeAlgorithm, envelopeVersion, netstring, type TenantKey } from './tenant-key.ts';
+
+/**
+ * Sealed settings, as they are stored in the JSONB column. Binary members are base64url without
+ * padding (RFC 4648, section 5), in the one canonical spelling.
+ */
+export interface SettingsEnvelope {
+	/** Version of this format. */
+	readonly v: 1;
+	/** AES-256-GCM (RFC 7518, section 5.3). */
+	readonly alg: 'A256GCM';
+	/** Id of the key in the key ring. */
+	readonly kid: string;
+	/** Commitment to the key, 32 bytes. */
+	readonly kc: string;
+	/** Nonce, 96 bits, random. */
+	readonly iv: string;
+	/** Ciphertext, and behind it the tag of 128 bits. */
+	readonly ct: string;
+}
+
+/** What an envelope is bound to: it opens nowhere else. */
+export interface SettingsContext {
+	readonly organizationId: string;
+	readonly destinationId: string;
+	readonly type: string;
+}
+
+const nonceBytes = 12;
+const tagBytes = 16;
+/** Without it, Node 20 opens with a tag of 4 bytes. */
+const gcmOptions = { authTagLength: tagBytes };
+/** Characters of base64url that 12 and 32 bytes take. */
+const nonceLength = 16;
+const commitmentLength = 43;
+/** Characters of the largest ciphertext that is looked at; a little more than the size cap of settings allows. */
+const maxCiphertextLength = 88_000;
+const members = ['v', 'alg', 'kid', 'kc', 'iv', 'ct'] as const;
+
+/**
+ * Where envelopes are decoded, because an allocation a row costs more than decoding it. It only ever
+ * holds what is stored in clear: ciphertexts and what they are bound to.
+ */
+const scratch = Buffer.allocUnsafeSlow(maxCiphertextLength);
+const additionalDataScratch = Buffer.allocUnsafeSlow(4096);
+
+export function sealJson(json: string, key: TenantKey, context: SettingsContext): SettingsEnvelope {
+	const nonce = nextNonce();
+	const cipher = createCipheriv('aes-256-gcm', key.cipherKey, nonce, gcmOptions);
+	cipher.setAAD(additionalData(key, context));
+	const sealed = Buffer.concat([cipher.update(json, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+	return {
+		v: envelopeVersion,
+		alg: envelopeAlgorithm,
+		kid: key.keyId,
+		kc: key.commitmentText,
+		iv: nonce.toString('base64url'),
+		ct: sealed.toString('base64url'),
+	};
+}
+
+/** Opens an envelope whose form {@link parseEnvelope} has checked. */
+export function openJson(
+	envelope: SettingsEnvelope,
+	key: TenantKey,
+	context: SettingsContext,
+): string {
+	// The commitment stands in clear in every envelope of the organization, so the time that comparing
+	// it takes tells nothing.
+	if (envelope.kc !== key.commitmentText) throw decryptionFailed(context);
+	// The nonce's 16 characters are whole groups of base64, so nonce and ciphertext decode as one.
+	const text = envelope.iv + envelope.ct;
+	const end = scratch.write(text, 'base64url');
+	const tagAt = end - tagBytes;
+	if (tagAt < nonceBytes || scratch.toString('base64url', 0, end) !== text) {
+		throw decryptionFailed(context);
+	}
+	try {
+		const nonce = scratch.subarray(0, nonceBytes);
+		const decipher = createDecipheriv('aes-256-gcm', key.cipherKey, nonce, gcmOptions);
+		decipher.setAAD(additionalData(key, context));
+		decipher.setAuthTag(scratch.subarray(tagAt, end));
+		const json = decipher.update(scratch.subarray(nonceBytes, tagAt));
+		decipher.final();
+		return json.toString();
+	} catch {
+		throw decryptionFailed(context);
+	}
+}
+
+/** Checks the form of an envelope, lengths included, before anything is decoded. */
+export function parseEnvelope(value: unknown, context: SettingsContext): SettingsEnvelope {
+	if (!isEnvelope(value)) throw decryptionFailed(context);
+	return value;
+}
+
+function isEnvelope(value: unknown): value is SettingsEnvelope {
+	if (typeof value !== 'object' || value === null) return false;
+	// Each member is checked below; the cast only lets them be read.
+	const { v, alg, kid, kc, iv, ct } = value as Partial<Record<keyof SettingsEnvelope, unknown>>;
+	return (
+		v === envelopeVersion &&
+		alg === envelopeAlgorithm &&
+		typeof kid === 'string' &&
+		keyIdPattern.test(kid) &&
+		typeof kc === 'string' &&
+		kc.length === commitmentLength &&
+		typeof iv === 'string' &&
+		iv.length === nonceLength &&
+		typeof ct === 'string' &&
+		ct.length <= maxCiphertextLength &&
+		Object.keys(value).length === members.length
+	);
+}
+
+/** Whether somebody's settings have the members of an envelope, whatever their values. */
+export function looksLikeEnvelope(value: unknown): boolean {
+	return (
+		typeof value === 'object' &&
+		value !== null &&
+		members.every((name) => Object.hasOwn(value, name))
+	);
+}
+
+export function decryptionFailed(context: SettingsContext): DecryptionFailedError {
+	return new DecryptionFailedError(
+		`The settings of destination ${context.destinationId} did not open: they were altered, belong to another row, or were sealed with other key bytes. Check the keys, then restore the row from a backup.`,
+	);
+}
+
+function additionalData(key: TenantKey, context: SettingsContext): Buffer {
+	const text = key.boundTo + netstring(context.destinationId) + netstring(context.type);
+	return additionalDataScratch.subarray(0, additionalDataScratch.write(text));
+}
+
+/** Random bytes are drawn for many nonces at once, because each draw costs as much as sealing a row. */
+const noncePool = Buffer.alloc(nonceBytes * 512);
+let nonceOffset = noncePool.length;
+
+function nextNonce(): Buffer {
+	if (nonceOffset === noncePool.length) {
+		randomFillSync(noncePool);
+		nonceOffset = 0;
+	}
+	const nonce = noncePool.subarray(nonceOffset, nonceOffset + nonceBytes);
+	nonceOffset += nonceBytes;
+	return nonce;
+}

@@ -1,0 +1,43 @@
+/**
+ * Where encryption keys come from. {@link Keyring} is the one that holds them in memory; a provider
+ * of your own can ask a key management service.
+ *
+ * A provider's own failures reach callers as `KEY_UNAVAILABLE`; to say that a key does not exist,
+ * throw `UnknownKeyError`.
+ *
+ * @example
+ * ```ts
+ * import type { KeyProvider } from '@consent-io/destinations';
+ *
+ * declare function fetchKey(keyId: string): Promise<Uint8Array>;
+ *
+ * const provider: KeyProvider = {
+ *   cacheSeconds: 300,
+ *   primaryKeyId: () => '2026-11',
+ *   getKey: (keyId) => fetchKey(keyId),
+ * };
+ * ```
+ */
+export interface KeyProvider {
+	/**
+	 * How long a key may be used before the provider is asked again, in seconds: the time that a
+	 * withdrawn key goes on working. `Infinity` for keys that never change.
+	 */
+	readonly cacheSeconds: number;
+
+	/** The id of the key that seals this organization's settings from now on. */
+	primaryKeyId(organizationId: string): string | Promise<string>;
+
+	/**
+	 * The 32 bytes of a key. Other lengths are refused.
+	 *
+	 * @throws UnknownKeyError if there is no such key.
+	 */
+	getKey(keyId: string, organizationId: string): Uint8Array | Promise<Uint8Array>;
+}
+
+/** Bytes of a key: AES-256 and 256 bits of input to the key derivation. */
+export const keyBytes = 32;
+
+/** What a key id may look like. It is stored in clear beside every ciphertext. */
+export const keyIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;

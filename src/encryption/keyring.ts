@@ -1,0 +1,104 @@
+import { ConfigurationError, UnknownKeyError } from '../errors.ts';
+import { type KeyProvider, keyBytes, keyIdPattern } from './key-provider.ts';
+
+/** The id of a key that was given as bare hex digits, without an id. */
+const bareKeyId = 'default';
+
+/**
+ * Encryption keys held in memory. The first one seals, every one opens.
+ *
+ * Written as `id:hex,id:hex`, 64 hex digits (32 bytes) each, or as 64 hex digits alone, whose id is
+ * `default`. An id has 1 to 64 letters, digits, dots, dashes and underscores.
+ *
+ * @throws ConfigurationError if the text is missing or malformed. Its message never repeats a key.
+ *
+ * @example
+ * ```ts
+ * import { Keyring } from '@consent-io/destinations';
+ *
+ * const keyring = new Keyring(`2026-11:${'4f'.repeat(32)},2025-11:${'a0'.repeat(32)}`);
+ * keyring.primaryKeyId(); // '2026-11'
+ * ```
+ */
+export class Keyring implements KeyProvider {
+	readonly cacheSeconds = Number.POSITIVE_INFINITY;
+	readonly #keys: ReadonlyMap<string, Uint8Array>;
+	readonly #primaryKeyId: string;
+
+	constructor(text: string | undefined) {
+		const entries = parseKeyring(text);
+		this.#keys = new Map(entries);
+		this.#primaryKeyId = entries[0][0];
+	}
+
+	/** The ids of all keys, the sealing one first. */
+	get keyIds(): string[] {
+		return [...this.#keys.keys()];
+	}
+
+	primaryKeyId(): string {
+		return this.#primaryKeyId;
+	}
+
+	getKey(keyId: string): Uint8Array {
+		const key = this.#keys.get(keyId);
+		if (key === undefined) throw new UnknownKeyError(unknownKeyMessage(keyId));
+		return key;
+	}
+}
+
+export function unknownKeyMessage(keyId: string): string {
+	return `No key has the id "${keyId}". Add it to the keys (DESTINATIONS_ENCRYPTION_KEYS), behind the first, to read what it sealed.`;
+}
+
+type KeyEntry = readonly [id: string, key: Uint8Array];
+
+function parseKeyring(text: unknown): readonly [KeyEntry, ...KeyEntry[]] {
+	if (typeof text !== 'string' || text.trim() === '') {
+		throw new ConfigurationError(
+			'No encryption keys were given. Set DESTINATIONS_ENCRYPTION_KEYS to "id:hex" with 64 hex digits; `npx consent-destinations keygen` makes one.',
+		);
+	}
+	const [first, ...rest] = text.split(',').map(parseEntry);
+	if (first === undefined) throw new ConfigurationError('No encryption keys were given.');
+	const entries: [KeyEntry, ...KeyEntry[]] = [first, ...rest];
+	refuseTwins(entries);
+	return entries;
+}
+
+function parseEntry(entry: string, index: number): KeyEntry {
+	const colon = entry.indexOf(':');
+	const id = colon === -1 ? bareKeyId : entry.slice(0, colon).trim();
+	const hex = entry.slice(colon + 1).trim();
+	const place = `Encryption key number ${index + 1}`;
+	if (!keyIdPattern.test(id)) {
+		// The id is not repeated: whoever swapped id and key would find the key in the log.
+		throw new ConfigurationError(
+			`${place} needs an id of 1 to 64 letters, digits, dots, dashes and underscores, as in "2026-11:hex".`,
+		);
+	}
+	if (!/^[0-9a-f]*$/i.test(hex)) {
+		throw new ConfigurationError(`${place} has characters that are not hex digits.`);
+	}
+	if (hex.length !== keyBytes * 2) {
+		throw new ConfigurationError(
+			`${place} has ${hex.length} hex digits; it must have ${keyBytes * 2} (${keyBytes} bytes).`,
+		);
+	}
+	return [id, Buffer.from(hex, 'hex')];
+}
+
+function refuseTwins(entries: readonly KeyEntry[]): void {
+	const ids = new Set(entries.map(([id]) => id));
+	if (ids.size < entries.length) {
+		throw new ConfigurationError(
+			'Two encryption keys have the same id. Each key needs an id of its own.',
+		);
+	}
+	const keys = new Set(entries.map(([, key]) => Buffer.from(key).toString('hex')));
+	if (keys.size < entries.length) {
+		throw new ConfigurationError(
+			'Two encryption keys are the same key under two ids. Make a new one with `npx consent-destinations keygen`.',
+		);
+	}
+}

@@ -1,0 +1,142 @@
+import { ConfigurationError, ValidationError } from '../errors.ts';
+import {
+	decryptionFailed,
+	looksLikeEnvelope,
+	openJson,
+	parseEnvelope,
+	type SettingsContext,
+	type SettingsEnvelope,
+	sealJson,
+} from './envelope.ts';
+import { isPlainObject, settingsToJson } from './json.ts';
+import type { KeyProvider } from './key-provider.ts';
+import { Keyring } from './keyring.ts';
+import type { TenantKey } from './tenant-key.ts';
+import { TenantKeys } from './tenant-keys.ts';
+
+/** Keys as text (see {@link Keyring}) or a provider of them. */
+export type Keys = string | KeyProvider;
+
+/**
+ * Seals and opens settings with AES-256-GCM.
+ *
+ * An envelope is bound to the organization, the destination and the type: moved to another row it does
+ * not open. The Prisma extension and the repository do this by themselves; use this class where
+ * settings are stored or sent outside them.
+ *
+ * Settings may have 64 KiB of JSON, and nothing that JSON would change.
+ *
+ * @throws ConfigurationError from the constructor, if keys are missing or malformed.
+ *
+ * @example
+ * ```ts
+ * import { SettingsEncryption } from '@consent-io/destinations';
+ *
+ * const encryption = new SettingsEncryption(`2026-11:${'4f'.repeat(32)}`);
+ * const context = {
+ *   organizationId: '0193a1b2-0000-7000-8000-000000000001',
+ *   destinationId: '0193a1b2-0000-7000-8000-000000000002',
+ *   type: 'posthog',
+ * };
+ * const envelope = await encryption.encrypt({ apiKey: 'phc_example' }, context);
+ * const settings = await encryption.decrypt(envelope, context);
+ * ```
+ */
+export class SettingsEncryption {
+	readonly #keys: TenantKeys;
+
+	constructor(keys: Keys | undefined) {
+		this.#keys = new TenantKeys(keyProvider(keys));
+	}
+
+	/**
+	 * Seals settings with the organization's primary key.
+	 *
+	 * @throws ValidationError if the settings are not plain JSON, too large, or an envelope already.
+	 * @throws KeyUnavailableError if the key provider does not answer.
+	 */
+	async encrypt(settings: unknown, context: SettingsContext): Promise<SettingsEnvelope> {
+		const bound = normalizeContext(context);
+		const json = settingsToJson(settings);
+		if (looksLikeEnvelope(settings)) {
+			throw new ValidationError([
+				{ path: ['settings'], message: 'are encrypted already; give them in clear' },
+			]);
+		}
+		const key = await this.#keys.primary(bound.organizationId);
+		return sealJson(json, key, bound);
+	}
+
+	/**
+	 * Opens what {@link encrypt} sealed for the same context.
+	 *
+	 * @throws DecryptionFailedError if the envelope was altered, moved, or sealed with other key bytes.
+	 * @throws UnknownKeyError if no key has the envelope's key id.
+	 * @throws KeyUnavailableError if the key provider does not answer.
+	 */
+	async decrypt(envelope: unknown, context: SettingsContext): Promise<Record<string, unknown>> {
+		const bound = normalizeContext(context);
+		const parsed = parseEnvelope(envelope, bound);
+		const key = await this.#keys.load(parsed.kid, bound.organizationId);
+		return openSettings(parsed, key, bound);
+	}
+
+	/**
+	 * Opens an envelope with a key that is at hand, or gives nothing where the provider must be asked:
+	 * then {@link decrypt} does it. For reads of many rows, where waiting once a row costs as much as
+	 * opening it.
+	 *
+	 * @internal
+	 */
+	tryOpen(envelope: unknown, context: SettingsContext): Record<string, unknown> | undefined {
+		const parsed = parseEnvelope(envelope, context);
+		const key = this.#keys.cached(parsed.kid, context.organizationId);
+		return key === undefined ? undefined : openSettings(parsed, key, context);
+	}
+}
+
+function openSettings(
+	envelope: SettingsEnvelope,
+	key: TenantKey,
+	context: SettingsContext,
+): Record<string, unknown> {
+	const settings: unknown = JSON.parse(openJson(envelope, key, context));
+	if (!isPlainObject(settings)) throw decryptionFailed(context);
+	return settings;
+}
+
+function keyProvider(keys: Keys | undefined): KeyProvider {
+	if (typeof keys === 'object' && keys !== null) {
+		if (typeof keys.primaryKeyId === 'function' && typeof keys.getKey === 'function') return keys;
+		throw new ConfigurationError(
+			'`keys` must be text such as "id:hex", or a provider with `primaryKeyId`, `getKey` and `cacheSeconds`.',
+		);
+	}
+	return new Keyring(keys);
+}
+
+/** Ids are compared as Postgres compares uuids: without regard to case. */
+function normalizeContext(context: SettingsContext): SettingsContext {
+	return {
+		organizationId: contextMember(context, 'organizationId').toLowerCase(),
+		destinationId: contextMember(context, 'destinationId').toLowerCase(),
+		type: contextMember(context, 'type'),
+	};
+}
+
+const maxContextLength = 255;
+
+function contextMember(context: SettingsContext, name: keyof SettingsContext): string {
+	const value: unknown = context?.[name];
+	if (
+		typeof value === 'string' &&
+		value !== '' &&
+		value.length <= maxContextLength &&
+		value.isWellFormed()
+	) {
+		return value;
+	}
+	throw new ValidationError([
+		{ path: ['context', name], message: `must be text of 1 to ${maxContextLength} characters` },
+	]);
+}

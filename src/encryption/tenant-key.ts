@@ -1,0 +1,54 @@
+import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+
+/** What seals and opens one organization's settings under one key of the key ring. */
+export interface TenantKey {
+	readonly keyId: string;
+	readonly cipherKey: KeyObject;
+	/** Stored in each envelope, because GCM alone lets one ciphertext open under two keys. */
+	readonly commitment: Buffer;
+	readonly commitmentText: string;
+	/** The part of the additional authenticated data that is the same for the whole organization. */
+	readonly boundTo: string;
+}
+
+/** Version of the envelope's format; part of what is authenticated. */
+export const envelopeVersion = 1;
+/** AES-256 in GCM, by its name in RFC 7518, section 5.3. */
+export const envelopeAlgorithm = 'A256GCM';
+
+const salt = 'consent-io/destinations/settings';
+
+/**
+ * Derives an organization's key with HKDF (RFC 5869). A key per organization keeps the number of
+ * random nonces under one key far from the limit of 2^32 (NIST SP 800-38D, section 8.3), and a row
+ * copied to another organization does not open there.
+ */
+export function deriveTenantKey(key: Uint8Array, keyId: string, organizationId: string): TenantKey {
+	const info = ['v1', keyId, organizationId].map(netstring).join('');
+	const derived = Buffer.from(hkdfSync('sha512', key, salt, info, 64));
+	const commitment = derived.subarray(32);
+	return {
+		keyId,
+		cipherKey: createSecretKey(derived.subarray(0, 32)),
+		commitment,
+		commitmentText: commitment.toString('base64url'),
+		boundTo: [
+			String(envelopeVersion),
+			envelopeAlgorithm,
+			keyId,
+			'destinations',
+			'settings',
+			organizationId,
+		]
+			.map(netstring)
+			.join(''),
+	};
+}
+
+/**
+ * A text with its length before it, so that no two lists of texts join to the same one
+ * (https://cr.yp.to/proto/netstrings.txt).
+ */
+export function netstring(text: string): string {
+	return `${text.length}:${text},`;
+}

@@ -1,0 +1,19 @@
+/**
+ * Arguments of a Prisma operation. Prisma hands each extension a deep copy of its own, so they are
+ * rewritten in place; the caller's object is never touched.
+ */
+export type Arguments = Record<string, unknown>;
+
+/** The value as an object to look into; nothing for everything else, which is left for Prisma to refuse. */
+export function asObject(value: unknown): Arguments | undefined {
+	return typeof value === 'object' && value !== null && !Array.isArray(value)
+		? // An object that is no array can be read by any key.
+			(value as Arguments)
+		: undefined;
+}
+
+/** The objects in "one or many" arguments, of which Prisma has many. */
+export function objectsIn(value: unknown): Arguments[] {
+	const values: unknown[] = Array.isArray(value) ? value : [value];
+	return values.map(asObject).filter((object) => object !== undefined);
+}

@@ -1,0 +1,61 @@
+import type { Arguments } from './arguments.ts';
+import { rowFilterArgument } from './operations.ts';
+import type { RowFilter } from './where.ts';
+
+/** Prisma's own methods of `prisma.destination`, of the client or the transaction that is called. */
+type Delegate = Record<string, (args: Arguments) => unknown> & {
+	readonly $parent: {
+		$executeRaw(query: TemplateStringsArray, ...values: unknown[]): unknown;
+	};
+};
+
+const reads = [
+	'findUnique',
+	'findUniqueOrThrow',
+	'findFirst',
+	'findFirstOrThrow',
+	'findMany',
+	'count',
+	'aggregate',
+	'groupBy',
+] as const;
+
+/**
+ * Methods of `prisma.destination`. They hand back the promise of another Prisma operation, unlike a
+ * query extension that would run a second operation, so that they work in every kind of transaction.
+ */
+export const destinationMethods = {
+	delete(this: Delegate, args: Arguments): unknown {
+		return this.update?.({ ...args, data: { deletedAt: new Date() } });
+	},
+
+	deleteMany(this: Delegate, args: Arguments = {}): unknown {
+		return this.updateMany?.({ ...args, data: { deletedAt: new Date() } });
+	},
+
+	withDeleted(this: Delegate): unknown {
+		return readsWith(this, 'all');
+	},
+
+	onlyDeleted(this: Delegate): unknown {
+		return readsWith(this, 'deleted');
+	},
+
+	restore(this: Delegate, args: Arguments): unknown {
+		return this.update?.({ ...args, data: { deletedAt: null }, [rowFilterArgument]: 'deleted' });
+	},
+
+	purge(this: Delegate, { where }: { where: { id: string } }): unknown {
+		return this.$parent.$executeRaw`
+			DELETE FROM destinations WHERE id = ${where.id}::uuid AND deleted_at IS NOT NULL`;
+	},
+};
+
+function readsWith(delegate: Delegate, rows: Exclude<RowFilter, 'live'>): Delegate {
+	return Object.fromEntries(
+		reads.map((name) => [
+			name,
+			(args: Arguments = {}) => delegate[name]?.({ ...args, [rowFilterArgument]: rows }),
+		]),
+	) as Delegate;
+}

@@ -1,0 +1,115 @@
+import { type Keys, SettingsEncryption } from '../encryption/settings-encryption.ts';
+import { UnsupportedError } from '../errors.ts';
+import type { Arguments } from './arguments.ts';
+import { destinationMethods } from './destination-methods.ts';
+import type { DestinationsExtension } from './extension-types.ts';
+import { knownModel } from './models.ts';
+import { openResult } from './open-result.ts';
+import { planOperation } from './operations.ts';
+import { seal } from './seal.ts';
+import { currentTransaction, type LookUpClient } from './transaction.ts';
+
+/** Options of {@link destinationsExtension}. */
+export interface DestinationsExtensionOptions {
+	/**
+	 * The keys that seal and open settings: `id:hex,id:hex`, or a provider.
+	 *
+	 * @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS`
+	 */
+	readonly keys?: Keys | undefined;
+}
+
+/** What the extension calls of the client that it extends, and what Prisma calls of the extension. */
+interface ExtensibleClient extends LookUpClient {
+	$extends(extension: object): ReturnType<DestinationsExtension>;
+	$transaction(work: unknown, options?: unknown): Promise<unknown>;
+}
+
+interface QueryHook {
+	readonly model?: string;
+	readonly operation: string;
+	readonly args: Arguments;
+	query(args: Arguments): Promise<unknown>;
+}
+
+const rawOperations = new Set([
+	'$queryRaw',
+	'$queryRawUnsafe',
+	'$queryRawTyped',
+	'$executeRaw',
+	'$executeRawUnsafe',
+]);
+
+/**
+ * A Prisma Client extension that encrypts `settings` on every write, decrypts them on every read, and
+ * hides soft-deleted destinations, in nested reads and writes too. For a service that builds its own
+ * client from this package's schema; it does not separate organizations, which
+ * `createDestinationsClient` does.
+ *
+ * - `delete` and `deleteMany` soft-delete. `destination.withDeleted()` and `destination.onlyDeleted()`
+ *   read deleted rows, `destination.restore()` brings one back, `destination.purge()` removes one for good.
+ * - What cannot work on ciphertext, such as a filter on settings, throws `UnsupportedError`.
+ * - Raw queries see what is stored: envelopes, and deleted rows.
+ *
+ * @throws ConfigurationError if the keys are missing or malformed.
+ *
+ * @example
+ * ```ts
+ * import { destinationsExtension } from '@consent-io/destinations';
+ * import { PrismaClient } from './generated/prisma/client.js';
+ *
+ * declare const base: PrismaClient;
+ *
+ * const prisma = base.$extends(destinationsExtension({ keys: `2026-11:${'4f'.repeat(32)}` }));
+ * ```
+ */
+export function destinationsExtension(
+	options: DestinationsExtensionOptions = {},
+): DestinationsExtension {
+	const keys = options.keys ?? process.env.DESTINATIONS_ENCRYPTION_KEYS;
+	const encryption = new SettingsEncryption(keys);
+	return (extended) => {
+		// Prisma calls an extension with a client of the schema; see `ExtensibleClient`.
+		const client = extended as ExtensibleClient;
+		const lookUp = async (ids: readonly string[]) =>
+			(currentTransaction.getStore() ?? client).destination.findMany({
+				where: { id: { in: [...ids] }, deletedAt: null },
+				select: { id: true, organizationId: true, type: true },
+			});
+		return client.$extends({
+			name: '@consent-io/destinations',
+			query: {
+				async $allOperations({ model, operation, args, query }: QueryHook) {
+					if (model === undefined) {
+						if (rawOperations.has(operation)) return query(args);
+						throw new UnsupportedError(`destinationsExtension does not know ${operation}.`);
+					}
+					const {
+						result: plan,
+						manyRows = false,
+						writes,
+					} = planOperation(knownModel(model), operation, args);
+					if (writes !== undefined) {
+						await seal(encryption, writes.newRows, writes.existingRows, lookUp);
+					}
+					const result = await query(args);
+					if (plan !== undefined) await openResult(encryption, plan, result, manyRows);
+					return result;
+				},
+			},
+			model: { destination: destinationMethods },
+			client: {
+				$transaction(this: ExtensibleClient, work: unknown, transactionOptions?: unknown) {
+					const begin = client.$transaction;
+					if (typeof work !== 'function') return begin.call(this, work, transactionOptions);
+					return begin.call(
+						this,
+						(transaction: LookUpClient) =>
+							currentTransaction.run(transaction, () => work(transaction)),
+						transactionOptions,
+					);
+				},
+			},
+		});
+	};
+}

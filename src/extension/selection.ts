@@ -1,0 +1,94 @@
+import { type Arguments, asObject } from './arguments.ts';
+import { type ModelName, relationsOf } from './models.ts';
+import { checkFields, checkOrderBy, restrictTo, rewriteWhere } from './where.ts';
+
+/** Where in a result the destinations are, and what was added to them for opening their settings. */
+export interface ResultPlan {
+	/** Set where the result's rows are destinations with settings. */
+	readonly opens?: { readonly added: readonly string[] };
+	readonly relations: readonly RelationPlan[];
+	/** Set where a single relation is selected and nothing else, as Prisma's fluent API does. */
+	readonly fluent?: RelationPlan;
+}
+
+interface RelationPlan {
+	readonly name: string;
+	readonly list: boolean;
+	readonly plan: ResultPlan;
+}
+
+/** What an envelope is bound to, and whether there is one: needed to open settings. */
+const neededToOpen = ['id', 'organizationId', 'type', 'settingsEncrypted'] as const;
+
+/**
+ * Rewrites the arguments of a read, at the top or nested, except for the live filter at the top.
+ * Gives the plan by which {@link ResultPlan} results are opened, or nothing where there is nothing to open.
+ */
+export function rewriteRead(model: ModelName, args: Arguments): ResultPlan | undefined {
+	rewriteWhere(model, args.where);
+	rewriteWhere(model, args.cursor);
+	checkOrderBy(model, args.orderBy);
+	checkFields(model, 'distinct', args.distinct);
+	return rewriteSelection(model, args);
+}
+
+/** Rewrites `select`, `include` and `omit` of any operation that returns rows. */
+export function rewriteSelection(model: ModelName, args: Arguments): ResultPlan | undefined {
+	const select = asObject(args.select);
+	const nested = select ?? asObject(args.include);
+	const relations = nested === undefined ? [] : rewriteRelations(model, nested);
+	const opens = model === 'Destination' ? addNeeded(args, select) : undefined;
+	if (opens === undefined && relations.length === 0) return undefined;
+	const [first] = relations;
+	const fluent = select !== undefined && Object.keys(select).length === 1 ? first : undefined;
+	return {
+		relations,
+		...(opens === undefined ? {} : { opens }),
+		...(fluent === undefined ? {} : { fluent }),
+	};
+}
+
+function rewriteRelations(model: ModelName, nested: Arguments): RelationPlan[] {
+	const plans: RelationPlan[] = [];
+	for (const [name, value] of Object.entries(nested)) {
+		if (name === '_count') nested._count = liveCount(model, value);
+		const relation = relationsOf(model)[name];
+		if (relation === undefined || !value) continue;
+		const args = asObject(value) ?? {};
+		nested[name] = args;
+		const plan = rewriteRead(relation.model, args);
+		if (relation.list) args.where = restrictTo('live', asObject(args.where) ?? {});
+		if (plan !== undefined) plans.push({ name, list: relation.list, plan });
+	}
+	return plans;
+}
+
+/** `_count` of relations, with the deleted ones left out. */
+function liveCount(model: ModelName, count: unknown): unknown {
+	const listed = asObject(asObject(count)?.select);
+	if (listed === undefined && count !== true) return count;
+	const select: Arguments = {};
+	for (const [name, relation] of Object.entries(relationsOf(model))) {
+		const value = listed === undefined ? true : listed[name];
+		if (!relation.list || !value) continue;
+		const where = asObject(asObject(value)?.where) ?? {};
+		rewriteWhere(relation.model, where);
+		select[name] = { where: restrictTo('live', where) };
+	}
+	// What is listed and no relation of the model is left in, for Prisma to refuse.
+	return { select: { ...listed, ...select } };
+}
+
+function addNeeded(args: Arguments, select: Arguments | undefined): ResultPlan['opens'] {
+	if (select !== undefined) {
+		if (!select.settings) return undefined;
+		const added = neededToOpen.filter((name) => !select[name]);
+		for (const name of added) select[name] = true;
+		return { added };
+	}
+	const omit = asObject(args.omit);
+	if (omit?.settings) return undefined;
+	const added = neededToOpen.filter((name) => omit?.[name]);
+	for (const name of added) if (omit !== undefined) omit[name] = false;
+	return { added };
+}

@@ -1,0 +1,97 @@
+import { UnsupportedError } from '../errors.ts';
+import { type Arguments, asObject, objectsIn } from './arguments.ts';
+import { type ModelName, relationsOf } from './models.ts';
+
+/** Which destinations an operation may see. */
+export type RowFilter = 'live' | 'all' | 'deleted';
+
+/** Adds the condition on `deleted_at` to a filter, which keeps its own, a unique one included. */
+export function restrictTo(rows: RowFilter, where: Arguments): Arguments {
+	if (rows === 'all') return where;
+	const deletedAt = rows === 'live' ? null : { not: null };
+	if (where.deletedAt === undefined) where.deletedAt = deletedAt;
+	else where.AND = [...objectsIn(where.AND), { deletedAt }];
+	return where;
+}
+
+/** A filter that no row meets. */
+export const nothing = { id: { in: [] } };
+
+/**
+ * Makes a filter, and every filter on relations in it, see live destinations only, and refuses
+ * conditions on settings: on ciphertext they would silently match nothing.
+ */
+export function rewriteWhere(model: ModelName, where: unknown): void {
+	const filter = asObject(where);
+	if (filter === undefined) return;
+	for (const [name, value] of Object.entries(filter)) {
+		if (value === undefined) continue;
+		if (name === 'AND' || name === 'OR' || name === 'NOT') {
+			for (const part of objectsIn(value)) rewriteWhere(model, part);
+		} else if (model === 'Destination' && name === 'settings') {
+			throw new UnsupportedError(
+				'Settings are encrypted, so they cannot be filtered. Filter by other fields, and by settings after reading.',
+			);
+		} else {
+			rewriteRelationFilter(model, name, value);
+		}
+	}
+}
+
+function rewriteRelationFilter(model: ModelName, name: string, value: unknown): void {
+	const relation = relationsOf(model)[name];
+	const filter = asObject(value);
+	if (relation === undefined || filter === undefined) return;
+	if (!relation.list) {
+		if (!('is' in filter) && !('isNot' in filter)) rewriteWhere(relation.model, filter);
+		rewriteWhere(relation.model, filter.is);
+		rewriteWhere(relation.model, filter.isNot);
+		return;
+	}
+	for (const quantifier of Object.keys(filter)) {
+		const inner = asObject(filter[quantifier]);
+		if (inner === undefined) continue;
+		rewriteWhere(relation.model, inner);
+		if (quantifier === 'some' || quantifier === 'none') {
+			filter[quantifier] = restrictTo('live', inner);
+		} else if (quantifier === 'every') {
+			filter.every = { OR: [{ deletedAt: { not: null } }, inner] };
+		} else {
+			throw new UnsupportedError(`The relation filter "${quantifier}" is not supported.`);
+		}
+	}
+}
+
+/**
+ * Refuses an order by settings, which would be the order of ciphertexts, and one by the number of
+ * destinations, in which Prisma counts deleted ones.
+ */
+export function checkOrderBy(model: ModelName, orderBy: unknown): void {
+	for (const order of objectsIn(orderBy)) {
+		for (const [name, value] of Object.entries(order)) {
+			if (value === undefined) continue;
+			if (model === 'Destination' && name === 'settings') {
+				throw new UnsupportedError(
+					'Settings are encrypted, so rows cannot be ordered by them. Sort after reading.',
+				);
+			}
+			const relation = relationsOf(model)[name];
+			if (relation?.list) {
+				throw new UnsupportedError(
+					`An order by ${name} counts soft-deleted destinations too. Read the counts with _count and sort them.`,
+				);
+			}
+			if (relation !== undefined) checkOrderBy(relation.model, value);
+		}
+	}
+}
+
+/** Refuses settings among the fields of `distinct` and of `groupBy`'s `by`: every ciphertext differs. */
+export function checkFields(model: ModelName, argument: string, fields: unknown): void {
+	const names: unknown[] = Array.isArray(fields) ? fields : [fields];
+	if (model === 'Destination' && names.includes('settings')) {
+		throw new UnsupportedError(
+			`Settings are encrypted, and every ciphertext differs, so "${argument}" cannot use them. Compare them after reading.`,
+		);
+	}
+}

@@ -1,0 +1,4 @@
+/** @type {() => Promise<void>} */
+export default async function tearDown() {
+	await globalThis.stopTestServer?.();
+}
