@@ -66,8 +66,15 @@ const rawOperations = new Set([
 export function destinationsExtension(
 	options: DestinationsExtensionOptions = {},
 ): DestinationsExtension {
-	const keys = options.keys ?? process.env.DESTINATIONS_ENCRYPTION_KEYS;
-	const encryption = new SettingsEncryption(keys);
+	return extensionWith(settingsEncryption(options.keys));
+}
+
+/** Settings encryption with the given keys, or with those of the environment. */
+export function settingsEncryption(keys: Keys | undefined): SettingsEncryption {
+	return new SettingsEncryption(keys ?? process.env.DESTINATIONS_ENCRYPTION_KEYS);
+}
+
+export function extensionWith(encryption: SettingsEncryption): DestinationsExtension {
 	return (extended) => {
 		// Prisma calls an extension with a client of the schema; see `ExtensibleClient`.
 		const client = extended as ExtensibleClient;

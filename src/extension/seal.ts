@@ -42,10 +42,12 @@ export async function seal(
 		await sealOne(encryption, data, { id, organizationId, type: String(data.type) });
 	}
 	if (existingRows.length === 0) return;
-	const found = await lookUp(existingRows.map(({ where }) => idOf(where)));
+	const unknown = existingRows.filter(({ where }) => toldBy(where) === undefined);
+	const found = unknown.length === 0 ? [] : await lookUp(unknown.map(({ where }) => idOf(where)));
 	const identities = new Map(found.map((identity) => [identity.id, identity]));
 	for (const row of existingRows) {
-		await sealExisting(encryption, row, identities.get(idOf(row.where)));
+		const identity = toldBy(row.where) ?? identities.get(idOf(row.where));
+		await sealExisting(encryption, row, identity);
 	}
 }
 
@@ -77,6 +79,13 @@ async function sealOne(
 	const settings = validateSettings(type as DestinationType, data.settings ?? {});
 	data.settings = await encryption.encrypt(settings, { organizationId, destinationId: id, type });
 	data.settingsEncrypted = true;
+}
+
+/** The identity of the row, where the filter names all of it: then it can only find that row. */
+function toldBy(where: Arguments): Identity | undefined {
+	const { organizationId, type } = where;
+	if (typeof organizationId !== 'string' || typeof type !== 'string') return undefined;
+	return { id: idOf(where), organizationId, type };
 }
 
 function idOf(where: Arguments): string {

@@ -1,0 +1,178 @@
+import type { PoolConfig } from 'pg';
+import type { Keys } from './encryption/settings-encryption.ts';
+import { ConfigurationError } from './errors.ts';
+import { settingsEncryption } from './extension/destinations-extension.ts';
+import { openPrisma, type PrismaConnection, type ScopedPrismaClient } from './prisma.ts';
+import { DestinationRepository } from './repository.ts';
+import { organizationScope, type Scope, type ScopeOptions, serviceScope } from './tenancy/scope.ts';
+import { scopeClient } from './tenancy/scoped-client.ts';
+
+/** Options of {@link createDestinationsClient}. */
+export interface DestinationsClientOptions {
+	/**
+	 * URL of the database, with a login that may switch to the role `authenticated`, and to `service_role`
+	 * unless {@link serviceConnectionString} is given.
+	 *
+	 * @defaultValue the environment variable `DATABASE_URL`, unless `pool` is given
+	 */
+	readonly connectionString?: string | undefined;
+	/**
+	 * Options of pg's pool: the size, timeouts, TLS (https://node-postgres.com/apis/pool).
+	 *
+	 * @defaultValue 10 connections
+	 */
+	readonly pool?: PoolConfig | undefined;
+	/**
+	 * URL with a second login, for `asService()` alone. Then a tenant's connection cannot become
+	 * `service_role`, even by SQL of its own. `prisma/grants/logins.sql` creates both logins.
+	 *
+	 * @defaultValue the login of `connectionString` serves both
+	 */
+	readonly serviceConnectionString?: string | undefined;
+	/**
+	 * The keys that seal and open settings: `id:hex,id:hex`, or a provider.
+	 *
+	 * @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS`
+	 */
+	readonly keys?: Keys | undefined;
+	/**
+	 * Whether statements are kept prepared on each connection. Turn it off behind a pooler that cannot keep
+	 * them, such as PgBouncer before 1.21 in transaction mode.
+	 *
+	 * @defaultValue `true`
+	 */
+	readonly namedStatements?: boolean | undefined;
+}
+
+/** The clients of one scope. Everything they do runs under row level security, in that scope. */
+export interface ScopedTransaction {
+	readonly destinations: DestinationRepository;
+	/** The Prisma client, in scope: models, raw queries and `$transaction`. */
+	readonly prisma: ScopedPrismaClient;
+}
+
+/** What `forOrganization()` and `asService()` give. */
+export interface ScopedClient extends ScopedTransaction {
+	/**
+	 * Runs `work` in one transaction: all of it happens, or, when it throws, nothing.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { ScopedClient } from '@consent-io/destinations';
+	 *
+	 * declare const acme: ScopedClient;
+	 *
+	 * await acme.transaction(async (tx) => {
+	 *   const [first] = await tx.destinations.findByType('posthog');
+	 *   if (first) await tx.destinations.update(first.id, { enabled: false });
+	 * });
+	 * ```
+	 */
+	transaction<R>(work: (transaction: ScopedTransaction) => Promise<R>): Promise<R>;
+}
+
+/**
+ * Connects to the database of destinations. Connections are opened when they are needed; to learn at the
+ * start whether everything is set up, await {@link DestinationsClient.connect}.
+ *
+ * @throws ConfigurationError if the keys or the connection are missing or malformed.
+ *
+ * @example
+ * ```ts
+ * import { createDestinationsClient } from '@consent-io/destinations';
+ *
+ * const db = createDestinationsClient({
+ *   connectionString: process.env.DATABASE_URL,
+ *   keys: process.env.DESTINATIONS_ENCRYPTION_KEYS,
+ * });
+ * const acme = db.forOrganization('0193a1b2-0000-7000-8000-000000000001');
+ * const all = await acme.destinations.findByType('posthog', 'production');
+ * await db.close();
+ * ```
+ */
+export function createDestinationsClient(
+	options: DestinationsClientOptions = {},
+): DestinationsClient {
+	return new DestinationsClient(options);
+}
+
+/** A connection to the database of destinations. Nothing can be read or written but through a scope. */
+export class DestinationsClient implements AsyncDisposable {
+	readonly #tenants: PrismaConnection;
+	readonly #service: PrismaConnection;
+
+	/** @internal Use {@link createDestinationsClient}. */
+	constructor(options: DestinationsClientOptions) {
+		const encryption = settingsEncryption(options.keys);
+		const open = (config: PoolConfig) =>
+			openPrisma(config, options.namedStatements ?? true, encryption);
+		this.#tenants = open(tenantPool(options));
+		this.#service =
+			options.serviceConnectionString === undefined
+				? this.#tenants
+				: open({ ...options.pool, connectionString: options.serviceConnectionString });
+	}
+
+	/**
+	 * The clients of one organization: they see its rows and no others.
+	 *
+	 * @throws ValidationError if an id is not a UUID.
+	 */
+	forOrganization(organizationId: string, options: ScopeOptions = {}): ScopedClient {
+		return scope(this.#tenants, organizationScope(organizationId, options));
+	}
+
+	/**
+	 * The clients of the system itself: they see every organization.
+	 *
+	 * @throws ValidationError if `actorId` is not a UUID.
+	 */
+	asService(options: ScopeOptions = {}): ScopedClient {
+		return scope(this.#service, serviceScope(options));
+	}
+
+	/**
+	 * Checks that the database answers and that the logins may switch to their roles. Optional: without it
+	 * the first statement finds out.
+	 *
+	 * @throws ConfigurationError if a login may not switch to its role.
+	 */
+	async connect(): Promise<void> {
+		await scope(this.#tenants, organizationScope(nobody, {})).prisma.$queryRaw`SELECT 1`;
+		await this.asService().prisma.$queryRaw`SELECT 1`;
+	}
+
+	/** Closes all connections. Statements under way are waited for. */
+	async close(): Promise<void> {
+		await Promise.all([this.#tenants, this.#service].map(({ prisma }) => prisma.$disconnect()));
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.close();
+	}
+}
+
+/** The nil UUID (RFC 9562, section 5.9), which no organization has. */
+const nobody = '00000000-0000-0000-0000-000000000000';
+
+function tenantPool({ connectionString, pool }: DestinationsClientOptions): PoolConfig {
+	const url = connectionString ?? (pool === undefined ? process.env.DATABASE_URL : undefined);
+	if (url === undefined && pool === undefined) {
+		throw new ConfigurationError(
+			'No database was given. Set DATABASE_URL, or pass `connectionString` or `pool`.',
+		);
+	}
+	return url === undefined ? { ...pool } : { ...pool, connectionString: url };
+}
+
+function scope(connection: PrismaConnection, scope: Scope): ScopedClient {
+	const prisma: ScopedPrismaClient = scopeClient(connection.extended, scope);
+	return {
+		...members(prisma, scope),
+		transaction: (work) => prisma.$transaction((transaction) => work(members(transaction, scope))),
+	};
+}
+
+function members(prisma: ScopedPrismaClient, scope: Scope): ScopedTransaction {
+	return { prisma, destinations: new DestinationRepository(prisma, scope) };
+}

@@ -1,0 +1,55 @@
+export {
+	createDestinationsClient,
+	DestinationsClient,
+	type DestinationsClientOptions,
+	type ScopedClient,
+	type ScopedTransaction,
+} from './client.ts';
+export type { AmplitudeSettings } from './destinations/amplitude.ts';
+export { type ClientConfig, toClientConfig } from './destinations/client-config.ts';
+export type { ConsoleSettings } from './destinations/console.ts';
+export type {
+	CreateDestinationInput,
+	Destination,
+	DestinationOf,
+	UpdateDestinationInput,
+} from './destinations/destination.ts';
+export type { GoogleAnalyticsSettings } from './destinations/google-analytics.ts';
+export type { MetaPixelSettings } from './destinations/meta-pixel.ts';
+export type { MixpanelSettings } from './destinations/mixpanel.ts';
+export type { PostHogSettings } from './destinations/posthog.ts';
+export { type Redacted, redact } from './destinations/redact.ts';
+export {
+	type DestinationType,
+	destinationTypes,
+	type SettingsInputOf,
+	type SettingsOf,
+	settingsSchemas,
+} from './destinations/registry.ts';
+export { ConnectionStatus, ConsentPurpose, Environment } from './destinations/vocabulary.ts';
+export type { SettingsContext, SettingsEnvelope } from './encryption/envelope.ts';
+export type { KeyProvider } from './encryption/key-provider.ts';
+export { Keyring } from './encryption/keyring.ts';
+export { type Keys, SettingsEncryption } from './encryption/settings-encryption.ts';
+export {
+	AlreadyExistsError,
+	ConfigurationError,
+	ConflictError,
+	DecryptionFailedError,
+	DestinationsError,
+	type DestinationsErrorCode,
+	ForbiddenError,
+	KeyUnavailableError,
+	NotFoundError,
+	UnknownKeyError,
+	UnsupportedError,
+	ValidationError,
+	type ValidationIssue,
+} from './errors.ts';
+export {
+	type DestinationsExtensionOptions,
+	destinationsExtension,
+} from './extension/destinations-extension.ts';
+export type { ScopedPrismaClient } from './prisma.ts';
+export type { DestinationRepository } from './repository.ts';
+export type { ScopeOptions } from './tenancy/scope.ts';

@@ -1,0 +1,103 @@
+import {
+	DatabaseError,
+	type PoolClient,
+	type QueryArrayConfig,
+	type QueryArrayResult,
+	type Submittable,
+} from 'pg';
+import { DestinationsError, UnsupportedError } from '../errors.ts';
+import { DiscardSession } from './discard-session.ts';
+import type { Errand } from './scope.ts';
+import type { ScopedPoolOptions } from './scoped-pool.ts';
+import { ScopedQuery } from './scoped-query.ts';
+
+/**
+ * What Prisma sends to begin and end transactions. These go out without a scope: they touch no row, and
+ * SET TRANSACTION must come before any query.
+ */
+const transactionControl =
+	/^(BEGIN|COMMIT|ROLLBACK|SET TRANSACTION ISOLATION LEVEL [A-Z ]+|(SAVEPOINT|ROLLBACK TO SAVEPOINT|RELEASE SAVEPOINT) \w+)$/;
+
+/**
+ * A connection of the pool, for one errand: everything it sends is in the errand's scope. It is handed
+ * back in the state in which it came, or closed.
+ */
+export class ScopedConnection {
+	readonly #client: PoolClient;
+	readonly #errand: Errand;
+	readonly #options: ScopedPoolOptions;
+	#transaction: 'none' | 'begun' | 'ended' = 'none';
+
+	constructor(client: PoolClient, errand: Errand, options: ScopedPoolOptions) {
+		this.#client = client;
+		this.#errand = errand;
+		this.#options = options;
+	}
+
+	async query(config: QueryArrayConfig): Promise<QueryArrayResult> {
+		const inTransaction = this.#client.getTransactionStatus() !== 'I';
+		if (this.#transaction === 'ended' || (this.#transaction === 'begun' && !inTransaction)) {
+			this.#errand.refusal = new UnsupportedError(
+				'The transaction was ended by raw SQL. Let the transaction function return, or throw, instead.',
+			);
+			throw this.#errand.refusal;
+		}
+		if (transactionControl.test(config.text)) return this.#control(config.text);
+		return new Promise((resolve, reject) => {
+			const query = new ScopedQuery(
+				config,
+				this.#errand.scope,
+				{ named: this.#options.namedStatements, inTransaction },
+				(error, result) => {
+					if (error instanceof DestinationsError) this.#errand.refusal = error;
+					if (error !== null || result === undefined) reject(error);
+					else resolve(result);
+				},
+			);
+			this.#submit(query);
+		});
+	}
+
+	async #control(text: string): Promise<QueryArrayResult> {
+		if (text === 'COMMIT' || text === 'ROLLBACK') this.#transaction = 'ended';
+		const result = await this.#client.query<unknown[]>({ text, values: [], rowMode: 'array' });
+		if (text === 'BEGIN') this.#transaction = 'begun';
+		return result;
+	}
+
+	/** Hands the connection back. After a failure that leaves its state in doubt it is closed instead. */
+	release(failure?: unknown): void {
+		const client = this.#client;
+		const inDoubt = failure !== undefined && !leavesConnectionUsable(failure);
+		if (inDoubt || client.getTransactionStatus() !== 'I') {
+			// A server's error arrives before its word that it is ready, so the status may still be unknown.
+			client.release(true);
+		} else if (this.#errand.ranRawSql) {
+			this.#submit(new DiscardSession((error) => client.release(error ?? false)));
+		} else {
+			client.release();
+		}
+	}
+
+	#submit(query: ScopedQuery | DiscardSession): void {
+		// pg's types know nothing of a connection but its events; see `Wire` for what query objects use.
+		this.#client.query(query as unknown as Submittable);
+	}
+
+	// The adapter listens for errors of a connection that it holds for a transaction.
+
+	on(event: 'error', listener: (error: Error) => void): this {
+		this.#client.on(event, listener);
+		return this;
+	}
+
+	removeListener(event: 'error', listener: (error: Error) => void): this {
+		this.#client.removeListener(event, listener);
+		return this;
+	}
+}
+
+/** Postgres reported an error of the statement and went on; FATAL and PANIC end the connection. */
+function leavesConnectionUsable(failure: unknown): boolean {
+	return failure instanceof DatabaseError && failure.severity === 'ERROR';
+}

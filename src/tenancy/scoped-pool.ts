@@ -1,0 +1,47 @@
+import { Pool, type PoolClient, type PoolConfig, type QueryArrayConfig } from 'pg';
+import { requireErrand } from './scope.ts';
+import { ScopedConnection } from './scoped-connection.ts';
+
+export interface ScopedPoolOptions {
+	/** Whether statements are kept prepared on the connection. */
+	readonly namedStatements: boolean;
+}
+
+/**
+ * A pool that `@prisma/adapter-pg` takes for an ordinary one, and that sends every statement in the scope
+ * of the {@link Errand} it is called for. Without one it sends nothing.
+ */
+export class ScopedPool extends Pool {
+	readonly #options: ScopedPoolOptions;
+
+	constructor(config: PoolConfig, options: ScopedPoolOptions) {
+		super(config);
+		this.#options = options;
+	}
+
+	// The adapter calls these two in one form each, with a config and without a callback; the other forms of
+	// pg's interface would bypass the scope, so they are not there.
+
+	/** Runs one statement. */
+	// @ts-expect-error pg's overloads for texts, streams and callbacks are left out on purpose.
+	override async query(config: QueryArrayConfig): Promise<unknown> {
+		const connection = await this.connect();
+		let failure: unknown;
+		try {
+			return await connection.query(config);
+		} catch (error) {
+			failure = error;
+			throw error;
+		} finally {
+			connection.release(failure);
+		}
+	}
+
+	/** Takes a connection for one errand: a statement or a transaction. */
+	// @ts-expect-error as above, and the connection is a scoped one.
+	override async connect(): Promise<ScopedConnection> {
+		const errand = requireErrand();
+		const client: PoolClient = await super.connect();
+		return new ScopedConnection(client, errand, this.#options);
+	}
+}
