@@ -1,9 +1,11 @@
 import type { PoolConfig } from 'pg';
+import { testSettings } from './destinations/connection-test/test-settings.ts';
 import type { Keys } from './encryption/settings-encryption.ts';
 import { ConfigurationError } from './errors.ts';
 import { settingsEncryption } from './extension/destinations-extension.ts';
 import { openPrisma, type PrismaConnection, type ScopedPrismaClient } from './prisma.ts';
 import { DestinationRepository } from './repository.ts';
+import type { TestConnection } from './saved-connection-test.ts';
 import { organizationScope, type Scope, type ScopeOptions, serviceScope } from './tenancy/scope.ts';
 import { scopeClient } from './tenancy/scoped-client.ts';
 
@@ -42,6 +44,14 @@ export interface DestinationsClientOptions {
 	 * @defaultValue `true`
 	 */
 	readonly namedStatements?: boolean | undefined;
+	/**
+	 * Hosts that connection tests may call besides the providers' own, for self-hosted PostHog:
+	 * `posthog.example.com`, or with a port. Each must resolve to public addresses. Never fill it from a
+	 * tenant's input.
+	 *
+	 * @defaultValue `[]`
+	 */
+	readonly allowedHosts?: readonly string[] | undefined;
 }
 
 /** The clients of one scope. Everything they do runs under row level security, in that scope. */
@@ -100,12 +110,14 @@ export function createDestinationsClient(
 export class DestinationsClient implements AsyncDisposable {
 	readonly #tenants: PrismaConnection;
 	readonly #service: PrismaConnection;
+	readonly #test: TestConnection;
 
 	/** @internal Use {@link createDestinationsClient}. */
 	constructor(options: DestinationsClientOptions) {
 		const encryption = settingsEncryption(options.keys);
 		const open = (config: PoolConfig) =>
 			openPrisma(config, options.namedStatements ?? true, encryption);
+		this.#test = connectionTester(options.allowedHosts ?? []);
 		this.#tenants = open(tenantPool(options));
 		this.#service =
 			options.serviceConnectionString === undefined
@@ -119,7 +131,7 @@ export class DestinationsClient implements AsyncDisposable {
 	 * @throws ValidationError if an id is not a UUID.
 	 */
 	forOrganization(organizationId: string, options: ScopeOptions = {}): ScopedClient {
-		return scope(this.#tenants, organizationScope(organizationId, options));
+		return scope(this.#tenants, organizationScope(organizationId, options), this.#test);
 	}
 
 	/**
@@ -128,7 +140,7 @@ export class DestinationsClient implements AsyncDisposable {
 	 * @throws ValidationError if `actorId` is not a UUID.
 	 */
 	asService(options: ScopeOptions = {}): ScopedClient {
-		return scope(this.#service, serviceScope(options));
+		return scope(this.#service, serviceScope(options), this.#test);
 	}
 
 	/**
@@ -138,7 +150,7 @@ export class DestinationsClient implements AsyncDisposable {
 	 * @throws ConfigurationError if a login may not switch to its role.
 	 */
 	async connect(): Promise<void> {
-		await scope(this.#tenants, organizationScope(nobody, {})).prisma.$queryRaw`SELECT 1`;
+		await this.forOrganization(nobody).prisma.$queryRaw`SELECT 1`;
 		await this.asService().prisma.$queryRaw`SELECT 1`;
 	}
 
@@ -165,14 +177,20 @@ function tenantPool({ connectionString, pool }: DestinationsClientOptions): Pool
 	return url === undefined ? { ...pool } : { ...pool, connectionString: url };
 }
 
-function scope(connection: PrismaConnection, scope: Scope): ScopedClient {
-	const prisma: ScopedPrismaClient = scopeClient(connection.extended, scope);
-	return {
-		...members(prisma, scope),
-		transaction: (work) => prisma.$transaction((transaction) => work(members(transaction, scope))),
-	};
+function connectionTester(allowedHosts: readonly string[]): TestConnection {
+	return (type, settings, signal) =>
+		testSettings(type, settings, { allowedHosts, ...(signal === undefined ? {} : { signal }) });
 }
 
-function members(prisma: ScopedPrismaClient, scope: Scope): ScopedTransaction {
-	return { prisma, destinations: new DestinationRepository(prisma, scope) };
+function scope(connection: PrismaConnection, scope: Scope, test: TestConnection): ScopedClient {
+	const prisma: ScopedPrismaClient = scopeClient(connection.extended, scope);
+	const inTransaction = (transaction: ScopedPrismaClient): ScopedTransaction => ({
+		prisma: transaction,
+		destinations: new DestinationRepository(transaction, scope),
+	});
+	return {
+		prisma,
+		destinations: new DestinationRepository(prisma, scope, test),
+		transaction: (work) => prisma.$transaction((transaction) => work(inTransaction(transaction))),
+	};
 }

@@ -7,6 +7,15 @@ export {
 } from './client.ts';
 export type { AmplitudeSettings } from './destinations/amplitude.ts';
 export { type ClientConfig, toClientConfig } from './destinations/client-config.ts';
+export type {
+	ConnectionTestCode,
+	ConnectionTestOutcome,
+	ConnectionVerdict,
+} from './destinations/connection-test/outcome.ts';
+export {
+	type TestSettingsOptions,
+	testSettings,
+} from './destinations/connection-test/test-settings.ts';
 export type { ConsoleSettings } from './destinations/console.ts';
 export type {
 	CreateDestinationInput,

@@ -1,3 +1,4 @@
+import type { ConnectionTestOutcome } from './destinations/connection-test/outcome.ts';
 import type {
 	CreateDestinationInput,
 	Destination,
@@ -6,8 +7,9 @@ import type {
 import type { DestinationType } from './destinations/registry.ts';
 import { validateCreate, validateUpdate } from './destinations/validate.ts';
 import type { Environment } from './destinations/vocabulary.ts';
-import { ConflictError, ForbiddenError, NotFoundError } from './errors.ts';
+import { ConflictError, ForbiddenError, NotFoundError, UnsupportedError } from './errors.ts';
 import type { ScopedPrismaClient } from './prisma.ts';
+import { type TestConnection, testSavedConnection } from './saved-connection-test.ts';
 import { checkUuid, type Scope } from './tenancy/scope.ts';
 import { noSuchDestination, translateErrors } from './translate-errors.ts';
 
@@ -21,11 +23,16 @@ const patchAttempts = 5;
 export class DestinationRepository {
 	readonly #prisma: ScopedPrismaClient;
 	readonly #scope: Scope;
+	readonly #test: TestConnection | undefined;
 
-	/** @internal Use `forOrganization()` or `asService()`. */
-	constructor(prisma: ScopedPrismaClient, scope: Scope) {
+	/**
+	 * @internal Use `forOrganization()` or `asService()`.
+	 * @param test is left out inside a transaction, which would be held open while a provider is waited for.
+	 */
+	constructor(prisma: ScopedPrismaClient, scope: Scope, test?: TestConnection) {
 		this.#prisma = prisma;
 		this.#scope = scope;
+		this.#test = test;
 	}
 
 	/**
@@ -154,6 +161,57 @@ export class DestinationRepository {
 	async restore(id: string): Promise<void> {
 		const where = { id: checkUuid('id', id) };
 		await translateErrors(this.#prisma.destination.restore({ where, select: { id: true } }), id);
+	}
+
+	/**
+	 * Asks the provider whether it accepts the destination's settings, and saves what it says in
+	 * `connectionStatus`, `lastTestedAt` and `lastError`. {@link testConnectionOutcome} tells more.
+	 *
+	 * @returns Whether the destination can be used. False too where the provider gave no usable answer.
+	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
+	 */
+	async testConnection(id: string): Promise<boolean> {
+		return (await this.testConnectionOutcome(id)).ok;
+	}
+
+	/**
+	 * {@link testConnection} with everything that was found out. A test takes 10 seconds at most. If others
+	 * test the same destination at the same time, the provider is asked once.
+	 *
+	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
+	 * @throws UnsupportedError inside a transaction, which would be held open meanwhile.
+	 * @throws The reason of `signal`, once that is aborted; the status is `unknown` then.
+	 */
+	async testConnectionOutcome(
+		id: string,
+		options: { readonly signal?: AbortSignal } = {},
+	): Promise<ConnectionTestOutcome> {
+		return testSavedConnection(
+			this.#prisma,
+			checkUuid('id', id),
+			this.#outsideTransaction(),
+			options.signal,
+		);
+	}
+
+	/**
+	 * Asks the provider whether it accepts settings that are not saved. Saves nothing.
+	 *
+	 * @throws The reason of `signal`, once that is aborted.
+	 */
+	async testSettings(
+		type: DestinationType,
+		settings: unknown,
+		options: { readonly signal?: AbortSignal } = {},
+	): Promise<ConnectionTestOutcome> {
+		return this.#outsideTransaction()(type, settings, options.signal);
+	}
+
+	#outsideTransaction(): TestConnection {
+		if (this.#test !== undefined) return this.#test;
+		throw new UnsupportedError(
+			'A connection test waits for a provider, and would hold the transaction open. Test outside it.',
+		);
 	}
 
 	async #find(where: {

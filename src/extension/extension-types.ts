@@ -1,3 +1,4 @@
+import type { GetResult } from '@prisma/client/runtime/client';
 import type { DestinationType, SettingsOf } from '../destinations/registry.ts';
 import type { ConnectionStatus, ConsentPurpose, Environment } from '../destinations/vocabulary.ts';
 import type { Prisma } from '../generated/prisma/client.ts';
@@ -14,16 +15,6 @@ type DestinationFields = {
 	requiredConsent: Computed<ConsentPurpose[]>;
 };
 
-type ReadMethod =
-	| 'findUnique'
-	| 'findUniqueOrThrow'
-	| 'findFirst'
-	| 'findFirstOrThrow'
-	| 'findMany'
-	| 'count'
-	| 'aggregate'
-	| 'groupBy';
-
 type ResultOnly = {
 	result: { destination: DestinationFields };
 	model: Record<never, never>;
@@ -31,11 +22,69 @@ type ResultOnly = {
 	client: Record<never, never>;
 };
 
-/** The reads of `prisma.destination`, for rows that the default hides. */
-export type DestinationReads = Pick<Prisma.DestinationDelegate<ResultOnly>, ReadMethod>;
+/** A row whose `settings` TypeScript knows once its `type` is known, where both were selected. */
+type SettingsByType<Row> = Row extends { type: DestinationType; settings: unknown }
+	? {
+			[T in DestinationType]: Omit<Row, 'type' | 'settings'> & { type: T; settings: SettingsOf<T> };
+		}[DestinationType]
+	: Row;
 
-/** What the extension adds to `prisma.destination`. */
-export interface DestinationMethods {
+type Row<A> = SettingsByType<
+	GetResult<Prisma.$DestinationPayload<ResultOnly>, A, 'findFirstOrThrow'>
+>;
+
+type OneRow<A> = Prisma.Prisma__DestinationClient<Row<A>, never, ResultOnly>;
+type OneRowOrNull<A> = Prisma.Prisma__DestinationClient<Row<A> | null, null, ResultOnly>;
+type Rows<A> = Prisma.PrismaPromise<Row<A>[]>;
+
+/** Prisma's own operations, but for their results, in which `settings` is typed by `type`. */
+interface TypedReads {
+	findUnique<A extends Prisma.DestinationFindUniqueArgs>(
+		args: Prisma.SelectSubset<A, Prisma.DestinationFindUniqueArgs<ResultOnly>>,
+	): OneRowOrNull<A>;
+	findUniqueOrThrow<A extends Prisma.DestinationFindUniqueOrThrowArgs>(
+		args: Prisma.SelectSubset<A, Prisma.DestinationFindUniqueOrThrowArgs<ResultOnly>>,
+	): OneRow<A>;
+	findFirst<A extends Prisma.DestinationFindFirstArgs>(
+		args?: Prisma.SelectSubset<A, Prisma.DestinationFindFirstArgs<ResultOnly>>,
+	): OneRowOrNull<A>;
+	findFirstOrThrow<A extends Prisma.DestinationFindFirstOrThrowArgs>(
+		args?: Prisma.SelectSubset<A, Prisma.DestinationFindFirstOrThrowArgs<ResultOnly>>,
+	): OneRow<A>;
+	findMany<A extends Prisma.DestinationFindManyArgs>(
+		args?: Prisma.SelectSubset<A, Prisma.DestinationFindManyArgs<ResultOnly>>,
+	): Rows<A>;
+}
+
+/** The reads of `prisma.destination`, for rows that the default hides. */
+export type DestinationReads = TypedReads &
+	Pick<Prisma.DestinationDelegate<ResultOnly>, 'count' | 'aggregate' | 'groupBy'>;
+
+interface TypedWrites {
+	create<A extends Prisma.DestinationCreateArgs>(
+		args: Prisma.SelectSubset<A, Prisma.DestinationCreateArgs<ResultOnly>>,
+	): OneRow<A>;
+	createManyAndReturn<A extends Prisma.DestinationCreateManyAndReturnArgs>(
+		args?: Prisma.SelectSubset<A, Prisma.DestinationCreateManyAndReturnArgs<ResultOnly>>,
+	): Rows<A>;
+	update<A extends Prisma.DestinationUpdateArgs>(
+		args: Prisma.SelectSubset<A, Prisma.DestinationUpdateArgs<ResultOnly>>,
+	): OneRow<A>;
+	updateManyAndReturn<A extends Prisma.DestinationUpdateManyAndReturnArgs>(
+		args: Prisma.SelectSubset<A, Prisma.DestinationUpdateManyAndReturnArgs<ResultOnly>>,
+	): Rows<A>;
+	upsert<A extends Prisma.DestinationUpsertArgs>(
+		args: Prisma.SelectSubset<A, Prisma.DestinationUpsertArgs<ResultOnly>>,
+	): OneRow<A>;
+	delete<A extends Prisma.DestinationDeleteArgs>(
+		args: Prisma.SelectSubset<A, Prisma.DestinationDeleteArgs<ResultOnly>>,
+	): OneRow<A>;
+}
+
+type RestoreArgs = Pick<Prisma.DestinationUpdateArgs, 'where' | 'select' | 'include' | 'omit'>;
+
+/** What the extension changes and adds of `prisma.destination`. */
+export interface DestinationMethods extends TypedReads, TypedWrites {
 	/** Reads that see soft-deleted destinations too. Nested destinations stay live ones. */
 	withDeleted(): DestinationReads;
 	/** Reads that see soft-deleted destinations alone. Nested destinations stay live ones. */
@@ -44,14 +93,7 @@ export interface DestinationMethods {
 	 * Brings a soft-deleted destination back. Fails with P2002 if its organization has a live one of the
 	 * same type and environment meanwhile, with P2025 if there is no deleted one of this id.
 	 */
-	restore<A extends Pick<Prisma.DestinationUpdateArgs, 'where' | 'select' | 'include' | 'omit'>>(
-		args: Prisma.Exact<
-			A,
-			Pick<Prisma.DestinationUpdateArgs, 'where' | 'select' | 'include' | 'omit'>
-		>,
-	): Prisma.PrismaPromise<
-		Prisma.Result<Prisma.DestinationDelegate<ResultOnly>, A & { data: object }, 'update'>
-	>;
+	restore<A extends RestoreArgs>(args: Prisma.Exact<A, RestoreArgs>): OneRow<A>;
 	/** Removes a soft-deleted destination for good. Gives how many rows that were: 1 or 0. */
 	purge(args: { where: { id: string } }): Prisma.PrismaPromise<number>;
 }

@@ -32,22 +32,25 @@ export class ScopedConnection {
 		this.#client = client;
 		this.#errand = errand;
 		this.#options = options;
+		client.on('error', leaveToQuery);
 	}
 
 	async query(config: QueryArrayConfig): Promise<QueryArrayResult> {
 		const inTransaction = this.#client.getTransactionStatus() !== 'I';
 		if (this.#transaction === 'ended' || (this.#transaction === 'begun' && !inTransaction)) {
-			this.#errand.refusal = new UnsupportedError(
+			throw refuse(
+				this.#errand,
 				'The transaction was ended by raw SQL. Let the transaction function return, or throw, instead.',
 			);
-			throw this.#errand.refusal;
 		}
 		if (transactionControl.test(config.text)) return this.#control(config.text);
+		// Raw SQL may give the name of a prepared statement to another one, of its own making.
+		const named = this.#options.namedStatements && !this.#errand.ranRawSql;
 		return new Promise((resolve, reject) => {
 			const query = new ScopedQuery(
-				config,
+				named ? config : { ...config, name: '' },
 				this.#errand.scope,
-				{ named: this.#options.namedStatements, inTransaction },
+				{ named, inTransaction },
 				(error, result) => {
 					if (error instanceof DestinationsError) this.#errand.refusal = error;
 					if (error !== null || result === undefined) reject(error);
@@ -62,21 +65,34 @@ export class ScopedConnection {
 		if (text === 'COMMIT' || text === 'ROLLBACK') this.#transaction = 'ended';
 		const result = await this.#client.query<unknown[]>({ text, values: [], rowMode: 'array' });
 		if (text === 'BEGIN') this.#transaction = 'begun';
+		// Postgres takes a COMMIT after a failed statement for a ROLLBACK, and does not call that an error.
+		if (text === 'COMMIT' && result.command === 'ROLLBACK') {
+			throw refuse(
+				this.#errand,
+				'A statement of the transaction failed and its error was caught, so Postgres rolled everything back. Let the error leave the transaction function, or run what may fail in a nested $transaction.',
+			);
+		}
 		return result;
 	}
 
 	/** Hands the connection back. After a failure that leaves its state in doubt it is closed instead. */
 	release(failure?: unknown): void {
-		const client = this.#client;
+		// From here on the connection is somebody else's.
+		this.#transaction = 'ended';
 		const inDoubt = failure !== undefined && !leavesConnectionUsable(failure);
-		if (inDoubt || client.getTransactionStatus() !== 'I') {
+		if (inDoubt || this.#client.getTransactionStatus() !== 'I') {
 			// A server's error arrives before its word that it is ready, so the status may still be unknown.
-			client.release(true);
+			this.#handBack(true);
 		} else if (this.#errand.ranRawSql) {
-			this.#submit(new DiscardSession((error) => client.release(error ?? false)));
+			this.#submit(new DiscardSession((error) => this.#handBack(error ?? false)));
 		} else {
-			client.release();
+			this.#handBack(false);
 		}
+	}
+
+	#handBack(close: Error | boolean): void {
+		this.#client.removeListener('error', leaveToQuery);
+		this.#client.release(close);
 	}
 
 	#submit(query: ScopedQuery | DiscardSession): void {
@@ -95,6 +111,18 @@ export class ScopedConnection {
 		this.#client.removeListener(event, listener);
 		return this;
 	}
+}
+
+/**
+ * A lost connection fails the query that waits for it, which is where it is told. Node ends the process
+ * when nobody listens to an event of this name.
+ */
+function leaveToQuery(): void {}
+
+function refuse(errand: Errand, message: string): UnsupportedError {
+	const refusal = new UnsupportedError(message);
+	errand.refusal = refusal;
+	return refusal;
 }
 
 /** Postgres reported an error of the statement and went on; FATAL and PANIC end the connection. */

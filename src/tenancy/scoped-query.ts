@@ -17,6 +17,8 @@ export interface Wire {
 		valueMapper(value: unknown): unknown;
 	}): void;
 	execute(message: { portal: string; rows: number }): void;
+	sendCopyFail(message: string): void;
+	sync(): void;
 }
 
 /** pg's own query object: what it is called with while the answers to its messages arrive. */
@@ -32,7 +34,6 @@ interface QueryObject {
 	handlePortalSuspended(wire: Wire): void;
 	handleReadyForQuery(wire: Wire): void;
 	handleError(error: Error, wire: Wire): void;
-	handleCopyInResponse(wire: Wire): void;
 	handleCopyData(message: unknown, wire: Wire): void;
 }
 
@@ -47,9 +48,10 @@ interface Preamble {
 
 /**
  * TimeZone is part of it because `@prisma/adapter-pg` reads a timestamptz as if it were UTC. `true` makes
- * each setting end with the transaction.
+ * each setting end with the transaction. By its schema, because raw SQL in the same transaction may have
+ * set a `search_path` with another function of this name.
  */
-const setContext = `select set_config('role', $1, true), set_config('request.jwt.claims', $2, true), set_config('TimeZone', 'UTC', true)`;
+const setContext = `select pg_catalog.set_config('role', $1, true), pg_catalog.set_config('request.jwt.claims', $2, true), pg_catalog.set_config('TimeZone', 'UTC', true)`;
 
 export interface ScopedQueryOptions {
 	/** Whether statements are kept prepared on the connection. */
@@ -136,7 +138,7 @@ export class ScopedQuery {
 	handleError(error: Error & { code?: string }, wire: Wire): void {
 		const refused = this.#pending > 0 && error.code === '42501';
 		if (this.#query.name) delete wire.submittedNamedStatements[this.#query.name];
-		this.#query.handleError(refused ? this.#mayNotSwitch() : error, wire);
+		this.#query.handleError(refused ? this.#mayNotSwitch(error) : error, wire);
 	}
 
 	handleRowDescription(message: unknown): void {
@@ -156,7 +158,9 @@ export class ScopedQuery {
 	}
 
 	handleCopyInResponse(wire: Wire): void {
-		this.#query.handleCopyInResponse(wire);
+		wire.sendCopyFail('COPY FROM STDIN is not supported');
+		// While it waits for data, Postgres skips a Sync, and the one that went out with the query is gone.
+		wire.sync();
 	}
 
 	handleCopyData(message: unknown, wire: Wire): void {
@@ -169,9 +173,10 @@ export class ScopedQuery {
 			: this.#preambles[this.#preambles.length - this.#pending];
 	}
 
-	#mayNotSwitch(): ConfigurationError {
+	#mayNotSwitch(cause: Error): ConfigurationError {
 		return new ConfigurationError(
 			`The database login may not switch to the role ${this.#scope.role}. As an administrator: GRANT ${this.#scope.role} TO the login (prisma/grants/logins.sql).`,
+			{ cause },
 		);
 	}
 }

@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { promisify } from 'node:util';
+import { migrateDeploy } from '../../src/testing/migrate.ts';
 import {
 	postgresSourceFromEnvironment,
 	startPostgresServer,
 } from '../../src/testing/postgres-server.ts';
-import { runAsAdmin, createDatabase, dropDatabase, withDatabase } from './admin.ts';
+import { createDatabase, dropDatabase, withDatabase } from './admin.ts';
 
 declare global {
 	var stopTestServer: (() => Promise<void>) | undefined;
@@ -21,7 +20,7 @@ export async function startServer(): Promise<void> {
 	};
 	try {
 		await createDatabase(server.connectionString, template);
-		await migrateDeploy(withDatabase(server.connectionString, template));
+		await migrateDeploy(process.cwd(), withDatabase(server.connectionString, template));
 	} catch (error) {
 		await server.stop();
 		throw error;
@@ -29,10 +28,4 @@ export async function startServer(): Promise<void> {
 	// The environment is what Jest's workers inherit.
 	process.env.TEST_SERVER_URL = server.connectionString;
 	process.env.TEST_TEMPLATE_DATABASE = template;
-}
-
-/** Applies the migrations with Prisma's own command, as a service does. */
-async function migrateDeploy(connectionString: string): Promise<void> {
-	const { readdirSync, readFileSync } = await import('node:fs');
-	for (const d of readdirSync('prisma/migrations').sort()) if (!d.endsWith('.toml')) await runAsAdmin(connectionString, readFileSync(`prisma/migrations/${d}/migration.sql`, 'utf8'));
 }

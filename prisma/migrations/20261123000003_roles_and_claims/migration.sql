@@ -1,0 +1,95 @@
+-- What:     the roles authenticated, service_role and anon, auth.jwt(), and the function that the
+--           policies read the tenant with.
+-- Why:      all but the last come with Supabase and nowhere else. What is there is left as it is.
+-- Breaking: no.
+--
+-- Who runs it needs CREATEROLE only where a role is missing.
+
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '60s';
+
+DO $$
+DECLARE
+  wanted text;
+BEGIN
+  FOREACH wanted IN ARRAY ARRAY['authenticated', 'service_role', 'anon'] LOOP
+    CONTINUE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted);
+    BEGIN
+      EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', wanted);
+    EXCEPTION
+      -- Roles belong to the whole server: another database's migration was faster.
+      WHEN duplicate_object OR unique_violation THEN NULL;
+      WHEN insufficient_privilege THEN
+        RAISE EXCEPTION USING
+          ERRCODE = 'insufficient_privilege',
+          MESSAGE = format('role %I does not exist, and %I may not create it', wanted, current_user),
+          HINT = format('Have an administrator run: CREATE ROLE %I NOLOGIN NOINHERIT; then deploy again.', wanted);
+    END;
+  END LOOP;
+END
+$$;
+
+-- The ticket's auth.jwt(), by the same rules as Supabase's. Nothing of this package calls it: a
+-- function that others own may change, and Supabase's fails on malformed claims.
+DO $$
+BEGIN
+  -- Catalogs, not to_regprocedure: that fails without USAGE on the schema.
+  IF EXISTS (
+    SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+     WHERE n.nspname = 'auth' AND p.proname = 'jwt' AND p.pronargs = 0
+  ) THEN
+    RETURN;
+  END IF;
+
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'auth') THEN
+    CREATE SCHEMA auth;
+    GRANT USAGE ON SCHEMA auth TO authenticated, service_role, anon;
+  ELSIF NOT has_schema_privilege('auth', 'CREATE') THEN
+    RAISE NOTICE 'auth.jwt() was not created: schema auth belongs to another role. This package does without.';
+    RETURN;
+  END IF;
+
+  CREATE FUNCTION auth.jwt() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = ''
+  AS $jwt$
+    SELECT coalesce(
+      nullif(current_setting('request.jwt.claims', true), ''),
+      nullif(current_setting('request.jwt.claim', true), '')
+    )::jsonb
+  $jwt$;
+  REVOKE ALL ON FUNCTION auth.jwt() FROM PUBLIC;
+  GRANT EXECUTE ON FUNCTION auth.jwt() TO authenticated, service_role, anon;
+END
+$$;
+
+-- A claim as a uuid. NULL where it is missing or anything else but a uuid, so that a policy which
+-- compares with it lets nothing through; a plain cast would fail the query instead.
+--
+-- `request.jwt.claims` counts whole: the older settings are read only where it is empty, or a claim
+-- that it lacks could come from somewhere else. A local setting that was never set reads as '' after
+-- its transaction, hence nullif.
+--
+-- PARALLEL UNSAFE, because an exception block cannot run in parallel mode before PostgreSQL 17.
+CREATE FUNCTION public.destinations_claim(claim text) RETURNS uuid
+  LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+  SET search_path = ''
+AS $$
+DECLARE
+  claims text := coalesce(
+    nullif(current_setting('request.jwt.claims', true), ''),
+    nullif(current_setting('request.jwt.claim', true), ''));
+BEGIN
+  IF claims IS NULL THEN
+    RETURN nullif(current_setting('request.jwt.claim.' || claim, true), '')::uuid;
+  END IF;
+  RETURN (claims::jsonb ->> claim)::uuid;
+EXCEPTION
+  WHEN data_exception OR program_limit_exceeded THEN
+    RETURN NULL;
+END
+$$;
+
+-- Hosts such as Supabase grant functions to everybody by default.
+REVOKE ALL ON FUNCTION public.destinations_claim(text) FROM PUBLIC, authenticated, service_role, anon;
+GRANT EXECUTE ON FUNCTION public.destinations_claim(text) TO authenticated, service_role;

@@ -1,0 +1,137 @@
+-- What:     the triggers that keep id, organization_id, type, created_at and created_by as they are,
+--           and write created_at, updated_at, created_by, updated_by and version.
+-- Why:      nobody who writes, by whatever client, can forget or forge them.
+-- Breaking: no.
+
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '60s';
+
+-- Both functions take the actor from the claims' `sub`. Where it names a user, no column can say
+-- otherwise; a `sub` that is no row of users fails the foreign key. Without one, only whoever has the
+-- rights of service_role is believed what the columns say.
+
+CREATE FUNCTION public.insert_destinations_created_at() RETURNS trigger
+  LANGUAGE plpgsql
+  SET search_path = ''
+AS $$
+DECLARE
+  actor uuid := public.destinations_claim('sub');
+BEGIN
+  NEW.version := 1;
+  NEW.created_at := now();
+  NEW.updated_at := now();
+  IF actor IS NOT NULL OR NOT pg_has_role('service_role', 'USAGE') THEN
+    NEW.created_by := actor;
+    NEW.updated_by := actor;
+  END IF;
+  RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION public.update_destinations_updated_at() RETURNS trigger
+  LANGUAGE plpgsql
+  SET search_path = ''
+AS $$
+DECLARE
+  actor uuid;
+  kept public.destinations%ROWTYPE;
+  changed text[];
+BEGIN
+  -- Key rotation, or plaintext sealed for the first time: the same settings for every reader. Both
+  -- the role and the marker are asked for, so that a tenant cannot hide an edit behind the marker.
+  IF current_user = 'service_role' AND current_setting('destinations.rotation', true) = 'on' THEN
+    kept := OLD;
+    kept.settings := NEW.settings;
+    kept.settings_encrypted := true;
+    IF NEW IS NOT DISTINCT FROM kept THEN
+      RETURN NEW;
+    END IF;
+  END IF;
+
+  -- A user was deleted: ON DELETE SET NULL runs inside the foreign key's own trigger as the table's
+  -- owner, and this is all that it does. It is no edit, so nothing else of the row moves.
+  IF pg_trigger_depth() > 1 AND current_user = (
+    SELECT pg_get_userbyid(relowner) FROM pg_catalog.pg_class WHERE oid = TG_RELID
+  ) THEN
+    kept := OLD;
+    IF NEW.created_by IS NULL THEN kept.created_by := NULL; END IF;
+    IF NEW.updated_by IS NULL THEN kept.updated_by := NULL; END IF;
+    IF NEW IS NOT DISTINCT FROM kept THEN
+      RETURN NEW;
+    END IF;
+  END IF;
+
+  IF (NEW.id, NEW.organization_id, NEW.type, NEW.created_at, NEW.created_by)
+    IS DISTINCT FROM (OLD.id, OLD.organization_id, OLD.type, OLD.created_at, OLD.created_by)
+  THEN
+    changed := array_remove(ARRAY[
+      CASE WHEN NEW.id IS DISTINCT FROM OLD.id THEN 'id' END,
+      CASE WHEN NEW.organization_id IS DISTINCT FROM OLD.organization_id THEN 'organization_id' END,
+      CASE WHEN NEW.type IS DISTINCT FROM OLD.type THEN 'type' END,
+      CASE WHEN NEW.created_at IS DISTINCT FROM OLD.created_at THEN 'created_at' END,
+      CASE WHEN NEW.created_by IS DISTINCT FROM OLD.created_by THEN 'created_by' END
+    ], NULL);
+    RAISE EXCEPTION USING
+      ERRCODE = 'check_violation', CONSTRAINT = 'destinations_immutable_columns',
+      SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = changed[1],
+      MESSAGE = format('%s of a destination cannot be changed', array_to_string(changed, ', ')),
+      HINT = 'Soft-delete the destination and create another one.';
+  END IF;
+
+  -- What the statement says about these two counts for nothing.
+  NEW.updated_at := OLD.updated_at;
+  NEW.version := OLD.version;
+  actor := public.destinations_claim('sub');
+  IF actor IS NOT NULL OR NOT pg_has_role('service_role', 'USAGE') THEN
+    NEW.updated_by := OLD.updated_by;
+  END IF;
+
+  IF NEW IS NOT DISTINCT FROM OLD THEN
+    RETURN OLD;
+  END IF;
+
+  -- Strictly increasing, also for a second change in one transaction and after a clock that went back.
+  NEW.updated_at := greatest(now(), OLD.updated_at + interval '1 microsecond');
+
+  -- The outcome of a connection test is no change of the configuration; everything else is, soft
+  -- deletion and restoring included: whoever edits by an older version must hear of them.
+  kept := OLD;
+  kept.last_tested_at := NEW.last_tested_at;
+  kept.connection_status := NEW.connection_status;
+  kept.last_error := NEW.last_error;
+  kept.updated_at := NEW.updated_at;
+  kept.updated_by := NEW.updated_by;
+  IF NEW IS NOT DISTINCT FROM kept THEN
+    RETURN NEW;
+  END IF;
+
+  NEW.version := OLD.version + 1;
+  -- Without an actor and without a name in the statement nobody is named, rather than the last editor.
+  IF NEW.updated_by IS NOT DISTINCT FROM OLD.updated_by THEN
+    NEW.updated_by := actor;
+  END IF;
+
+  -- Other settings have not been tested yet.
+  IF NEW.settings <> OLD.settings
+    AND (NEW.last_tested_at, NEW.connection_status, NEW.last_error)
+      IS NOT DISTINCT FROM (OLD.last_tested_at, OLD.connection_status, OLD.last_error)
+  THEN
+    NEW.connection_status := 'unknown';
+    NEW.last_error := NULL;
+  END IF;
+
+  RETURN NEW;
+END
+$$;
+
+-- Firing a trigger asks for no EXECUTE, so nobody needs it.
+REVOKE ALL ON FUNCTION public.insert_destinations_created_at(), public.update_destinations_updated_at()
+  FROM PUBLIC, authenticated, service_role, anon;
+
+CREATE TRIGGER trigger_insert_destinations_created_at
+  BEFORE INSERT ON public.destinations
+  FOR EACH ROW EXECUTE FUNCTION public.insert_destinations_created_at();
+
+CREATE TRIGGER trigger_update_destinations_updated_at
+  BEFORE UPDATE ON public.destinations
+  FOR EACH ROW EXECUTE FUNCTION public.update_destinations_updated_at();

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import { basicAuth } from './connection-test/basic-auth.ts';
+import type { SendRequest } from './connection-test/guarded-request.ts';
+import {
+	type Finding,
+	findingOfStatus,
+	partial,
+	refusedKey,
+	verified,
+} from './connection-test/outcome.ts';
+import { defineDestination, sidesVisibility } from './definition.ts';
+import { choice, printable, sides, text } from './fields.ts';
+import { isJsonRecord } from './json-record.ts';
+
+/** https://amplitude.com/docs/apis/analytics/http-v2 and https://amplitude.com/docs/apis/analytics/dashboard-rest */
+const regions = {
+	us: { dashboard: 'amplitude.com', ingestion: 'api2.amplitude.com' },
+	eu: { dashboard: 'analytics.eu.amplitude.com', ingestion: 'api.eu.amplitude.com' },
+};
+
+const settings = z.strictObject({
+	apiKey: text({
+		// A colon would end the user name in HTTP Basic.
+		pattern: /^[!-9;-~]+$/,
+		max: 128,
+		expected: 'must be an Amplitude API key, without spaces and colons',
+	}),
+	secretKey: text({
+		pattern: printable,
+		max: 128,
+		expected: 'must be an Amplitude secret key, without spaces',
+	}).optional(),
+	dataResidency: choice(['us', 'eu']).default('us'),
+	...sides,
+});
+
+/**
+ * Settings of an Amplitude destination: `apiKey`, the secret `secretKey` (without it a test proves less), and
+ * `dataResidency` (`us` or `eu`; default `us`).
+ */
+export type AmplitudeSettings = z.output<typeof settings>;
+
+/** Searches for a user with both keys, or else sends an empty list of events with the API key. */
+async function run(
+	{ apiKey, secretKey, dataResidency }: AmplitudeSettings,
+	send: SendRequest,
+): Promise<Finding> {
+	const { dashboard, ingestion } = regions[dataResidency];
+	if (secretKey !== undefined) {
+		const { status } = await send({
+			method: 'GET',
+			url: `https://${dashboard}/api/2/usersearch?user=connection-test`,
+			authorization: basicAuth(apiKey, secretKey),
+			statusOnly: true,
+		});
+		if (status === 200) {
+			return verified('Amplitude accepted the API key and the secret key.');
+		}
+		return status === 401 || status === 403
+			? refusedKey('Amplitude', 'the API key or the secret key')
+			: findingOfStatus('Amplitude', status);
+	}
+	const { status, json } = await send({
+		method: 'POST',
+		url: `https://${ingestion}/2/httpapi`,
+		json: { api_key: apiKey, events: [] },
+	});
+	if (status === 200) {
+		return verified('Amplitude accepted the API key.');
+	}
+	const objection = status === 400 ? objectionOf(json) : '';
+	if (/api.?key/i.test(objection)) {
+		return refusedKey('Amplitude', 'the API key');
+	}
+	if (/event/i.test(objection)) {
+		// To the list being empty, which Amplitude may look at before the key.
+		return partial(
+			'Amplitude raised no objection to the API key. Only a secret key allows a full test.',
+		);
+	}
+	return findingOfStatus('Amplitude', status);
+}
+
+/** What a 400 says is wrong. Never shown: Amplitude repeats the key in it. */
+function objectionOf(json: unknown): string {
+	const parts = isJsonRecord(json) ? [json.error, json.missing_field] : [];
+	return parts.filter((part) => typeof part === 'string').join(' ');
+}
+
+export const amplitude = defineDestination({
+	settings,
+	visibility: {
+		apiKey: 'browser',
+		secretKey: 'secret',
+		dataResidency: 'server',
+		...sidesVisibility,
+	},
+	connectionTest: {
+		hosts: Object.values(regions).flatMap(({ dashboard, ingestion }) => [dashboard, ingestion]),
+		run,
+	},
+});

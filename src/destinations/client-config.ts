@@ -1,0 +1,55 @@
+import type { Destination } from './destination.ts';
+import { isJsonRecord } from './json-record.ts';
+import { type ClientSettingsOf, type DestinationType, visibilityOf } from './registry.ts';
+import type { ConsentPurpose } from './vocabulary.ts';
+
+/** What a browser gets to know of a destination of one type. */
+export interface ClientConfigOf<T extends DestinationType> {
+	type: T;
+	/** What the visitor must have consented to, all of it, before the destination is loaded. */
+	requiredConsent: ConsentPurpose[];
+	testMode: boolean;
+	/** Only the settings that the type declares as visible to a browser. */
+	settings: ClientSettingsOf<T>;
+}
+
+/** What a browser gets to know of a destination. A union discriminated by `type`. */
+export type ClientConfig = { [T in DestinationType]: ClientConfigOf<T> }[DestinationType];
+
+/**
+ * The form of a destination for the page that loads it, or null if a browser has no use for it: it is
+ * disabled, deleted, or not enabled for the client side.
+ *
+ * It holds what a loader needs and no more. Ids, names and the environment stay behind: an organization has
+ * one destination of a type in an environment, so `type` tells them apart. Fails closed: a setting that its
+ * type does not declare as visible is left out, and an unknown type gives null.
+ *
+ * @example
+ * ```ts
+ * const configs = destinations.map(toClientConfig).filter((config) => config !== null);
+ * // [{ type: 'meta-pixel', requiredConsent: ['marketing'], testMode: false, settings: { pixelId: '1234567890' } }]
+ * ```
+ */
+export function toClientConfig(destination: Destination): ClientConfig | null {
+	const { type, enabled, deletedAt, testMode, requiredConsent } = destination;
+	// Rows are read as they are, so the settings may lack what the types promise.
+	const settings: unknown = destination.settings;
+	if (!enabled || deletedAt || !isJsonRecord(settings) || settings.enableClientSide !== true) {
+		return null;
+	}
+	const visibility = visibilityOf(type);
+	const visible = Object.entries(settings).filter(
+		([field, value]) => visibility[field] === 'browser' && typeof value !== 'object',
+	);
+	if (visible.length === 0) {
+		return null;
+	}
+	const config = {
+		type,
+		requiredConsent: [...requiredConsent],
+		testMode,
+		settings: Object.fromEntries(visible),
+	};
+	// The fields that were kept are the ones that ClientSettingsOf keeps: both go by the visibility.
+	return config as ClientConfig;
+}

@@ -1,0 +1,113 @@
+import type { ConnectionStatus } from '../vocabulary.ts';
+
+/**
+ * How much a connection test proved.
+ * - `verified`: the provider accepted the credentials
+ * - `partial`: the provider accepted the request, but does not check every credential here
+ * - `inconclusive`: no usable answer (time-out, network, 429, 5xx); the settings may be right
+ * - `failed`: the provider, or this package, refused the settings
+ */
+export type ConnectionVerdict = 'verified' | 'partial' | 'inconclusive' | 'failed';
+
+/** Why a connection test came out as it did. Codes are stable; messages are not. */
+export type ConnectionTestCode =
+	| 'verified'
+	| 'accepted'
+	| 'invalid_settings'
+	| 'invalid_credentials'
+	| 'not_visible'
+	| 'permission_missing'
+	| 'rejected'
+	| 'unexpected_response'
+	| 'redirected'
+	| 'response_too_large'
+	| 'host_not_allowed'
+	| 'address_not_allowed'
+	| 'host_not_found'
+	| 'tls_failed'
+	| 'connection_failed'
+	| 'timeout'
+	| 'rate_limited'
+	| 'provider_unavailable'
+	/** Of saved destinations: the settings changed while they were tested. */
+	| 'settings_changed'
+	/** Of saved destinations: somebody else was testing it; this is what that test found. */
+	| 'tested_by_another';
+
+/** What a test found, without the time it took. */
+export interface Finding {
+	readonly verdict: ConnectionVerdict;
+	readonly code: ConnectionTestCode;
+	/** For people; never a secret, and never text that a custom host sent. */
+	readonly message: string;
+}
+
+/** The result of one connection test. */
+export interface ConnectionTestOutcome extends Finding {
+	/** Whether the destination can be used: `verified` or `partial`. */
+	readonly ok: boolean;
+	/** At most 500 characters. */
+	readonly message: string;
+	/** Wall-clock time of the whole test, in milliseconds. */
+	readonly durationMs: number;
+}
+
+export function verified(message: string): Finding {
+	return { verdict: 'verified', code: 'verified', message };
+}
+
+export function partial(message: string): Finding {
+	return { verdict: 'partial', code: 'accepted', message };
+}
+
+export function failed(code: ConnectionTestCode, message: string): Finding {
+	return { verdict: 'failed', code, message };
+}
+
+export function inconclusive(code: ConnectionTestCode, message: string): Finding {
+	return { verdict: 'inconclusive', code, message };
+}
+
+/** For keys that a provider with data regions does not take: it knows only the keys of its own region. */
+export function refusedKey(provider: string, key: string): Finding {
+	return failed(
+		'invalid_credentials',
+		`${provider} refused ${key}: it is wrong, or the project is in another region.`,
+	);
+}
+
+/** The finding for a status that no provider gives a meaning of its own, in `provider`'s name. */
+export function findingOfStatus(provider: string, status: number): Finding {
+	if (status === 429) {
+		return inconclusive('rate_limited', `${provider} is limiting requests; try again later.`);
+	}
+	if (status === 408 || status >= 500) {
+		return inconclusive(
+			'provider_unavailable',
+			`${provider} could not answer now (HTTP ${status}); try again later.`,
+		);
+	}
+	if (status === 401 || status === 403) {
+		return failed('invalid_credentials', `${provider} refused the credentials (HTTP ${status}).`);
+	}
+	if (status >= 400) {
+		return failed('rejected', `${provider} refused the request (HTTP ${status}).`);
+	}
+	return failed(
+		'unexpected_response',
+		`The answer is not what ${provider} sends (HTTP ${status}); is the host right?`,
+	);
+}
+
+/** The status to store after a test. */
+export function connectionStatusOf(verdict: ConnectionVerdict): ConnectionStatus {
+	switch (verdict) {
+		case 'verified':
+		case 'partial':
+			return 'connected';
+		case 'failed':
+			return 'failed';
+		case 'inconclusive':
+			return 'unknown';
+	}
+}

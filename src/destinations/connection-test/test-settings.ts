@@ -1,0 +1,152 @@
+import { once } from 'node:events';
+import { ConfigurationError, ValidationError } from '../../errors.ts';
+import { hostKey } from '../https-origin.ts';
+import { MASK } from '../mask.ts';
+import { connectionTestOf, type DestinationType, type SettingsOf } from '../registry.ts';
+import { validateSettings } from '../validate.ts';
+import { guardedRequest } from './guarded-request.ts';
+import { internet, type Network } from './network.ts';
+import { type ConnectionTestOutcome, type Finding, failed } from './outcome.ts';
+import { RequestFailure } from './request-failure.ts';
+
+const MAX_MESSAGE_LENGTH = 500;
+
+/** Options of a connection test. */
+export interface TestSettingsOptions {
+	/**
+	 * Hosts that settings may name besides PostHog Cloud's, for self-hosted PostHog: `posthog.example.com`, or
+	 * `posthog.example.com:8443` for a port other than 443. Each must resolve to public addresses only.
+	 * It is the deployment's to set; never fill it from a tenant's input.
+	 *
+	 * @defaultValue `[]`
+	 */
+	readonly allowedHosts?: readonly string[];
+	/** Cancels the test. */
+	readonly signal?: AbortSignal;
+}
+
+/**
+ * Tests whether the provider accepts settings, which need not be saved. Nothing is recorded as an event.
+ *
+ * A test takes at most 10 s and reads at most 64 KiB an answer. Whatever the settings, the provider or the
+ * network do, the promise is fulfilled with an outcome. Settings that do not validate are one too: `failed`
+ * with the code `invalid_settings`, and nothing is sent.
+ *
+ * @throws The reason of `signal`, once that is aborted.
+ * @throws {ConfigurationError} If `allowedHosts` holds anything but host names.
+ * @example
+ * ```ts
+ * const outcome = await testSettings('posthog', { apiKey: 'phc_example' });
+ * if (!outcome.ok) console.error(outcome.message);
+ * ```
+ */
+export function testSettings(
+	type: DestinationType,
+	settings: unknown,
+	options: TestSettingsOptions = {},
+): Promise<ConnectionTestOutcome> {
+	return testSettingsOn(internet, type, settings, options);
+}
+
+/** {@link testSettings} on another network. Internal, for the tests of this package. */
+export async function testSettingsOn(
+	network: Network,
+	type: DestinationType,
+	settings: unknown,
+	{ allowedHosts = [], signal }: TestSettingsOptions = {},
+): Promise<ConnectionTestOutcome> {
+	const startedAt = performance.now();
+	const extraHosts = allowedHosts.map(allowedHost);
+	signal?.throwIfAborted();
+	const finding = await findingFor(network, type, settings, extraHosts, signal);
+	signal?.throwIfAborted();
+	return {
+		ok: finding.verdict === 'verified' || finding.verdict === 'partial',
+		verdict: finding.verdict,
+		code: finding.code,
+		message: finding.message,
+		durationMs: Math.round(performance.now() - startedAt),
+	};
+}
+
+async function findingFor<T extends DestinationType>(
+	network: Network,
+	type: T,
+	unchecked: unknown,
+	extraHosts: readonly string[],
+	signal: AbortSignal | undefined,
+): Promise<Finding> {
+	let settings: SettingsOf<T>;
+	try {
+		settings = validateSettings(type, unchecked);
+	} catch (error) {
+		if (error instanceof ValidationError) {
+			return failed('invalid_settings', cleaned(error.message, {}));
+		}
+		throw error;
+	}
+	const test = connectionTestOf(type);
+	const hosts = new Set([...test.hosts, ...extraHosts]);
+	const finding = await withDeadline(network.timeLimitMs, signal, (deadline) =>
+		test.run(settings, (request) => guardedRequest(request, { network, hosts, signal: deadline })),
+	);
+	return { ...finding, message: cleaned(finding.message, settings) };
+}
+
+/** Runs a test until it is done, its time is up, or the caller has had enough. */
+async function withDeadline(
+	timeLimitMs: number,
+	signal: AbortSignal | undefined,
+	run: (signal: AbortSignal) => Promise<Finding>,
+): Promise<Finding> {
+	const timeout = new RequestFailure('timeout').finding;
+	const controller = new AbortController();
+	// Not AbortSignal.any and AbortSignal.timeout: this leaves nothing behind on a caller's long-lived signal.
+	const abort = () => controller.abort();
+	const timer = setTimeout(abort, timeLimitMs);
+	signal?.addEventListener('abort', abort, { once: true });
+	try {
+		// The race keeps to the limit even if a request should not notice that it was aborted.
+		const aborted = once(controller.signal, 'abort').then(() => timeout);
+		return await Promise.race([run(controller.signal), aborted]);
+	} catch (error) {
+		if (error instanceof RequestFailure) {
+			return controller.signal.aborted ? timeout : error.finding;
+		}
+		throw error;
+	} finally {
+		clearTimeout(timer);
+		signal?.removeEventListener('abort', abort);
+	}
+}
+
+/**
+ * A message as it may be stored and shown. Only text of providers with fixed hosts gets here at all; should one
+ * of them repeat a setting in it, that is masked.
+ */
+function cleaned(message: string, settings: Readonly<Record<string, unknown>>): string {
+	const values = Object.values(settings)
+		.filter((value) => typeof value === 'string')
+		// Shorter ones are `us`, `v25.0` and the like, which are no secrets.
+		.filter((value) => value.length >= 6)
+		// Longest first, so that no value is cut up by one that it contains.
+		.sort((a, b) => b.length - a.length);
+	let text = message;
+	for (const value of values) {
+		text = text.replaceAll(value, MASK).replaceAll(encodeURIComponent(value), MASK);
+	}
+	// Control characters and lone surrogates could not be stored, or would forge lines of a log.
+	return text.slice(0, MAX_MESSAGE_LENGTH).replace(/[\p{Cc}\p{Cs}]/gu, ' ');
+}
+
+function allowedHost(entry: string): string {
+	const text = `https://${entry}`;
+	const url = URL.canParse(text) ? new URL(text) : undefined;
+	// No wildcards: a host that a tenant can point anywhere must be one that the deployment has named.
+	if (url === undefined || url.href !== `https://${url.host}/` || url.host.includes('*')) {
+		throw new ConfigurationError(
+			'allowedHosts takes host names such as posthog.example.com, without scheme, path and wildcards',
+		);
+	}
+	return hostKey(url);
+}

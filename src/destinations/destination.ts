@@ -1,0 +1,100 @@
+import type { DestinationType, SettingsInputOf, SettingsOf } from './registry.ts';
+import type { ConnectionStatus, ConsentPurpose, Environment } from './vocabulary.ts';
+
+/** A destination of one type, with its settings decrypted. */
+export interface DestinationOf<T extends DestinationType> {
+	/** UUID. Never changes. */
+	id: string;
+	/** The organization (tenant) it belongs to, a UUID. Never changes. */
+	organizationId: string;
+	/** Never changes. */
+	type: T;
+	/** For people; 1 to 255 characters. */
+	name: string;
+	description: string | null;
+	environment: Environment;
+	/**
+	 * In the clear: pass a destination through `redact` before it goes to a log or a list. Rows that were
+	 * written under older rules are read as they are, so do not take their patterns for granted.
+	 */
+	settings: SettingsOf<T>;
+	/** Whether the row's settings are stored encrypted. */
+	settingsEncrypted: boolean;
+	/** What a visitor must have consented to, all of it, before this destination gets an event. */
+	requiredConsent: ConsentPurpose[];
+	enabled: boolean;
+	testMode: boolean;
+	/** When the connection was last tested; null before the first test. */
+	lastTestedAt: Date | null;
+	connectionStatus: ConnectionStatus;
+	/** What the last test found wrong, at most 500 characters, without secrets; null when it succeeded. */
+	lastError: string | null;
+	/** When it was soft-deleted; null while it is live. */
+	deletedAt: Date | null;
+	createdAt: Date;
+	updatedAt: Date;
+	/** The user who created it; null for a system, or when the user is gone. */
+	createdBy: string | null;
+	/** The user who last changed it; null for a system, or when the user is gone. */
+	updatedBy: string | null;
+	/** Counts configuration changes, from 1; for optimistic concurrency. */
+	version: number;
+}
+
+/**
+ * Where an organization's events are sent in one environment. A union discriminated by `type`.
+ *
+ * @example
+ * ```ts
+ * import type { Destination } from '@consent-io/destinations';
+ *
+ * function hostOf(destination: Destination): string | undefined {
+ *   return destination.type === 'posthog' ? destination.settings.host : undefined;
+ * }
+ * ```
+ */
+export type Destination = { [T in DestinationType]: DestinationOf<T> }[DestinationType];
+
+/** What it takes to create a destination of one type. */
+export interface CreateDestinationInputOf<T extends DestinationType> {
+	/** UUID. */
+	organizationId: string;
+	type: T;
+	/** 1 to 255 characters after trimming, without control characters. */
+	name: string;
+	/** At most 5,000 characters. */
+	description?: string | null;
+	/** @defaultValue `'production'` */
+	environment?: Environment;
+	settings: SettingsInputOf<T>;
+	/** Duplicates are dropped. @defaultValue `[]` */
+	requiredConsent?: readonly ConsentPurpose[];
+	/** @defaultValue `true` */
+	enabled?: boolean;
+	/** @defaultValue `false` */
+	testMode?: boolean;
+	/** UUID of the user who creates it. @defaultValue the actor of the scope */
+	createdBy?: string;
+}
+
+/** What it takes to create a destination. A union discriminated by `type`. */
+export type CreateDestinationInput = {
+	[T in DestinationType]: CreateDestinationInputOf<T>;
+}[DestinationType];
+
+/**
+ * Changes to a destination; what is left out stays. `settings` replaces all settings. The type, the
+ * organization and the id never change.
+ */
+export interface UpdateDestinationInput<T extends DestinationType = DestinationType> {
+	/** 1 to 255 characters after trimming, without control characters. */
+	name?: string;
+	/** At most 5,000 characters; null removes it. */
+	description?: string | null;
+	environment?: Environment;
+	settings?: SettingsInputOf<T>;
+	/** Duplicates are dropped. */
+	requiredConsent?: readonly ConsentPurpose[];
+	enabled?: boolean;
+	testMode?: boolean;
+}

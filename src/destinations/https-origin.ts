@@ -1,0 +1,38 @@
+import { isIP } from 'node:net';
+import { isPublicAddress } from './public-address.ts';
+
+/** `hostname` of a URL as sockets and certificates want it: no brackets around IPv6, no trailing dot. */
+export function socketHostname(url: URL): string {
+	// The dot of a fully qualified name would slip past a list of hosts and fail TLS name checks.
+	return url.hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
+}
+
+/** `host` of a URL (with the port, unless it is 443) without the trailing dot: what lists of hosts hold. */
+export function hostKey(url: URL): string {
+	return url.host.replace(/\.(?=:\d+$|$)/, '');
+}
+
+/**
+ * Reads an https origin (`https://host` or `https://host:port`) and gives it back in one canonical form.
+ *
+ * The WHATWG parser comes first: it is what turns `0x7f.1` and `2130706433` into `127.0.0.1` and IDNs into
+ * Punycode, so every later check sees what a socket would see.
+ *
+ * @returns The origin, or `undefined` for anything else: another scheme, credentials, a path, a query, a
+ * fragment, or an IP address that is not public.
+ */
+export function parseHttpsOrigin(text: string): string | undefined {
+	if (!URL.canParse(text)) {
+		return undefined;
+	}
+	const url = new URL(text);
+	const hostname = socketHostname(url);
+	// `href` keeps whatever an origin must not have, also an empty query or fragment.
+	if (url.protocol !== 'https:' || url.href !== `${url.origin}/` || /^$|^\.|\.$/.test(hostname)) {
+		return undefined;
+	}
+	if (isIP(hostname) !== 0 && !isPublicAddress(hostname)) {
+		return undefined;
+	}
+	return `https://${hostKey(url)}`;
+}

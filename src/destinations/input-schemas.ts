@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { choice, required } from './fields.ts';
+import { destinationTypes } from './registry.ts';
+import { ConsentPurpose, Environment } from './vocabulary.ts';
+
+/**
+ * Postgres takes every UUID, whatever its version, so this does too. In lower case, as Postgres gives it
+ * back: ids are part of what settings are bound to when they are encrypted.
+ */
+const uuid = z
+	.string({ error: required('must be a UUID') })
+	.regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, { error: 'must be a UUID' })
+	.toLowerCase();
+
+const NAME_EXPECTED = 'must have 1 to 255 characters, without control characters';
+
+/** With the `u` flag the pattern counts characters as Postgres's varchar(255) does, and sees lone surrogates. */
+const name = z
+	.string({ error: required(NAME_EXPECTED) })
+	.trim()
+	.regex(/^[^\p{Cc}\p{Cs}]{1,255}$/u, { error: NAME_EXPECTED });
+
+const DESCRIPTION_EXPECTED = 'must be text of at most 5000 characters, or null';
+
+/** The column is unlimited; the cap keeps lists of destinations from growing without bound. */
+const description = z
+	.string({ error: DESCRIPTION_EXPECTED })
+	.trim()
+	.regex(/^(?:[^\p{Cc}\p{Cs}]|[\t\n\r]){0,5000}$/u, { error: DESCRIPTION_EXPECTED })
+	.nullable();
+
+const purposes = Object.values(ConsentPurpose);
+const PURPOSES_EXPECTED = `must be a list of ${purposes.join(', ')}`;
+
+/** A set, so duplicates are dropped; the order is kept. The cap is looked at before the elements are. */
+const requiredConsent = z
+	.custom<unknown[]>((value) => Array.isArray(value) && value.length <= 50, {
+		error: PURPOSES_EXPECTED,
+	})
+	.pipe(z.array(choice(purposes)))
+	.transform((list) => [...new Set(list)]);
+
+const flag = z.boolean({ error: 'must be true or false' });
+
+const changeable = {
+	name: name.optional(),
+	description: description.optional(),
+	environment: choice(Object.values(Environment)).optional(),
+	requiredConsent: requiredConsent.optional(),
+	enabled: flag.optional(),
+	testMode: flag.optional(),
+};
+
+/** What an update may change, besides the settings, which are checked by the schema of their type. */
+export const updateFields = z.strictObject(changeable);
+
+/** What a destination is created from, besides the settings. What is left out, the database has a default for. */
+export const createFields = z.strictObject({
+	organizationId: uuid,
+	type: choice(destinationTypes),
+	...changeable,
+	name,
+	createdBy: uuid.optional(),
+});
+
+/** Fields of a destination that an update cannot change. */
+export const fixedFields: ReadonlySet<string> = new Set([
+	'id',
+	'organizationId',
+	'type',
+	'settingsEncrypted',
+	'lastTestedAt',
+	'connectionStatus',
+	'lastError',
+	'deletedAt',
+	'createdAt',
+	'updatedAt',
+	'createdBy',
+	'updatedBy',
+	'version',
+]);

@@ -1,0 +1,21 @@
+/** Stands for a hidden value. One length for all, so that it does not tell the length of what it hides. */
+export const MASK = '••••••••';
+
+/** From this length on, four characters less still leave 64 bits of a hexadecimal secret. */
+const SHORTEST_WITH_TAIL = 20;
+
+/**
+ * The form of a secret for lists and logs: {@link MASK}, and behind it the last four characters where the
+ * secret is so long that they are no help in guessing it. They tell two keys apart at a glance.
+ */
+export function mask(value: unknown): string {
+	// Only printable ASCII has a tail: half a surrogate pair or a control character would break a log line.
+	return typeof value === 'string' && value.length >= SHORTEST_WITH_TAIL && /[!-~]{4}$/.test(value)
+		? MASK + value.slice(-4)
+		: MASK;
+}
+
+/** Whether a text came out of {@link mask}. No key of any provider has such characters. */
+export function isMasked(value: string): boolean {
+	return value.startsWith(MASK);
+}

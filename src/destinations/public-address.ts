@@ -1,0 +1,27 @@
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+
+/**
+ * `2000::/3`, all that IANA has given out as global unicast. ipaddr.js calls everything unicast that is in
+ * none of its special ranges, so also `::127.0.0.1` and blocks that nobody owns.
+ * https://www.iana.org/assignments/ipv6-address-space/ipv6-address-space.xhtml
+ */
+const globalUnicast: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse('2000::'), 3];
+
+/**
+ * Whether an IP address, as `dns.lookup` gives it, belongs to one host on the public internet.
+ *
+ * Refused are loopback, private, link-local (cloud metadata), carrier-grade NAT, multicast, documentation and
+ * all other special ranges, and every IPv6 form that carries an IPv4 address: mapped, 6to4, Teredo, NAT64. So
+ * behind NAT64 a provider without IPv6 counts as not public.
+ */
+export function isPublicAddress(address: string): boolean {
+	// A zone (`fe80::1%eth0`) only exists on a local link.
+	if (isIP(address) === 0 || address.includes('%')) {
+		return false;
+	}
+	const parsed = ipaddr.parse(address);
+	return (
+		parsed.range() === 'unicast' && (parsed instanceof ipaddr.IPv4 || parsed.match(globalUnicast))
+	);
+}

@@ -1,0 +1,36 @@
+import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
+import { createDestinationsClient, type DestinationsClientOptions } from '../../src/client.ts';
+import { createTestDatabase } from './database.ts';
+
+/** A service's client on a database of the test's own, and a second, raw connection as superuser. */
+export async function startService(options: Partial<DestinationsClientOptions> = {}) {
+	const database = await createTestDatabase();
+	const admin = new Client({ connectionString: database.connectionString });
+	await admin.connect();
+	const db = createDestinationsClient({
+		connectionString: database.connectionString,
+		keys: `test:${randomBytes(32).toString('hex')}`,
+		...options,
+	});
+	return {
+		connectionString: database.connectionString,
+		admin,
+		db,
+		async createOrganization(): Promise<string> {
+			const { rows } = await admin.query('INSERT INTO organizations DEFAULT VALUES RETURNING id');
+			return rows[0].id;
+		},
+		async createUser(): Promise<string> {
+			const { rows } = await admin.query('INSERT INTO users DEFAULT VALUES RETURNING id');
+			return rows[0].id;
+		},
+		async stop(): Promise<void> {
+			await db.close();
+			await admin.end();
+			await database.drop();
+		},
+	};
+}
+
+export type Service = Awaited<ReturnType<typeof startService>>;
