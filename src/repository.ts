@@ -184,7 +184,7 @@ export class DestinationRepository {
 	 */
 	async testConnectionOutcome(
 		id: string,
-		options: { readonly signal?: AbortSignal } = {},
+		options: { readonly signal?: AbortSignal | undefined } = {},
 	): Promise<ConnectionTestOutcome> {
 		return testSavedConnection(
 			this.#prisma,
@@ -202,7 +202,7 @@ export class DestinationRepository {
 	async testSettings(
 		type: DestinationType,
 		settings: unknown,
-		options: { readonly signal?: AbortSignal } = {},
+		options: { readonly signal?: AbortSignal | undefined } = {},
 	): Promise<ConnectionTestOutcome> {
 		return this.#outsideTransaction()(type, settings, options.signal);
 	}

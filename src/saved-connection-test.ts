@@ -8,6 +8,7 @@ import {
 	partial,
 } from './destinations/connection-test/outcome.ts';
 import type { DestinationType } from './destinations/registry.ts';
+import type { ConnectionStatus } from './destinations/vocabulary.ts';
 import { NotFoundError } from './errors.ts';
 import type { ScopedPrismaClient } from './prisma.ts';
 import { noSuchDestination, translateErrors } from './translate-errors.ts';
@@ -45,9 +46,8 @@ export async function testSavedConnection(
 		if (claimed !== undefined) {
 			return testClaimed(prisma, id, claimedAt, () => test(claimed.type, claimed.settings, signal));
 		}
-		const finding = await findingOfAnother(prisma, id);
-		if (finding !== undefined) return outcomeOf(finding, startedAt);
-		await sleep(pollMs, undefined, { signal });
+		const finding = await waitForAnother(prisma, id, signal);
+		if (finding !== 'abandoned') return outcomeOf(finding, startedAt);
 	}
 }
 
@@ -110,27 +110,39 @@ async function settle(
 	return count === 1;
 }
 
-/** What somebody else's test found, or nothing while it runs. */
-async function findingOfAnother(
+/** Waits for what somebody else's test finds, unless whoever began it is gone. */
+async function waitForAnother(
 	prisma: ScopedPrismaClient,
 	id: string,
-): Promise<Finding | undefined> {
-	const row = await prisma.destination.findFirst({
-		where: { id },
-		select: { connectionStatus: true, lastError: true },
-	});
-	if (row === null) throw new NotFoundError(noSuchDestination(id));
-	switch (row.connectionStatus) {
-		case 'testing':
-			return undefined;
+	signal: AbortSignal | undefined,
+): Promise<Finding | 'abandoned'> {
+	for (;;) {
+		const row = await prisma.destination.findFirst({
+			where: { id },
+			select: { connectionStatus: true, lastError: true, lastTestedAt: true },
+		});
+		if (row === null) throw new NotFoundError(noSuchDestination(id));
+		if (row.connectionStatus !== 'testing') {
+			return findingOfAnother(row.connectionStatus, row.lastError);
+		}
+		if ((row.lastTestedAt?.getTime() ?? 0) < Date.now() - leaseMs) return 'abandoned';
+		await sleep(pollMs, undefined, { signal });
+	}
+}
+
+function findingOfAnother(
+	status: Exclude<ConnectionStatus, 'testing'>,
+	lastError: string | null,
+): Finding {
+	switch (status) {
 		case 'connected':
 			return { ...partial('Another test at the same time found it connected.'), code: anothers };
 		case 'failed':
-			return failed(anothers, row.lastError ?? 'Another test at the same time failed.');
+			return failed(anothers, lastError ?? 'Another test at the same time failed.');
 		case 'unknown':
 			return inconclusive(
 				anothers,
-				row.lastError ?? 'Another test at the same time found out nothing.',
+				lastError ?? 'Another test at the same time found out nothing.',
 			);
 	}
 }

@@ -31,11 +31,11 @@ const planners: Readonly<Record<string, Planner>> = {
 	aggregate: planAggregate,
 	groupBy: planAggregate,
 	create: planCreate,
-	createMany: planCreateMany,
-	createManyAndReturn: planCreateMany,
+	createMany: (model, args) => planCreateMany(model, args, false),
+	createManyAndReturn: (model, args) => planCreateMany(model, args, true),
 	update: planUpdate,
-	updateMany: planUpdateMany,
-	updateManyAndReturn: planUpdateMany,
+	updateMany: (model, args) => planUpdateMany(model, args, false),
+	updateManyAndReturn: (model, args) => planUpdateMany(model, args, true),
 	upsert: planUpsert,
 	delete: planDelete,
 	deleteMany: planDelete,
@@ -84,11 +84,12 @@ function planCreate(model: ModelName, args: Arguments): PlannedOperation {
 	return { result: rewriteSelection(model, args), writes };
 }
 
-function planCreateMany(model: ModelName, args: Arguments): PlannedOperation {
+function planCreateMany(model: ModelName, args: Arguments, returnsRows: boolean): PlannedOperation {
 	const writes = new WriteRewriter();
 	if (model === 'Destination') {
 		for (const data of objectsIn(args.data)) writes.createDestination(data);
 	}
+	if (!returnsRows) return { writes };
 	return { result: rewriteSelection(model, args), manyRows: true, writes };
 }
 
@@ -106,12 +107,13 @@ function planUpdate(model: ModelName, args: Arguments): PlannedOperation {
 	return { result: rewriteSelection(model, args), writes };
 }
 
-function planUpdateMany(model: ModelName, args: Arguments): PlannedOperation {
+function planUpdateMany(model: ModelName, args: Arguments, returnsRows: boolean): PlannedOperation {
 	const writes = new WriteRewriter();
 	rewriteWhere(model, args.where);
 	seeOnly(model, args, 'live');
 	const data = asObject(args.data);
 	if (model === 'Destination' && data !== undefined) writes.updateDestinations(data);
+	if (!returnsRows) return { writes };
 	return { result: rewriteSelection(model, args), manyRows: true, writes };
 }
 

@@ -1,0 +1,220 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+	type Handler,
+	respond,
+	startProvider,
+	stopProviders,
+} from '../destinations/support/local-provider.ts';
+import { repositoryAt } from '../support/connection-testing.ts';
+import { metaPixel, metaToken, posthog } from '../support/destinations.ts';
+import { type Service, startService } from '../support/service.ts';
+
+let service: Service;
+
+beforeAll(async () => {
+	// Two connections, so that a test which held one would stop the others.
+	service = await startService({ pool: { max: 2 } });
+});
+
+afterAll(async () => {
+	await service.stop();
+	await stopProviders();
+});
+
+const accepts: Handler = respond(200, { featureFlags: {} });
+const refuses: Handler = respond(401, {});
+const fails: Handler = respond(503, {});
+
+async function saved(handler: Handler) {
+	const organizationId = await service.createOrganization();
+	const provider = await startProvider(handler);
+	const destinations = repositoryAt(service, organizationId, provider);
+	const made = await destinations.create(posthog(organizationId));
+	return { organizationId, provider, destinations, made, id: made.id };
+}
+
+/** A handler that answers when it is told to, and says when it was asked. */
+function onDemand(answer: Handler) {
+	let release = () => {};
+	const released = new Promise<void>((resolve) => {
+		release = resolve;
+	});
+	let ask = () => {};
+	const asked = new Promise<void>((resolve) => {
+		ask = resolve;
+	});
+	const handler: Handler = async (request, response) => {
+		ask();
+		await released;
+		answer(request, response);
+	};
+	return { handler, asked, release };
+}
+
+describe('testConnection', () => {
+	test.each([
+		['an accepted key', accepts, true, 'connected', null],
+		['a refused key', refuses, false, 'failed', expect.stringContaining('refused')],
+		['no usable answer', fails, false, 'unknown', expect.stringContaining('503')],
+	])('saves what it found: %s', async (_, handler, ok, connectionStatus, lastError) => {
+		const { destinations, id, made } = await saved(handler);
+		expect(await destinations.testConnection(id)).toBe(ok);
+		const after = await destinations.findById(id);
+		expect(after).toMatchObject({ connectionStatus, lastError, version: made.version });
+		expect(after?.lastTestedAt).toBeInstanceOf(Date);
+	});
+
+	test('refuses what is deleted, foreign or unknown, and asks nobody', async () => {
+		const { destinations, id, provider } = await saved(accepts);
+		const stranger = repositoryAt(service, await service.createOrganization(), provider);
+		await expect(stranger.testConnection(id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+		await expect(destinations.testConnection(randomUUID())).rejects.toMatchObject({
+			code: 'NOT_FOUND',
+		});
+		await destinations.softDelete(id);
+		await expect(destinations.testConnection(id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+		expect(provider.connections()).toBe(0);
+	});
+
+	test('asks the provider once when several test at once, and tells all what was found', async () => {
+		const { handler, asked, release } = onDemand(refuses);
+		const { destinations, id, provider } = await saved(handler);
+		const tests = [1, 2, 3].map(() => destinations.testConnectionOutcome(id));
+		await asked;
+		expect((await destinations.findById(id))?.connectionStatus).toBe('testing');
+		release();
+		const outcomes = await Promise.all(tests);
+		expect(outcomes.map(({ verdict }) => verdict)).toEqual(['failed', 'failed', 'failed']);
+		expect(provider.received).toHaveLength(1);
+	});
+
+	test('takes over from a process that died a minute ago, and not before', async () => {
+		const { destinations, id, provider } = await saved(accepts);
+		const claimedAgo = (interval: string) =>
+			service.admin.query(
+				`UPDATE destinations SET connection_status = 'testing', last_tested_at = now() - $2::interval WHERE id = $1`,
+				[id, interval],
+			);
+		await claimedAgo('50 seconds');
+		const waiting = new AbortController();
+		const early = destinations.testConnectionOutcome(id, { signal: waiting.signal });
+		await sleep(600);
+		expect(provider.received).toHaveLength(0);
+		waiting.abort();
+		await expect(early).rejects.toThrow('aborted');
+		await claimedAgo('61 seconds');
+		expect(await destinations.testConnection(id)).toBe(true);
+	});
+
+	test('drops the outcome if the settings changed meanwhile', async () => {
+		const { handler, asked, release } = onDemand(accepts);
+		const { destinations, id } = await saved(handler);
+		const test = destinations.testConnectionOutcome(id);
+		await asked;
+		await destinations.update(id, { settings: { apiKey: `phc_${'n3W'.repeat(14)}` } });
+		release();
+		expect(await test).toMatchObject({ ok: false, code: 'settings_changed' });
+		expect((await destinations.findById(id))?.connectionStatus).toBe('unknown');
+	});
+
+	test('keeps the outcome if only the name changed meanwhile', async () => {
+		const { handler, asked, release } = onDemand(accepts);
+		const { destinations, id } = await saved(handler);
+		const test = destinations.testConnection(id);
+		await asked;
+		await destinations.update(id, { name: 'renamed' });
+		release();
+		expect(await test).toBe(true);
+		expect((await destinations.findById(id))?.connectionStatus).toBe('connected');
+	});
+
+	test('can be cancelled, and is free for the next one then', async () => {
+		const { handler, asked } = onDemand(accepts);
+		const { destinations, id, provider } = await saved(handler);
+		const cancel = new AbortController();
+		const test = destinations.testConnectionOutcome(id, { signal: cancel.signal });
+		await asked;
+		cancel.abort(new Error('closed the page'));
+		await expect(test).rejects.toThrow('closed the page');
+		expect((await destinations.findById(id))?.connectionStatus).toBe('unknown');
+		expect(provider.received).toHaveLength(1);
+	});
+
+	test('is refused in a transaction, which it would hold open', async () => {
+		const organizationId = await service.createOrganization();
+		const acme = service.db.forOrganization(organizationId);
+		const { id } = await acme.destinations.create(posthog(organizationId));
+		await acme.transaction(async (tx) => {
+			await expect(tx.destinations.testConnection(id)).rejects.toMatchObject({
+				code: 'UNSUPPORTED',
+			});
+			await expect(tx.destinations.testSettings('console', {})).rejects.toMatchObject({
+				code: 'UNSUPPORTED',
+			});
+		});
+		expect((await acme.destinations.findById(id))?.lastTestedAt).toBeNull();
+	});
+
+	test('new settings are untested', async () => {
+		const { destinations, id } = await saved(accepts);
+		await destinations.testConnection(id);
+		await destinations.patchSettings(id, { apiKey: `phc_${'n3W'.repeat(14)}` });
+		expect((await destinations.findById(id))?.connectionStatus).toBe('unknown');
+	});
+});
+
+test('50 tests that hang hold no connection: at a pool of 2 other queries go on', async () => {
+	const organizationIds = await Promise.all(
+		Array.from({ length: 50 }, () => service.createOrganization()),
+	);
+	let asked = 0;
+	const all = new EventTarget();
+	const provider = await startProvider(() => {
+		asked += 1;
+		if (asked === 50) all.dispatchEvent(new Event('asked'));
+	});
+	const cancels = organizationIds.map(() => new AbortController());
+	const everybodyAsked = once(all, 'asked');
+	const tests = organizationIds.map(async (organizationId, index) => {
+		const destinations = repositoryAt(service, organizationId, provider);
+		const { id } = await destinations.create(posthog(organizationId));
+		return destinations.testConnectionOutcome(id, { signal: cancels[index]?.signal });
+	});
+	await everybodyAsked;
+	const [first = ''] = organizationIds;
+	const reads = await Promise.all(
+		Array.from({ length: 20 }, () =>
+			service.db.forOrganization(first).destinations.findByType('posthog'),
+		),
+	);
+	expect(reads.every(([row]) => row?.connectionStatus === 'testing')).toBe(true);
+	for (const cancel of cancels) cancel.abort();
+	const results = await Promise.allSettled(tests);
+	expect(results.every(({ status }) => status === 'rejected')).toBe(true);
+});
+
+test('settings that are not saved can be tested, and nothing is saved', async () => {
+	const { destinations, provider, organizationId } = await saved(refuses);
+	const before = await destinations.findByOrganization(organizationId);
+	const outcome = await destinations.testSettings('posthog', {
+		apiKey: `phc_${'n3W'.repeat(14)}`,
+	});
+	expect(outcome).toMatchObject({ ok: false, verdict: 'failed', code: 'invalid_credentials' });
+	expect(provider.received).toHaveLength(1);
+	expect(await destinations.findByOrganization(organizationId)).toEqual(before);
+});
+
+test('a provider that echoes a secret gets it into no column', async () => {
+	const organizationId = await service.createOrganization();
+	const provider = await startProvider(
+		respond(400, { error: { code: 100, message: `no such pixel for ${metaToken}` } }),
+	);
+	const destinations = repositoryAt(service, organizationId, provider);
+	const { id } = await destinations.create(metaPixel(organizationId));
+	expect(await destinations.testConnection(id)).toBe(false);
+	const { rows } = await service.admin.query('SELECT * FROM destinations WHERE id = $1', [id]);
+	expect(rows[0].last_error).not.toBeNull();
+	expect(JSON.stringify(rows)).not.toContain(metaToken);
+});
