@@ -2,8 +2,12 @@
 import { fileURLToPath } from 'node:url';
 import { print, type Report, reached, save } from './report.ts';
 import { benchSettings } from './settings.ts';
+import { benchTenancy } from './tenancy.ts';
 
-const benchmarks = new Map<string, () => Promise<Report>>([['settings', benchSettings]]);
+const benchmarks = new Map<string, () => Promise<Report>>([
+	['settings', benchSettings],
+	['tenancy', benchTenancy],
+]);
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !benchmarks.has(name));
