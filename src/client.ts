@@ -1,6 +1,8 @@
 import type { PoolConfig } from 'pg';
+import { AuditLog } from './audit/audit-log.ts';
+import { scopeTelling } from './audit/settings-change.ts';
 import { testSettings } from './destinations/connection-test/test-settings.ts';
-import type { Keys } from './encryption/settings-encryption.ts';
+import type { Keys, SettingsEncryption } from './encryption/settings-encryption.ts';
 import { ConfigurationError } from './errors.ts';
 import { settingsEncryption } from './extension/destinations-extension.ts';
 import { openPrisma, type PrismaConnection, type ScopedPrismaClient } from './prisma.ts';
@@ -57,6 +59,8 @@ export interface DestinationsClientOptions {
 /** The clients of one scope. Everything they do runs under row level security, in that scope. */
 export interface ScopedTransaction {
 	readonly destinations: DestinationRepository;
+	/** Who changed what. */
+	readonly audit: AuditLog;
 	/** The Prisma client, in scope: models, raw queries and `$transaction`. */
 	readonly prisma: ScopedPrismaClient;
 }
@@ -111,12 +115,14 @@ export class DestinationsClient implements AsyncDisposable {
 	readonly #tenants: PrismaConnection;
 	readonly #service: PrismaConnection;
 	readonly #test: TestConnection;
+	readonly #encryption: SettingsEncryption;
 
 	/** @internal Use {@link createDestinationsClient}. */
 	constructor(options: DestinationsClientOptions) {
 		const encryption = settingsEncryption(options.keys);
 		const open = (config: PoolConfig) =>
 			openPrisma(config, options.namedStatements ?? true, encryption);
+		this.#encryption = encryption;
 		this.#test = connectionTester(options.allowedHosts ?? []);
 		this.#tenants = open(tenantPool(options));
 		this.#service =
@@ -131,7 +137,12 @@ export class DestinationsClient implements AsyncDisposable {
 	 * @throws ValidationError if an id is not a UUID.
 	 */
 	forOrganization(organizationId: string, options: ScopeOptions = {}): ScopedClient {
-		return scope(this.#tenants, organizationScope(organizationId, options), this.#test);
+		return scope(
+			this.#tenants,
+			organizationScope(organizationId, options),
+			this.#test,
+			this.#encryption,
+		);
 	}
 
 	/**
@@ -140,7 +151,7 @@ export class DestinationsClient implements AsyncDisposable {
 	 * @throws ValidationError if `actorId` is not a UUID.
 	 */
 	asService(options: ScopeOptions = {}): ScopedClient {
-		return scope(this.#service, serviceScope(options), this.#test);
+		return scope(this.#service, serviceScope(options), this.#test, this.#encryption);
 	}
 
 	/**
@@ -182,15 +193,26 @@ function connectionTester(allowedHosts: readonly string[]): TestConnection {
 		testSettings(type, settings, { allowedHosts, ...(signal === undefined ? {} : { signal }) });
 }
 
-function scope(connection: PrismaConnection, scope: Scope, test: TestConnection): ScopedClient {
-	const prisma: ScopedPrismaClient = scopeClient(connection.extended, scope);
+function scope(
+	connection: PrismaConnection,
+	scope: Scope,
+	test: TestConnection,
+	encryption: SettingsEncryption,
+): ScopedClient {
+	const inScope = (of: Scope): ScopedPrismaClient => scopeClient(connection.extended, of);
+	const prisma = inScope(scope);
 	const inTransaction = (transaction: ScopedPrismaClient): ScopedTransaction => ({
 		prisma: transaction,
-		destinations: new DestinationRepository(transaction, scope),
+		destinations: new DestinationRepository(transaction, scope, undefined, { encryption }),
+		audit: new AuditLog(transaction, scope),
 	});
 	return {
 		prisma,
-		destinations: new DestinationRepository(prisma, scope, test),
+		destinations: new DestinationRepository(prisma, scope, test, {
+			encryption,
+			telling: (change) => inScope(scopeTelling(scope, change)),
+		}),
+		audit: new AuditLog(prisma, scope),
 		transaction: (work) => prisma.$transaction((transaction) => work(inTransaction(transaction))),
 	};
 }

@@ -81,6 +81,18 @@ export class AlreadyExistsError extends DestinationsError {
 /** The row changed since it was read. */
 export class ConflictError extends DestinationsError {
 	readonly code = 'CONFLICT';
+	/** The version that the row has now, where it is known: read it again, and decide again. */
+	readonly currentVersion: number | undefined;
+
+	constructor(message: string, options: ErrorOptions & { currentVersion?: number } = {}) {
+		super(message, options);
+		this.currentVersion = options.currentVersion;
+	}
+
+	override toJSON(): ReturnType<DestinationsError['toJSON']> & { currentVersion?: number } {
+		const { currentVersion } = this;
+		return { ...super.toJSON(), ...(currentVersion === undefined ? {} : { currentVersion }) };
+	}
 }
 
 /** The call reaches outside the organization, or needs a power that its scope lacks. */

@@ -1,3 +1,8 @@
+export type { AuditExportOptions, AuditFilter, AuditLog } from './audit/audit-log.ts';
+export type { AuditAction, AuditEntry, FieldChange } from './audit/entry.ts';
+export type { DestinationVersion } from './audit/history.ts';
+export type { Page, PageOptions } from './audit/pages.ts';
+export type { BatchOptions, PruneOptions, PurgeDeletedOptions } from './audit/purge.ts';
 export {
 	createDestinationsClient,
 	DestinationsClient,
@@ -5,6 +10,8 @@ export {
 	type ScopedClient,
 	type ScopedTransaction,
 } from './client.ts';
+export type { DestinationPageOptions } from './destination-pages.ts';
+export type { WriteOptions } from './destination-writer.ts';
 export type { AmplitudeSettings } from './destinations/amplitude.ts';
 export { type ClientConfig, toClientConfig } from './destinations/client-config.ts';
 export type {

@@ -24,6 +24,8 @@ export type ScopedPrismaClient = Pick<
 	| 'destination'
 	| 'organization'
 	| 'user'
+	| 'destinationAuditEntry'
+	| 'destinationSettingsVersion'
 	| '$queryRaw'
 	| '$queryRawUnsafe'
 	| '$executeRaw'

@@ -1,3 +1,14 @@
+import { type DestinationVersion, readHistory } from './audit/history.ts';
+import type { Page, PageOptions } from './audit/pages.ts';
+import {
+	type PruneOptions,
+	type PurgeDeletedOptions,
+	pruneSettingsHistory,
+	purgeDeleted,
+} from './audit/purge.ts';
+import type { SettingsChange } from './audit/settings-change.ts';
+import { type DestinationPageOptions, pageOfDestinations } from './destination-pages.ts';
+import { DestinationWriter, toDestination, type WriteOptions } from './destination-writer.ts';
 import type { ConnectionTestOutcome } from './destinations/connection-test/outcome.ts';
 import type {
 	CreateDestinationInput,
@@ -5,34 +16,49 @@ import type {
 	UpdateDestinationInput,
 } from './destinations/destination.ts';
 import type { DestinationType } from './destinations/registry.ts';
-import { validateCreate, validateUpdate } from './destinations/validate.ts';
+import { validateCreate } from './destinations/validate.ts';
 import type { Environment } from './destinations/vocabulary.ts';
-import { ConflictError, ForbiddenError, NotFoundError, UnsupportedError } from './errors.ts';
+import type { SettingsEncryption } from './encryption/settings-encryption.ts';
+import { ConfigurationError, ForbiddenError, NotFoundError, UnsupportedError } from './errors.ts';
 import type { ScopedPrismaClient } from './prisma.ts';
 import { type TestConnection, testSavedConnection } from './saved-connection-test.ts';
 import { checkUuid, type Scope } from './tenancy/scope.ts';
-import { noSuchDestination, translateErrors } from './translate-errors.ts';
+import { translateErrors } from './translate-errors.ts';
 
 /** The newest first, by the index for keyset pages. */
 const newestFirst = [{ createdAt: 'desc' as const }, { id: 'desc' as const }];
 
-/** How often a patch is tried again when others change the same row at the same time. */
-const patchAttempts = 5;
+/** What the versions of a destination need beside the database. */
+export interface VersionTools {
+	/** Opens earlier settings. */
+	readonly encryption: SettingsEncryption;
+	/** Left out inside a transaction, whose context is fixed: the log is told no names of settings there. */
+	readonly telling?: (change: SettingsChange) => ScopedPrismaClient;
+}
 
 /** Destinations, typed by `type`, with their settings in clear. Soft-deleted ones are hidden. */
 export class DestinationRepository {
 	readonly #prisma: ScopedPrismaClient;
 	readonly #scope: Scope;
 	readonly #test: TestConnection | undefined;
+	readonly #tools: VersionTools | undefined;
+	readonly #writer: DestinationWriter;
 
 	/**
 	 * @internal Use `forOrganization()` or `asService()`.
 	 * @param test is left out inside a transaction, which would be held open while a provider is waited for.
 	 */
-	constructor(prisma: ScopedPrismaClient, scope: Scope, test?: TestConnection) {
+	constructor(
+		prisma: ScopedPrismaClient,
+		scope: Scope,
+		test?: TestConnection,
+		tools?: VersionTools,
+	) {
 		this.#prisma = prisma;
 		this.#scope = scope;
 		this.#test = test;
+		this.#tools = tools;
+		this.#writer = new DestinationWriter(prisma, tools?.telling);
 	}
 
 	/**
@@ -104,15 +130,34 @@ export class DestinationRepository {
 	}
 
 	/**
+	 * A page of live destinations, the newest first.
+	 *
+	 * @throws ForbiddenError if the organization is not the scope's.
+	 * @throws ValidationError if the cursor or the limit is none.
+	 * @throws NotFoundError if the destination that the cursor stands at was purged meanwhile.
+	 */
+	async list(options: DestinationPageOptions = {}): Promise<Page<Destination>> {
+		const { organizationId } = options;
+		if (organizationId !== undefined) {
+			this.#refuseOthers(checkUuid('organizationId', organizationId));
+		}
+		return pageOfDestinations(this.#prisma, this.#scope, options);
+	}
+
+	/**
 	 * Changes a destination. `settings` replaces all settings; {@link patchSettings} merges.
 	 *
 	 * @throws ValidationError if the changes are not valid for the destination's type.
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
 	 * @throws AlreadyExistsError if the new environment has a live one of this type.
+	 * @throws ConflictError if it is at another version than `expectedVersion`; `currentVersion` says which.
 	 */
-	async update(id: string, changes: UpdateDestinationInput): Promise<Destination> {
-		const where = await this.#identify(id);
-		return this.#write(where, validateUpdate(where.type, changes));
+	async update(
+		id: string,
+		changes: UpdateDestinationInput,
+		options: WriteOptions = {},
+	): Promise<Destination> {
+		return this.#writer.update(id, changes, options);
 	}
 
 	/**
@@ -121,25 +166,50 @@ export class DestinationRepository {
 	 *
 	 * @throws ValidationError if the merged settings are not valid for the destination's type.
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
-	 * @throws ConflictError if others keep changing it at the same time.
+	 * @throws ConflictError if it is at another version than `expectedVersion`, or, without one, if others
+	 * keep changing it at the same time.
 	 */
-	async patchSettings(id: string, patch: Record<string, unknown>): Promise<Destination> {
-		for (let attempt = 0; attempt < patchAttempts; attempt += 1) {
-			const before = await this.findById(id);
-			if (before === null) throw new NotFoundError(noSuchDestination(id));
-			const settings = mergePatch(before.settings, patch);
-			const { organizationId, type, version } = before;
-			const changes = validateUpdate(type, { settings });
-			try {
-				return await this.#write({ id, organizationId, type, version }, changes);
-			} catch (error) {
-				// Changed, or gone, since it was read: the next attempt tells.
-				if (!(error instanceof NotFoundError)) throw error;
-			}
-		}
-		throw new ConflictError(
-			`Destination ${id} kept changing while its settings were patched. Try again later.`,
-		);
+	async patchSettings(
+		id: string,
+		patch: Record<string, unknown>,
+		options: WriteOptions = {},
+	): Promise<Destination> {
+		return this.#writer.patch(id, patch, options);
+	}
+
+	/**
+	 * The versions of a destination, the newest first: what changed, when, and who did it. Of settings, only
+	 * their names. Deleted destinations have theirs too.
+	 *
+	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { ScopedClient } from '@consent-io/destinations';
+	 *
+	 * declare const acme: ScopedClient;
+	 * declare const id: string;
+	 *
+	 * const { items } = await acme.destinations.history(id, { limit: 20 });
+	 * const [latest, before] = items;
+	 * if (before) await acme.destinations.revert(id, before.version);
+	 * ```
+	 */
+	async history(id: string, options: PageOptions = {}): Promise<Page<DestinationVersion>> {
+		return readHistory(this.#prisma, this.#encryption(), checkUuid('id', id), options);
+	}
+
+	/**
+	 * Makes a destination what it was at a version, settings included, as a new version. A deleted one must
+	 * be restored first.
+	 *
+	 * @throws NotFoundError if there is no such destination or version, or its settings are kept no longer.
+	 * @throws ValidationError if what it was is not valid any more.
+	 * @throws AlreadyExistsError if the environment it was in has a live one of this type.
+	 * @throws ConflictError as {@link patchSettings}.
+	 */
+	async revert(id: string, version: number, options: WriteOptions = {}): Promise<Destination> {
+		return this.#writer.revert(id, version, this.#encryption(), options);
 	}
 
 	/**
@@ -161,6 +231,45 @@ export class DestinationRepository {
 	async restore(id: string): Promise<void> {
 		const where = { id: checkUuid('id', id) };
 		await translateErrors(this.#prisma.destination.restore({ where, select: { id: true } }), id);
+	}
+
+	/**
+	 * Removes a soft-deleted destination for good, its earlier settings with it. The log keeps that it was.
+	 *
+	 * @throws ForbiddenError in the scope of an organization.
+	 * @throws NotFoundError if there is no deleted destination of this id.
+	 */
+	async purge(id: string): Promise<void> {
+		this.#refuseTenants('purge');
+		const count = await this.#prisma.destination.purge({ where: { id: checkUuid('id', id) } });
+		if (count === 0) {
+			throw new NotFoundError(
+				`There is no deleted destination ${id}. Delete it before purging it.`,
+			);
+		}
+	}
+
+	/**
+	 * Purges what was soft-deleted before a date, in batches; gives how many.
+	 *
+	 * @throws ForbiddenError in the scope of an organization.
+	 * @throws The reason of `signal`, once that is aborted.
+	 */
+	async purgeDeleted(options: PurgeDeletedOptions): Promise<number> {
+		this.#refuseTenants('purgeDeleted');
+		return purgeDeleted(this.#prisma, options);
+	}
+
+	/**
+	 * Deletes earlier settings that are too many or too old, in batches; gives how many. What was changed,
+	 * when and by whom stays in the log; only {@link revert} cannot go back that far.
+	 *
+	 * @throws ForbiddenError in the scope of an organization.
+	 * @throws The reason of `signal`, once that is aborted.
+	 */
+	async pruneSettingsHistory(options: PruneOptions): Promise<number> {
+		this.#refuseTenants('pruneSettingsHistory');
+		return pruneSettingsHistory(this.#prisma, options);
 	}
 
 	/**
@@ -228,26 +337,14 @@ export class DestinationRepository {
 		return rows.map(toDestination);
 	}
 
-	/** What settings are sealed to. It never changes, so it may be read before the write. */
-	async #identify(id: string): Promise<Identity> {
-		const identity = await this.#prisma.destination.findUnique({
-			where: { id: checkUuid('id', id) },
-			select: { id: true, organizationId: true, type: true },
-		});
-		if (identity === null) throw new NotFoundError(noSuchDestination(id));
-		return identity;
+	#encryption(): SettingsEncryption {
+		if (this.#tools !== undefined) return this.#tools.encryption;
+		throw new ConfigurationError('This repository was made without keys for earlier settings.');
 	}
 
-	async #write(
-		where: Identity & { version?: number },
-		{ requiredConsent, ...fields }: ReturnType<typeof validateUpdate>,
-	): Promise<Destination> {
-		const data = {
-			...fields,
-			...(requiredConsent === undefined ? {} : { requiredConsent: [...requiredConsent] }),
-		};
-		const row = await translateErrors(this.#prisma.destination.update({ where, data }), where.id);
-		return toDestination(row);
+	#refuseTenants(method: string): void {
+		if (this.#scope.organizationId === undefined) return;
+		throw new ForbiddenError(`${method}() is for asService() alone: it removes for good.`);
 	}
 
 	#refuseOthers(organizationId: string): void {
@@ -257,26 +354,4 @@ export class DestinationRepository {
 			'The call names another organization than that of its scope. Use forOrganization() with that organization, or asService().',
 		);
 	}
-}
-
-interface Identity {
-	readonly id: string;
-	readonly organizationId: string;
-	readonly type: DestinationType;
-}
-
-type Row = Awaited<ReturnType<ScopedPrismaClient['destination']['findFirstOrThrow']>>;
-
-/** Settings are validated by the row's type when they are written, so type and settings belong together. */
-function toDestination(row: Row): Destination {
-	return row as Destination;
-}
-
-function mergePatch(settings: object, patch: Record<string, unknown>): Record<string, unknown> {
-	const merged: Record<string, unknown> = { ...settings };
-	for (const [name, value] of Object.entries(patch)) {
-		if (value === null) delete merged[name];
-		else if (value !== undefined) merged[name] = value;
-	}
-	return merged;
 }

@@ -56,7 +56,7 @@ export function sealJson(json: string, key: TenantKey, context: SettingsContext)
 		v: envelopeVersion,
 		alg: envelopeAlgorithm,
 		kid: key.keyId,
-		kc: key.commitmentText,
+		kc: key.commitment,
 		iv: nonce.toString('base64url'),
 		ct: sealed.toString('base64url'),
 	};
@@ -70,7 +70,7 @@ export function openJson(
 ): string {
 	// The commitment stands in clear in every envelope of the organization, so the time that comparing
 	// it takes tells nothing.
-	if (envelope.kc !== key.commitmentText) throw decryptionFailed(context);
+	if (envelope.kc !== key.commitment) throw decryptionFailed(context);
 	// The nonce's 16 characters are whole groups of base64, so nonce and ciphertext decode as one.
 	const text = envelope.iv + envelope.ct;
 	const end = scratch.write(text, 'base64url');

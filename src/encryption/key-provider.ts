@@ -1,9 +1,13 @@
 /**
- * Where encryption keys come from. {@link Keyring} is the one that holds them in memory; a provider
- * of your own can ask a key management service.
+ * Where encryption keys come from. {@link Keyring} is the one that holds them in memory,
+ * {@link EnvelopeKeyProvider} has a key for each organization, wrapped by a key management service; a
+ * provider of your own can do anything else.
+ *
+ * Answers are cached for `cacheSeconds`, at most 10,000 keys at a time. Callers that wait for the same key
+ * at the same time wait for one call. Failures are not cached: the next read or write asks again.
  *
  * A provider's own failures reach callers as `KEY_UNAVAILABLE`; to say that a key does not exist,
- * throw `UnknownKeyError`.
+ * throw `UnknownKeyError`. Where no key is to be had, nothing is read or written.
  *
  * @example
  * ```ts
@@ -25,7 +29,18 @@ export interface KeyProvider {
 	 */
 	readonly cacheSeconds: number;
 
-	/** The id of the key that seals this organization's settings from now on. */
+	/**
+	 * How long an answer is waited for, in seconds. Less than Prisma gives an interactive transaction
+	 * (5 seconds), so that it ends with `KEY_UNAVAILABLE` and not with a timeout that does not say why.
+	 *
+	 * @defaultValue 3
+	 */
+	readonly timeoutSeconds?: number | undefined;
+
+	/**
+	 * The id of the key that seals this organization's settings from now on. A promised answer is cached
+	 * for `cacheSeconds` as keys are; one given at once is asked for again at every write.
+	 */
 	primaryKeyId(organizationId: string): string | Promise<string>;
 
 	/**

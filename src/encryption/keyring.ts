@@ -43,7 +43,8 @@ export class Keyring implements KeyProvider {
 	getKey(keyId: string): Uint8Array {
 		const key = this.#keys.get(keyId);
 		if (key === undefined) throw new UnknownKeyError(unknownKeyMessage(keyId));
-		return key;
+		// A copy, because careful callers wipe keys after use.
+		return Uint8Array.from(key);
 	}
 }
 
@@ -77,7 +78,13 @@ function parseEntry(entry: string, index: number): KeyEntry {
 			`${place} needs an id of 1 to 64 letters, digits, dots, dashes and underscores, as in "2026-11:hex".`,
 		);
 	}
-	if (!/^[0-9a-f]*$/i.test(hex)) {
+	if (id.length === keyBytes * 2 && hexDigits.test(id)) {
+		// It would be stored in clear beside every ciphertext.
+		throw new ConfigurationError(
+			`${place} has an id that looks like a key. Give each key an id of its own, as in "2026-11:hex".`,
+		);
+	}
+	if (!hexDigits.test(hex)) {
 		throw new ConfigurationError(`${place} has characters that are not hex digits.`);
 	}
 	if (hex.length !== keyBytes * 2) {
@@ -85,8 +92,11 @@ function parseEntry(entry: string, index: number): KeyEntry {
 			`${place} has ${hex.length} hex digits; it must have ${keyBytes * 2} (${keyBytes} bytes).`,
 		);
 	}
-	return [id, Buffer.from(hex, 'hex')];
+	// Copied, because a small Buffer shares its memory with others.
+	return [id, Uint8Array.from(Buffer.from(hex, 'hex'))];
 }
+
+const hexDigits = /^[0-9a-f]*$/i;
 
 function refuseTwins(entries: readonly KeyEntry[]): void {
 	const ids = new Set(entries.map(([id]) => id));

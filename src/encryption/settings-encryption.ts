@@ -1,4 +1,5 @@
 import { ConfigurationError, ValidationError } from '../errors.ts';
+import { canonicalId } from './canonical-id.ts';
 import {
 	decryptionFailed,
 	looksLikeEnvelope,
@@ -105,7 +106,8 @@ function openSettings(
 	return settings;
 }
 
-function keyProvider(keys: Keys | undefined): KeyProvider {
+/** The provider that was given, or the key ring that the text says. */
+export function keyProvider(keys: Keys | undefined): KeyProvider {
 	if (typeof keys === 'object' && keys !== null) {
 		if (typeof keys.primaryKeyId === 'function' && typeof keys.getKey === 'function') return keys;
 		throw new ConfigurationError(
@@ -115,11 +117,11 @@ function keyProvider(keys: Keys | undefined): KeyProvider {
 	return new Keyring(keys);
 }
 
-/** Ids are compared as Postgres compares uuids: without regard to case. */
+/** Ids are compared as Postgres compares uuids: without regard to how they are written. */
 function normalizeContext(context: SettingsContext): SettingsContext {
 	return {
-		organizationId: contextMember(context, 'organizationId').toLowerCase(),
-		destinationId: contextMember(context, 'destinationId').toLowerCase(),
+		organizationId: canonicalId(contextMember(context, 'organizationId')),
+		destinationId: canonicalId(contextMember(context, 'destinationId')),
 		type: contextMember(context, 'type'),
 	};
 }

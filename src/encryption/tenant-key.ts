@@ -5,8 +5,7 @@ export interface TenantKey {
 	readonly keyId: string;
 	readonly cipherKey: KeyObject;
 	/** Stored in each envelope, because GCM alone lets one ciphertext open under two keys. */
-	readonly commitment: Buffer;
-	readonly commitmentText: string;
+	readonly commitment: string;
 	/** The part of the additional authenticated data that is the same for the whole organization. */
 	readonly boundTo: string;
 }
@@ -26,12 +25,14 @@ const salt = 'consent-io/destinations/settings';
 export function deriveTenantKey(key: Uint8Array, keyId: string, organizationId: string): TenantKey {
 	const info = ['v1', keyId, organizationId].map(netstring).join('');
 	const derived = Buffer.from(hkdfSync('sha512', key, salt, info, 64));
-	const commitment = derived.subarray(32);
+	const cipherKey = createSecretKey(derived.subarray(0, 32));
+	const commitment = derived.toString('base64url', 32);
+	// The key object has its own copy, which cannot be printed.
+	derived.fill(0);
 	return {
 		keyId,
-		cipherKey: createSecretKey(derived.subarray(0, 32)),
+		cipherKey,
 		commitment,
-		commitmentText: commitment.toString('base64url'),
 		boundTo: [
 			String(envelopeVersion),
 			envelopeAlgorithm,

@@ -1,14 +1,11 @@
-import { ConfigurationError, DestinationsError, KeyUnavailableError } from '../errors.ts';
+import { ConfigurationError, UnknownKeyError } from '../errors.ts';
+import { askProvider, checkTimeout, isPromised } from './ask-provider.ts';
+import { ExpiringCache } from './expiring-cache.ts';
 import { type KeyProvider, keyBytes, keyIdPattern } from './key-provider.ts';
 import { deriveTenantKey, type TenantKey } from './tenant-key.ts';
 
 /** How many derived keys are kept; about 1 KB each. */
 const capacity = 10_000;
-
-interface Entry {
-	readonly key: TenantKey;
-	readonly expiresAt: number;
-}
 
 /**
  * Derived keys, kept because a derivation costs more than opening an envelope. Bounded, and no key
@@ -16,9 +13,10 @@ interface Entry {
  */
 export class TenantKeys {
 	readonly #provider: KeyProvider;
-	/** In the order in which they came, the oldest first. */
-	readonly #entries = new Map<string, Entry>();
-	readonly #loading = new Map<string, Promise<TenantKey>>();
+	readonly #timeoutSeconds: number;
+	readonly #keys: ExpiringCache<TenantKey>;
+	/** Ids of primary keys by organization, of providers that must ask for them. */
+	readonly #primaryKeyIds: ExpiringCache<string>;
 
 	constructor(provider: KeyProvider) {
 		const { cacheSeconds } = provider;
@@ -28,76 +26,72 @@ export class TenantKeys {
 			);
 		}
 		this.#provider = provider;
+		this.#timeoutSeconds = checkTimeout(provider.timeoutSeconds);
+		this.#keys = new ExpiringCache(capacity, cacheSeconds);
+		this.#primaryKeyIds = new ExpiringCache(capacity, cacheSeconds);
 	}
 
 	/** The key if it is at hand, without asking the provider. */
 	cached(keyId: string, organizationId: string): TenantKey | undefined {
-		const name = entryName(keyId, organizationId);
-		const entry = this.#entries.get(name);
-		if (entry === undefined) return undefined;
-		if (entry.expiresAt !== Number.POSITIVE_INFINITY && entry.expiresAt <= performance.now()) {
-			this.#entries.delete(name);
-			return undefined;
-		}
-		return entry.key;
+		return this.#keys.get(entryName(keyId, organizationId));
 	}
 
 	/** The key, asked of the provider once however many callers wait for it. */
 	async load(keyId: string, organizationId: string): Promise<TenantKey> {
-		const cached = this.cached(keyId, organizationId);
-		if (cached !== undefined) return cached;
-		const name = entryName(keyId, organizationId);
-		const underWay = this.#loading.get(name);
-		if (underWay !== undefined) return underWay;
-		const loading = this.#fetch(keyId, organizationId).finally(() => this.#loading.delete(name));
-		this.#loading.set(name, loading);
-		return loading;
+		return this.#keys.load(entryName(keyId, organizationId), () =>
+			this.#fetch(keyId, organizationId),
+		);
 	}
 
 	/** The key that seals this organization's settings now. */
 	async primary(organizationId: string): Promise<TenantKey> {
-		const keyId = await this.#ask(() => this.#provider.primaryKeyId(organizationId));
-		if (typeof keyId !== 'string' || !keyIdPattern.test(keyId)) {
-			throw new ConfigurationError(
-				'The key provider gave a primary key id that is not 1 to 64 letters, digits, dots, dashes and underscores.',
-			);
+		const remembered = this.#primaryKeyIds.get(organizationId);
+		if (remembered !== undefined) {
+			try {
+				return await this.load(remembered, organizationId);
+			} catch (error) {
+				if (!(error instanceof UnknownKeyError)) throw error;
+				// The key is gone since it was named primary, so the provider has another one by now.
+				this.#primaryKeyIds.delete(organizationId);
+			}
 		}
-		return this.load(keyId, organizationId);
+		return this.load(await this.#primaryKeyId(organizationId), organizationId);
+	}
+
+	async #primaryKeyId(organizationId: string): Promise<string> {
+		let promised = false;
+		const ask = () => {
+			const answer = this.#provider.primaryKeyId(organizationId);
+			promised = isPromised(answer);
+			return answer;
+		};
+		const keyId = await this.#primaryKeyIds.load(organizationId, async () =>
+			checkKeyId(await askProvider(ask, this.#timeoutSeconds)),
+		);
+		// What is at hand costs nothing to ask for, and the provider may change its mind at any time.
+		if (!promised) this.#primaryKeyIds.delete(organizationId);
+		return keyId;
 	}
 
 	async #fetch(keyId: string, organizationId: string): Promise<TenantKey> {
-		const bytes = await this.#ask(() => this.#provider.getKey(keyId, organizationId));
+		const bytes = await askProvider(
+			() => this.#provider.getKey(keyId, organizationId),
+			this.#timeoutSeconds,
+		);
 		if (!(bytes instanceof Uint8Array) || bytes.byteLength !== keyBytes) {
 			throw new ConfigurationError(
 				`The key provider gave something other than ${keyBytes} bytes for the key id "${keyId}".`,
 			);
 		}
-		const key = deriveTenantKey(bytes, keyId, organizationId);
-		this.#keep(entryName(keyId, organizationId), key);
-		return key;
+		return deriveTenantKey(bytes, keyId, organizationId);
 	}
+}
 
-	#keep(name: string, key: TenantKey): void {
-		if (this.#entries.size >= capacity) {
-			const oldest = this.#entries.keys().next();
-			if (!oldest.done) this.#entries.delete(oldest.value);
-		}
-		const expiresAt = performance.now() + this.#provider.cacheSeconds * 1000;
-		this.#entries.set(name, { key, expiresAt });
-	}
-
-	/** What the provider throws may quote a key or a token, so only its name is passed on. */
-	async #ask<T>(question: () => T | Promise<T>): Promise<T> {
-		try {
-			return await question();
-		} catch (error) {
-			if (error instanceof DestinationsError) throw error;
-			const name = error instanceof Error ? error.name : typeof error;
-			throw new KeyUnavailableError(
-				`The key provider failed with ${name}. Nothing was read or written; try again when it answers.`,
-			);
-		}
-	}
+function checkKeyId(keyId: unknown): string {
+	if (typeof keyId === 'string' && keyIdPattern.test(keyId)) return keyId;
+	throw new ConfigurationError(
+		'The key provider gave a primary key id that is not 1 to 64 letters, digits, dots, dashes and underscores.',
+	);
 }
 
 function entryName(keyId: string, organizationId: string): string {

@@ -1,3 +1,4 @@
+import { ValidationError } from '../errors.ts';
 import type { Arguments } from './arguments.ts';
 import { rowFilterArgument } from './operations.ts';
 import type { RowFilter } from './where.ts';
@@ -45,9 +46,16 @@ export const destinationMethods = {
 		return this.update?.({ ...args, data: { deletedAt: null }, [rowFilterArgument]: 'deleted' });
 	},
 
-	purge(this: Delegate, { where }: { where: { id: string } }): unknown {
+	purge(this: Delegate, args: { where: { id: string } }): unknown {
+		const { id, ...others } = args?.where ?? {};
+		// Another condition would go unnoticed in what follows.
+		if (typeof id !== 'string' || Object.keys(others).length > 0) {
+			throw new ValidationError([
+				{ path: ['where'], message: 'must name the id, and nothing else' },
+			]);
+		}
 		return this.$parent.$executeRaw`
-			DELETE FROM destinations WHERE id = ${where.id}::uuid AND deleted_at IS NOT NULL`;
+			DELETE FROM public.destinations WHERE id = ${id}::uuid AND deleted_at IS NOT NULL`;
 	},
 };
 

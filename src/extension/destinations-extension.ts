@@ -1,13 +1,14 @@
 import { type Keys, SettingsEncryption } from '../encryption/settings-encryption.ts';
-import { UnsupportedError } from '../errors.ts';
+import { UnsupportedError, ValidationError, type ValidationIssue } from '../errors.ts';
 import type { Arguments } from './arguments.ts';
 import { destinationMethods } from './destination-methods.ts';
 import type { DestinationsExtension } from './extension-types.ts';
 import { knownModel } from './models.ts';
 import { openResult } from './open-result.ts';
 import { planOperation } from './operations.ts';
+import { refusalArgument, withPlainArguments } from './plain-arguments.ts';
 import { seal } from './seal.ts';
-import { currentTransaction, type LookUpClient } from './transaction.ts';
+import { type LookUpClient, runInTransaction, transactionOf } from './transaction.ts';
 
 /** Options of {@link destinationsExtension}. */
 export interface DestinationsExtensionOptions {
@@ -79,11 +80,11 @@ export function extensionWith(encryption: SettingsEncryption): DestinationsExten
 		// Prisma calls an extension with a client of the schema; see `ExtensibleClient`.
 		const client = extended as ExtensibleClient;
 		const lookUp = async (ids: readonly string[]) =>
-			(currentTransaction.getStore() ?? client).destination.findMany({
+			transactionOf(client).destination.findMany({
 				where: { id: { in: [...ids] }, deletedAt: null },
 				select: { id: true, organizationId: true, type: true },
 			});
-		return client.$extends({
+		const withExtension = client.$extends({
 			name: '@consent-io/destinations',
 			query: {
 				async $allOperations({ model, operation, args, query }: QueryHook) {
@@ -91,14 +92,14 @@ export function extensionWith(encryption: SettingsEncryption): DestinationsExten
 						if (rawOperations.has(operation)) return query(args);
 						throw new UnsupportedError(`destinationsExtension does not know ${operation}.`);
 					}
+					const refusal = args[refusalArgument];
+					if (Array.isArray(refusal)) throw new ValidationError(refusal as ValidationIssue[]);
 					const {
 						result: plan,
 						manyRows = false,
 						writes,
 					} = planOperation(knownModel(model), operation, args);
-					if (writes !== undefined) {
-						await seal(encryption, writes.newRows, writes.existingRows, lookUp);
-					}
+					if (writes !== undefined) await seal(encryption, args, writes, lookUp);
 					const result = await query(args);
 					if (plan !== undefined) await openResult(encryption, plan, result, manyRows);
 					return result;
@@ -112,11 +113,12 @@ export function extensionWith(encryption: SettingsEncryption): DestinationsExten
 					return begin.call(
 						this,
 						(transaction: LookUpClient) =>
-							currentTransaction.run(transaction, () => work(transaction)),
+							runInTransaction(client, transaction, () => work(transaction)),
 						transactionOptions,
 					);
 				},
 			},
 		});
+		return withPlainArguments(withExtension);
 	};
 }

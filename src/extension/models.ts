@@ -6,7 +6,12 @@ export interface Relation {
 	readonly list: boolean;
 }
 
-export type ModelName = 'Destination' | 'Organization' | 'User';
+export type ModelName =
+	| 'Destination'
+	| 'Organization'
+	| 'User'
+	| 'DestinationAuditEntry'
+	| 'DestinationSettingsVersion';
 
 /** The relations of every model in schema.prisma. A test holds the two together. */
 const relations: Record<ModelName, Record<string, Relation>> = {
@@ -22,7 +27,48 @@ const relations: Record<ModelName, Record<string, Relation>> = {
 		createdDestinations: { model: 'Destination', list: true },
 		updatedDestinations: { model: 'Destination', list: true },
 	},
+	DestinationAuditEntry: {},
+	DestinationSettingsVersion: {},
 };
+
+/** Whether the database alone writes the model's table. */
+export function isReadOnly(model: ModelName): boolean {
+	return model === 'DestinationAuditEntry' || model === 'DestinationSettingsVersion';
+}
+
+/** What Prisma calls the methods of each model. */
+export const delegateNames: ReadonlySet<PropertyKey> = new Set(
+	Object.keys(relations).map((model) => `${model.charAt(0).toLowerCase()}${model.slice(1)}`),
+);
+
+/** The columns of destinations in schema.prisma. A test holds the two together. */
+const columns: ReadonlySet<string> = new Set([
+	'id',
+	'organizationId',
+	'type',
+	'name',
+	'description',
+	'environment',
+	'settings',
+	'settingsEncrypted',
+	'requiredConsent',
+	'enabled',
+	'testMode',
+	'lastTestedAt',
+	'connectionStatus',
+	'lastError',
+	'deletedAt',
+	'version',
+	'createdAt',
+	'updatedAt',
+	'createdBy',
+	'updatedBy',
+]);
+
+/** Whether the schema has this field. What else a client has comes from another extension. */
+export function isDestinationField(name: string): boolean {
+	return columns.has(name) || Object.hasOwn(relations.Destination, name);
+}
 
 export function relationsOf(model: ModelName): Record<string, Relation> {
 	return relations[model];

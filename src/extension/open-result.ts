@@ -1,7 +1,7 @@
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { DecryptionFailedError, UnsupportedError } from '../errors.ts';
 import { type Arguments, asObject } from './arguments.ts';
-import type { ResultPlan } from './selection.ts';
+import type { Opening, ResultPlan } from './selection.ts';
 
 /**
  * Opens the settings of every destination in a result, in place: the result is the caller's alone.
@@ -65,17 +65,15 @@ function openRow(
 		if (name in row) openRows(encryption, inner, row[name], waiting);
 	}
 	if (plan.opens === undefined) return;
-	const { added } = plan.opens;
 	const pending = openSettings(encryption, row);
-	if (pending === undefined) {
-		removeAdded(row, added);
-	} else {
-		waiting.push(pending.then(() => removeAdded(row, added)));
-	}
+	if (pending !== undefined) waiting.push(pending);
+	takeAway(row, plan.opens);
 }
 
 /** Opens one row's settings; gives a promise only where a key must be asked for. */
 function openSettings(encryption: SettingsEncryption, row: Arguments): Promise<void> | undefined {
+	// Omitted, here or for the whole Prisma client.
+	if (row.settings === undefined) return undefined;
 	const { settings, settingsEncrypted, id, organizationId, type } = row;
 	if (
 		typeof id !== 'string' ||
@@ -112,6 +110,10 @@ function isEmptyObject(value: unknown): boolean {
 	return true;
 }
 
-function removeAdded(row: Arguments, added: readonly string[]): void {
-	for (const name of added) delete row[name];
+/** Fields of other extensions are computed later, so what they may need is only hidden. */
+function takeAway(row: Arguments, { added, computes }: Opening): void {
+	for (const name of added) {
+		if (!computes) delete row[name];
+		else if (name in row) Object.defineProperty(row, name, { enumerable: false });
+	}
 }

@@ -1,8 +1,8 @@
 import { UnsupportedError } from '../errors.ts';
 import { type Arguments, asObject, objectsIn } from './arguments.ts';
-import type { ModelName } from './models.ts';
+import { isReadOnly, type ModelName } from './models.ts';
 import { type ResultPlan, rewriteRead, rewriteSelection } from './selection.ts';
-import { checkFields, checkOrderBy, type RowFilter, restrictTo, rewriteWhere } from './where.ts';
+import { checkFields, checkOrderBy, type RowFilter, restrictWhere, rewriteWhere } from './where.ts';
 import { WriteRewriter } from './writes.ts';
 
 /** An operation whose arguments have been rewritten, and what is left to do around it. */
@@ -41,6 +41,19 @@ const planners: Readonly<Record<string, Planner>> = {
 	deleteMany: planDelete,
 };
 
+const reads: ReadonlySet<Planner | undefined> = new Set([
+	planners.findUnique,
+	planners.findUniqueOrThrow,
+	planners.findFirst,
+	planners.findFirstOrThrow,
+	planners.findMany,
+	planAggregate,
+]);
+
+export function isOperation(name: PropertyKey): boolean {
+	return Object.hasOwn(planners, name);
+}
+
 /** Rewrites the arguments in place. @throws UnsupportedError for what cannot work on sealed settings. */
 export function planOperation(
 	model: ModelName,
@@ -50,6 +63,9 @@ export function planOperation(
 	const planner = Object.hasOwn(planners, operation) ? planners[operation] : undefined;
 	if (planner === undefined) {
 		throw new UnsupportedError(`destinationsExtension does not know the operation ${operation}.`);
+	}
+	if (isReadOnly(model) && !reads.has(planner)) {
+		throw new UnsupportedError(`The database alone writes ${model}.`);
 	}
 	return planner(model, args);
 }
@@ -102,7 +118,7 @@ function planUpdate(model: ModelName, args: Arguments): PlannedOperation {
 	const data = asObject(args.data);
 	if (where !== undefined && data !== undefined) {
 		if (model === 'Destination') writes.updateDestination(data, where);
-		else writes.writeOther(model, data, textOf(where.id));
+		else writes.updateOther(model, data, where);
 	}
 	return { result: rewriteSelection(model, args), writes };
 }
@@ -126,7 +142,7 @@ function planUpsert(model: ModelName, args: Arguments): PlannedOperation {
 		const create = asObject(args.create);
 		const update = asObject(args.update);
 		if (create !== undefined) writes.createOther(model, create);
-		if (update !== undefined) writes.writeOther(model, update, textOf(asObject(args.where)?.id));
+		if (update !== undefined) writes.updateOther(model, update, asObject(args.where));
 	}
 	return { result: rewriteSelection(model, args), writes };
 }
@@ -143,8 +159,7 @@ function planDelete(model: ModelName, args: Arguments): PlannedOperation {
 
 /** Applies the row filter to the top-level filter. */
 function seeOnly(model: ModelName, args: Arguments, rows: RowFilter): void {
-	if (model !== 'Destination') return;
-	args.where = restrictTo(rows, asObject(args.where) ?? {});
+	if (model === 'Destination') restrictWhere(rows, args);
 }
 
 function takeRowFilter(args: Arguments): RowFilter {
@@ -155,8 +170,4 @@ function takeRowFilter(args: Arguments): RowFilter {
 	throw new UnsupportedError(
 		'Deleted destinations are reached by withDeleted() and onlyDeleted().',
 	);
-}
-
-function textOf(value: unknown): string | undefined {
-	return typeof value === 'string' ? value : undefined;
 }

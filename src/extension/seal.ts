@@ -1,5 +1,6 @@
 import type { DestinationType } from '../destinations/registry.ts';
 import { validateSettings } from '../destinations/validate.ts';
+import { canonicalId } from '../encryption/canonical-id.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { UnsupportedError } from '../errors.ts';
 import { type Arguments, objectsIn } from './arguments.ts';
@@ -31,52 +32,88 @@ export interface ExistingRow {
 	readonly otherwise: NewRow | undefined;
 }
 
-/** Validates and seals settings in the data of a write, in place, before anything is sent. */
+/** The rows of a write. */
+export interface Writes {
+	readonly newRows: readonly NewRow[];
+	readonly existingRows: readonly ExistingRow[];
+}
+
+/** Validated settings, and the row that they are sealed to. */
+interface Sealing {
+	readonly data: Arguments;
+	readonly identity: Identity;
+	readonly settings: unknown;
+}
+
+/** Validates and seals settings in the arguments of a write, in place, before anything is sent. */
 export async function seal(
 	encryption: SettingsEncryption,
-	newRows: readonly NewRow[],
-	existingRows: readonly ExistingRow[],
+	{ data, create, update }: Arguments,
+	{ newRows, existingRows }: Writes,
 	lookUp: LookUp,
 ): Promise<void> {
-	for (const { data, id, organizationId } of newRows) {
-		await sealOne(encryption, data, { id, organizationId, type: String(data.type) });
+	const sealings = newRows.map((row) => validate(row.data, identityOfNew(row)));
+	if (existingRows.length > 0) {
+		const unknown = existingRows.filter(({ where }) => toldBy(where) === undefined);
+		const found = unknown.length === 0 ? [] : await lookUp(unknown.map(({ where }) => idOf(where)));
+		const identities = new Map(found.map((identity) => [identity.id, identity]));
+		for (const row of existingRows) {
+			const identity = toldBy(row.where) ?? identities.get(idOf(row.where)) ?? expectedOf(row);
+			if (identity !== undefined) sealings.push(validate(row.data, identity));
+		}
 	}
-	if (existingRows.length === 0) return;
-	const unknown = existingRows.filter(({ where }) => toldBy(where) === undefined);
-	const found = unknown.length === 0 ? [] : await lookUp(unknown.map(({ where }) => idOf(where)));
-	const identities = new Map(found.map((identity) => [identity.id, identity]));
-	for (const row of existingRows) {
-		const identity = toldBy(row.where) ?? identities.get(idOf(row.where));
-		await sealExisting(encryption, row, identity);
+	refuseOthers([data, create, update], new Set(sealings.map((sealing) => sealing.data)));
+	// All at once, so that a key provider is asked once however many rows there are.
+	await Promise.all(sealings.map((sealing) => sealOne(encryption, sealing)));
+}
+
+/**
+ * Refuses settings that stand where no row is known, such as in a list in the place of one row: Prisma
+ * would quote them in its error.
+ */
+function refuseOthers(value: unknown, known: ReadonlySet<unknown>): void {
+	if (typeof value !== 'object' || value === null) return;
+	for (const [name, member] of Object.entries(value)) {
+		if (name !== 'settings') refuseOthers(member, known);
+		else if (member !== undefined && !known.has(value)) {
+			throw new UnsupportedError(
+				'The write has settings where no destination can have them, so they cannot be sealed.',
+			);
+		}
 	}
 }
 
-async function sealExisting(
-	encryption: SettingsEncryption,
-	{ data, where, otherwise }: ExistingRow,
-	identity: Identity | undefined,
-): Promise<void> {
-	if (identity !== undefined) return sealOne(encryption, data, identity);
+/** What a row must be that is not there yet, in order to take the update; nothing if it cannot. */
+function expectedOf({ data, where, otherwise }: ExistingRow): Identity | undefined {
 	if (otherwise === undefined) {
 		// The write would fail with P2025. A row of this id that appears meanwhile must not take settings
 		// that are not sealed to it.
 		delete data.settings;
+		// Prisma does not look for the row of a nested update that changes nothing.
+		data.settingsEncrypted = true;
 		where.AND = [...objectsIn(where.AND), nothing];
-		return;
+		return undefined;
 	}
-	const { organizationId } = otherwise;
-	const type = String(otherwise.data.type);
+	const { organizationId, type } = identityOfNew(otherwise);
 	where.AND = [...objectsIn(where.AND), { organizationId, type }];
-	await sealOne(encryption, data, { id: idOf(where), organizationId, type });
+	return { id: idOf(where), organizationId, type };
+}
+
+function identityOfNew({ data, id, organizationId }: NewRow): Identity {
+	return { id, organizationId, type: String(data.type) };
+}
+
+function validate(data: Arguments, identity: Identity): Sealing {
+	const given = data.settings === undefined ? {} : data.settings;
+	// `validateSettings` refuses a text that names no type.
+	const settings = validateSettings(identity.type as DestinationType, given);
+	return { data, identity, settings };
 }
 
 async function sealOne(
 	encryption: SettingsEncryption,
-	data: Arguments,
-	{ id, organizationId, type }: Identity,
+	{ data, settings, identity: { id, organizationId, type } }: Sealing,
 ): Promise<void> {
-	// `validateSettings` refuses a text that names no type.
-	const settings = validateSettings(type as DestinationType, data.settings ?? {});
 	data.settings = await encryption.encrypt(settings, { organizationId, destinationId: id, type });
 	data.settingsEncrypted = true;
 }
@@ -89,7 +126,7 @@ function toldBy(where: Arguments): Identity | undefined {
 }
 
 function idOf(where: Arguments): string {
-	if (typeof where.id === 'string') return where.id.toLowerCase();
+	if (typeof where.id === 'string') return canonicalId(where.id);
 	throw new UnsupportedError(
 		'Settings are sealed to one row, so a write of settings must find it by `where: { id }`.',
 	);

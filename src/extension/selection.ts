@@ -1,14 +1,22 @@
 import { type Arguments, asObject } from './arguments.ts';
-import { type ModelName, relationsOf } from './models.ts';
-import { checkFields, checkOrderBy, restrictTo, rewriteWhere } from './where.ts';
+import { isDestinationField, type ModelName, relationsOf } from './models.ts';
+import { checkFields, checkOrderBy, restrictWhere, rewriteWhere } from './where.ts';
 
 /** Where in a result the destinations are, and what was added to them for opening their settings. */
 export interface ResultPlan {
 	/** Set where the result's rows are destinations with settings. */
-	readonly opens?: { readonly added: readonly string[] };
+	readonly opens?: Opening;
 	readonly relations: readonly RelationPlan[];
 	/** Set where a single relation is selected and nothing else, as Prisma's fluent API does. */
 	readonly fluent?: RelationPlan;
+}
+
+/** How the settings of a row are opened. */
+export interface Opening {
+	/** What the caller did not select and opening needs. */
+	readonly added: readonly string[];
+	/** Whether another extension may compute a field from what was added. */
+	readonly computes: boolean;
 }
 
 interface RelationPlan {
@@ -54,10 +62,11 @@ function rewriteRelations(model: ModelName, nested: Arguments): RelationPlan[] {
 		if (name === '_count') nested._count = liveCount(model, value);
 		const relation = relationsOf(model)[name];
 		if (relation === undefined || !value) continue;
+		// To Prisma whatever is truthy selects the relation, `1` as well as `true`.
 		const args = asObject(value) ?? {};
 		nested[name] = args;
 		const plan = rewriteRead(relation.model, args);
-		if (relation.list) args.where = restrictTo('live', asObject(args.where) ?? {});
+		if (relation.list) restrictWhere('live', args);
 		if (plan !== undefined) plans.push({ name, list: relation.list, plan });
 	}
 	return plans;
@@ -71,24 +80,30 @@ function liveCount(model: ModelName, count: unknown): unknown {
 	for (const [name, relation] of Object.entries(relationsOf(model))) {
 		const value = listed === undefined ? true : listed[name];
 		if (!relation.list || !value) continue;
-		const where = asObject(asObject(value)?.where) ?? {};
-		rewriteWhere(relation.model, where);
-		select[name] = { where: restrictTo('live', where) };
+		const args = asObject(value) ?? {};
+		rewriteWhere(relation.model, args.where);
+		restrictWhere('live', args);
+		select[name] = args;
 	}
 	// What is listed and no relation of the model is left in, for Prisma to refuse.
 	return { select: { ...listed, ...select } };
 }
 
-function addNeeded(args: Arguments, select: Arguments | undefined): ResultPlan['opens'] {
+/**
+ * What is no field of the schema is one of another extension, for which Prisma reads what it is computed
+ * from, settings maybe. Without a select every such field is computed.
+ */
+function addNeeded(args: Arguments, select: Arguments | undefined): Opening | undefined {
 	if (select !== undefined) {
-		if (!select.settings) return undefined;
+		const selected = Object.keys(select).filter((name) => select[name]);
+		const computes = !selected.every(isDestinationField);
+		if (!select.settings && !computes) return undefined;
 		const added = neededToOpen.filter((name) => !select[name]);
 		for (const name of added) select[name] = true;
-		return { added };
+		return { added, computes };
 	}
 	const omit = asObject(args.omit);
-	if (omit?.settings) return undefined;
 	const added = neededToOpen.filter((name) => omit?.[name]);
 	for (const name of added) if (omit !== undefined) omit[name] = false;
-	return { added };
+	return { added, computes: true };
 }

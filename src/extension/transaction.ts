@@ -10,8 +10,41 @@ export interface LookUpClient {
 	};
 }
 
+/** An interactive transaction, with the one around it. */
+interface RunningTransaction {
+	/** The client that began it: another one has other connections, maybe to another database. */
+	readonly owner: LookUpClient;
+	/** Nothing once the work is done: what it left behind may still run. */
+	client: LookUpClient | undefined;
+	readonly around: RunningTransaction | undefined;
+}
+
 /**
- * The interactive transaction that the code runs in. An update of settings must look up the row's type
+ * The interactive transactions that the code runs in. An update of settings must look up the row's type
  * first, in the same transaction, and Prisma does not hand that to a query extension.
  */
-export const currentTransaction = new AsyncLocalStorage<LookUpClient | undefined>();
+export const currentTransaction = new AsyncLocalStorage<RunningTransaction | undefined>();
+
+/** Runs the work of a transaction. */
+export async function runInTransaction(
+	owner: LookUpClient,
+	client: LookUpClient,
+	work: () => unknown,
+): Promise<unknown> {
+	const running: RunningTransaction = { owner, client, around: currentTransaction.getStore() };
+	try {
+		return await currentTransaction.run(running, work);
+	} finally {
+		running.client = undefined;
+	}
+}
+
+/** The innermost transaction of a client that the code runs in, or the client itself. */
+export function transactionOf(owner: LookUpClient): LookUpClient {
+	let running = currentTransaction.getStore();
+	while (running !== undefined) {
+		if (running.owner === owner && running.client !== undefined) return running.client;
+		running = running.around;
+	}
+	return owner;
+}

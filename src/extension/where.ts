@@ -1,3 +1,4 @@
+import { isPlainObject } from '../encryption/json.ts';
 import { UnsupportedError } from '../errors.ts';
 import { type Arguments, asObject, objectsIn } from './arguments.ts';
 import { type ModelName, relationsOf } from './models.ts';
@@ -8,10 +9,21 @@ export type RowFilter = 'live' | 'all' | 'deleted';
 /** Adds the condition on `deleted_at` to a filter, which keeps its own, a unique one included. */
 export function restrictTo(rows: RowFilter, where: Arguments): Arguments {
 	if (rows === 'all') return where;
+	// Prisma would take `Prisma.skip`, for one, with the condition and all, for no filter.
+	if (!isPlainObject(where)) throw new UnsupportedError('A filter must be a plain object.');
 	const deletedAt = rows === 'live' ? null : { not: null };
 	if (where.deletedAt === undefined) where.deletedAt = deletedAt;
 	else where.AND = [...objectsIn(where.AND), { deletedAt }];
 	return where;
+}
+
+/**
+ * Adds the condition to the filter in the argument `where`, also where there is none. What is no filter,
+ * null included, is left for Prisma to refuse: in its place the condition alone would find every live row.
+ */
+export function restrictWhere(rows: RowFilter, args: Arguments): void {
+	const where = args.where === undefined ? {} : asObject(args.where);
+	if (where !== undefined) args.where = restrictTo(rows, where);
 }
 
 /** A filter that no row meets. */
@@ -43,7 +55,8 @@ function rewriteRelationFilter(model: ModelName, name: string, value: unknown): 
 	const filter = asObject(value);
 	if (relation === undefined || filter === undefined) return;
 	if (!relation.list) {
-		if (!('is' in filter) && !('isNot' in filter)) rewriteWhere(relation.model, filter);
+		// Beside `is: undefined` Prisma reads the fields themselves, so both forms are looked at.
+		rewriteWhere(relation.model, filter);
 		rewriteWhere(relation.model, filter.is);
 		rewriteWhere(relation.model, filter.isNot);
 		return;

@@ -1,20 +1,21 @@
+import { canonicalId } from '../encryption/canonical-id.ts';
 import { UnsupportedError } from '../errors.ts';
 import { type Arguments, asObject, objectsIn } from './arguments.ts';
 import { type ModelName, type Relation, relationsOf } from './models.ts';
-import type { ExistingRow, NewRow } from './seal.ts';
+import type { ExistingRow, NewRow, Writes } from './seal.ts';
+import { softDeleteNested } from './soft-deletes.ts';
 import { uuidv7 } from './uuid.ts';
 import { restrictTo, rewriteWhere } from './where.ts';
 
 /** Collects what must be sealed while the data of a write is rewritten in place. */
-export class WriteRewriter {
+export class WriteRewriter implements Writes {
 	readonly newRows: NewRow[] = [];
 	readonly existingRows: ExistingRow[] = [];
 
 	/** Data of a new destination, anywhere in a write. */
 	createDestination(data: Arguments, parentOrganizationId?: string): NewRow {
 		this.#refuseUnencrypted(data);
-		const id = typeof data.id === 'string' ? data.id : uuidv7();
-		data.id = id;
+		const id = idOfNew(data);
 		const connected = this.#relationsOf('Destination', data, id).get('organization');
 		const organizationId = data.organizationId ?? connected ?? parentOrganizationId;
 		if (typeof organizationId !== 'string') {
@@ -36,7 +37,7 @@ export class WriteRewriter {
 
 	/** Arguments of an upsert, at the top or nested. */
 	upsertDestination(args: Arguments, parentOrganizationId?: string): void {
-		const where = liveFilter(args, 'where');
+		const where = liveFilter(args);
 		const create = asObject(args.create);
 		const update = asObject(args.update);
 		if (create === undefined) return;
@@ -53,16 +54,16 @@ export class WriteRewriter {
 		);
 	}
 
-	/** Data of an organization or a user. @param id of the row, where the write tells it. */
-	writeOther(model: ModelName, data: Arguments, id: string | undefined): void {
-		this.#relationsOf(model, data, id);
+	/** Data of an existing organization or user. @param where finds it, unless the relation does. */
+	updateOther(model: ModelName, data: Arguments, where?: Arguments): void {
+		// Prisma writes an id before the nested writes, which then belong to the new one.
+		this.#relationsOf(model, data, data.id === undefined ? textOf(where?.id) : undefined);
 	}
 
 	/** A new organization or user; gives its id, made here if need be so that destinations can be sealed to it. */
 	createOther(model: ModelName, data: Arguments): string {
-		const id = typeof data.id === 'string' ? data.id : uuidv7();
-		data.id = id;
-		this.writeOther(model, data, id);
+		const id = idOfNew(data);
+		this.#relationsOf(model, data, id);
 		return id;
 	}
 
@@ -99,6 +100,7 @@ export class WriteRewriter {
 					id = this.#connectOrCreateOne(relation, args);
 					break;
 				case 'disconnect':
+				case 'delete':
 					rewriteWhere(relation.model, args);
 					break;
 				case 'update': {
@@ -106,7 +108,7 @@ export class WriteRewriter {
 					const wrapped = 'data' in args;
 					if (wrapped) rewriteWhere(relation.model, args.where);
 					const data = wrapped ? asObject(args.data) : args;
-					if (data !== undefined) this.writeOther(relation.model, data, undefined);
+					if (data !== undefined) this.updateOther(relation.model, data);
 					break;
 				}
 				case 'upsert': {
@@ -114,7 +116,7 @@ export class WriteRewriter {
 					const create = asObject(args.create);
 					const update = asObject(args.update);
 					if (create !== undefined) this.createOther(relation.model, create);
-					if (update !== undefined) this.writeOther(relation.model, update, undefined);
+					if (update !== undefined) this.updateOther(relation.model, update);
 					break;
 				}
 				default:
@@ -131,7 +133,10 @@ export class WriteRewriter {
 		if (create === undefined) return wanted;
 		create.id ??= wanted;
 		// Under two ids nobody knows before the write which of them it will be.
-		return this.createOther(relation.model, create) === wanted ? wanted : undefined;
+		const created = this.createOther(relation.model, create);
+		return wanted !== undefined && canonicalId(created) === canonicalId(wanted)
+			? wanted
+			: undefined;
 	}
 
 	#nestedList(nested: Arguments, organizationId: string | undefined): void {
@@ -148,7 +153,7 @@ export class WriteRewriter {
 					break;
 				case 'connectOrCreate':
 					for (const args of objectsIn(value)) {
-						liveFilter(args, 'where');
+						liveFilter(args);
 						const create = asObject(args.create);
 						if (create !== undefined) this.createDestination(create, organizationId);
 					}
@@ -162,7 +167,7 @@ export class WriteRewriter {
 					break;
 				case 'update':
 					for (const args of objectsIn(value)) {
-						const where = liveFilter(args, 'where');
+						const where = liveFilter(args);
 						const data = asObject(args.data);
 						if (data !== undefined) this.updateDestination(data, where);
 					}
@@ -174,7 +179,7 @@ export class WriteRewriter {
 					break;
 				case 'updateMany':
 					for (const args of objectsIn(value)) {
-						liveFilter(args, 'where');
+						liveFilter(args);
 						const data = asObject(args.data);
 						if (data !== undefined) this.updateDestinations(data);
 					}
@@ -197,28 +202,17 @@ export class WriteRewriter {
 	}
 }
 
-/** Turns nested deletes of destinations into nested updates that set `deletedAt`. */
-function softDeleteNested(nested: Arguments): void {
-	for (const [from, to] of [
-		['delete', 'update'],
-		['deleteMany', 'updateMany'],
-	] as const) {
-		if (nested[from] === undefined) continue;
-		const updates = objectsIn(nested[from]).map((where) => {
-			rewriteWhere('Destination', where);
-			return { where: restrictTo('live', where), data: { deletedAt: new Date() } };
-		});
-		nested[to] = [...objectsIn(nested[to]), ...updates];
-		delete nested[from];
-	}
+/** Rewrites the filter of a write, and makes it see live destinations only. Prisma refuses a write without one. */
+function liveFilter(args: Arguments): Arguments {
+	rewriteWhere('Destination', args.where);
+	const where = asObject(args.where);
+	return where === undefined ? {} : restrictTo('live', where);
 }
 
-/** Rewrites a filter that stands in an argument, and makes it see live destinations only. */
-export function liveFilter(args: Arguments, name: string): Arguments {
-	const where = asObject(args[name]) ?? {};
-	rewriteWhere('Destination', where);
-	args[name] = restrictTo('live', where);
-	return where;
+function idOfNew(data: Arguments): string {
+	// What is no text is left for Prisma to refuse.
+	if (data.id === undefined) data.id = uuidv7();
+	return String(data.id);
 }
 
 function textOf(value: unknown): string | undefined {

@@ -1,6 +1,4 @@
-import type { Wire } from './scoped-query.ts';
-
-type SimpleWire = Wire & { query(text: string): void };
+import type { Wire } from './wire.ts';
 
 /**
  * Rids a connection of what raw SQL may have left on it: session settings, temporary tables, prepared
@@ -13,7 +11,7 @@ export class DiscardSession {
 		this.callback = callback;
 	}
 
-	submit(wire: SimpleWire): void {
+	submit(wire: Wire): void {
 		wire.query('DISCARD ALL');
 	}
 

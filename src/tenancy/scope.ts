@@ -73,3 +73,9 @@ export function requireErrand(): Errand {
 	}
 	return errand;
 }
+
+/** Has the caller told why this package refused, and gives the error to throw. */
+export function refuse<E extends DestinationsError>(refusal: E, errand = requireErrand()): E {
+	errand.refusal = refusal;
+	return refusal;
+}

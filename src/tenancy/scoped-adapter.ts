@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { Pool } from 'pg';
-import { ConfigurationError } from '../errors.ts';
+import { ConfigurationError, UnsupportedError } from '../errors.ts';
+import { refuse } from './scope.ts';
 import type { ScopedPool } from './scoped-pool.ts';
 import { nameStatements } from './statement-names.ts';
 
@@ -18,11 +19,19 @@ export class ScopedAdapter extends PrismaPg {
 	}
 
 	override async connect(): ReturnType<PrismaPg['connect']> {
+		// Prisma opens a closed client again when it is used, and the adapter would open a pool without scopes.
+		if (this.#pool.ending) {
+			throw refuse(
+				new UnsupportedError('The client was closed. Use it before close(), or make another.'),
+			);
+		}
 		const adapter = await super.connect();
 		// The adapter takes a pool of another copy of pg for options, and would open a pool without scopes.
 		if (!Object.is(adapter.underlyingDriver(), this.#pool)) {
-			throw new ConfigurationError(
-				'Two copies of the npm package pg are installed, so Prisma would not use the scoped pool. Run `npm ls pg` and make them one version.',
+			throw refuse(
+				new ConfigurationError(
+					'Two copies of the npm package pg are installed, so Prisma would not use the scoped pool. Run `npm ls pg` and make them one version.',
+				),
 			);
 		}
 		return adapter;

@@ -1,32 +1,26 @@
-import { ForbiddenError, UnsupportedError, ValidationError } from '../errors.ts';
+import { ForbiddenError, ValidationError } from '../errors.ts';
+import { currentTransaction } from '../extension/transaction.ts';
 import { type Errand, runInScope, type Scope } from './scope.ts';
+import { type TransactionWork, transactionView } from './transaction-view.ts';
+import { call, delegateView, type Method, type Methods, models, rawMethods, view } from './view.ts';
 
-/** Anything with methods: a Prisma client, a delegate such as `prisma.destination`, a Prisma promise. */
-type Methods = Record<PropertyKey, unknown>;
-
-type Method = (...args: unknown[]) => unknown;
+/** A Prisma client, and the scope that it is seen in. */
+interface Scoped {
+	readonly client: Methods;
+	readonly scope: Scope;
+}
 
 /** How a promise of a scoped client is run again inside a transaction. */
-interface Recipe {
-	readonly scope: Scope;
+interface Recipe extends Scoped {
 	readonly ranRawSql: boolean;
 	readonly run: (transaction: Methods) => unknown;
 }
 
-const rawMethods = new Set<PropertyKey>([
-	'$queryRaw',
-	'$queryRawUnsafe',
-	'$queryRawTyped',
-	'$executeRaw',
-	'$executeRawUnsafe',
-]);
-
-const models = new Set<PropertyKey>(['destination', 'organization', 'user']);
-
 const recipes = new WeakMap<object, Recipe>();
 
 /**
- * A view of a Prisma client in which every statement runs in one scope.
+ * A view of a Prisma client in which every statement runs in one scope. It has the methods of
+ * `ScopedPrismaClient` and nothing that leads to the client itself.
  *
  * The scope belongs to the view, not to the caller: a promise made here runs in this scope wherever it is
  * awaited. Prisma gathers `findUnique` calls and batch transactions of one tick, of every client that
@@ -34,21 +28,24 @@ const recipes = new WeakMap<object, Recipe>();
  * Prisma from here: `findUnique` goes out as `findFirst`, a batch as an interactive transaction.
  */
 export function scopeClient<C extends object>(client: C, scope: Scope): C {
+	// A Prisma client is an object of methods, and of such objects.
 	const target = client as Methods;
+	const scoped = { client: target, scope };
 	const delegates = new Map<PropertyKey, Methods>();
 	return view<C>((property) => {
 		if (models.has(property)) {
 			const known = delegates.get(property);
 			if (known !== undefined) return known;
-			const delegate = scopeDelegate(target, property, scope);
+			const find = (from: Methods) => from[property] as Methods;
+			const delegate = scopeMethods(find(target), scoped, find);
 			delegates.set(property, delegate);
 			return delegate;
 		}
-		if (property === '$transaction') return scopeTransaction(target, scope);
+		if (property === '$transaction') return scopeTransaction(scoped);
 		if (rawMethods.has(property)) {
 			return (...args: unknown[]) =>
 				scopePromise(call(target, property, args), {
-					scope,
+					...scoped,
 					ranRawSql: true,
 					run: (transaction) => call(transaction, property, args),
 				});
@@ -57,46 +54,23 @@ export function scopeClient<C extends object>(client: C, scope: Scope): C {
 	});
 }
 
-/**
- * An object whose members are computed. It has nothing behind it, so that printing it does not print the
- * Prisma client, with its connection string.
- */
-function view<T extends object>(member: (property: PropertyKey) => unknown): T {
-	// The caller says what the members make up.
-	return new Proxy(Object.create(null), { get: (_, property) => member(property) }) as T;
-}
-
-function call(methods: Methods, name: PropertyKey, args: readonly unknown[]): unknown {
-	return (methods[name] as Method).apply(methods, [...args]);
-}
-
-function scopeDelegate(client: Methods, model: PropertyKey, scope: Scope): Methods {
-	// A Prisma client has an object of methods for each of its models.
-	return scopeMethods(
-		client[model] as Methods,
-		scope,
-		(transaction) => transaction[model] as Methods,
-	);
-}
-
 /** @param find the same methods in a transaction. */
 function scopeMethods(
 	methods: Methods,
-	scope: Scope,
+	scoped: Scoped,
 	find: (transaction: Methods) => Methods,
 ): Methods {
-	return view((property) => {
-		const method = methods[property];
-		if (typeof method !== 'function') return method;
+	return delegateView(methods, (property, method) => {
 		if (property === 'withDeleted' || property === 'onlyDeleted') {
 			// Both give an object of methods.
-			const reads = (of: Methods) => call(of, property, []) as Methods;
-			return () => scopeMethods(reads(methods), scope, (transaction) => reads(find(transaction)));
+			const inTransaction = (transaction: Methods) =>
+				call(find(transaction), property, []) as Methods;
+			return () => scopeMethods(method() as Methods, scoped, inTransaction);
 		}
 		return (...args: unknown[]) => {
 			const unbatched = withoutBatching(property, args[0]);
 			return scopePromise(call(methods, unbatched, args), {
-				scope,
+				...scoped,
 				ranRawSql: false,
 				run: (transaction) => call(find(transaction), unbatched, args),
 			});
@@ -120,18 +94,21 @@ function scopePromise(promise: unknown, recipe: Recipe): object {
 	// Prisma's methods give Prisma promises, which have methods.
 	const methods = promise as Methods;
 	const { scope, ranRawSql } = recipe;
-	const start = () => settle({ scope, ranRawSql }, () => methods);
 	const scoped = view<object>((property) => {
 		if (property === 'then' || property === 'catch' || property === 'finally') {
-			return (...handlers: unknown[]) => call(start() as unknown as Methods, property, handlers);
+			return (...handlers: unknown[]) => {
+				const settled = settle({ scope, ranRawSql }, () => methods);
+				return call(settled as unknown as Methods, property, handlers);
+			};
 		}
 		if (property === 'requestTransaction') return refuseForeignTransaction;
-		const method = methods[property];
-		if (typeof method !== 'function') return method;
+		const member = methods[property];
+		if (typeof member !== 'function') {
+			return property === Symbol.toStringTag ? member : undefined;
+		}
 		return (...args: unknown[]) =>
 			scopePromise(call(methods, property, args), {
-				scope,
-				ranRawSql,
+				...recipe,
 				run: (transaction) => call(recipe.run(transaction) as Methods, property, args),
 			});
 	});
@@ -141,55 +118,52 @@ function scopePromise(promise: unknown, recipe: Recipe): object {
 
 function refuseForeignTransaction(): never {
 	throw new ForbiddenError(
-		'A promise of a scoped client can only be part of a transaction of the same scope.',
+		'A promise of a scoped client can only be part of a transaction of the same client and scope.',
 	);
 }
 
-function scopeTransaction(client: Methods, scope: Scope): Method {
-	return (work, options) => {
+function scopeTransaction(scoped: Scoped): Method {
+	return async (work, options) => {
 		if (typeof work === 'function') {
-			return runTransaction(client, scope, work as TransactionWork, options);
+			return runTransaction(scoped, work as TransactionWork, options);
 		}
-		const batch = Array.isArray(work)
-			? work.map((promise) => recipeFor(promise, scope))
-			: undefined;
-		if (batch === undefined) {
+		if (!Array.isArray(work)) {
 			throw new ValidationError([
 				{ path: [], message: '$transaction takes a function or an array of Prisma promises' },
 			]);
 		}
-		return runTransaction(
-			client,
-			scope,
-			async (transaction) => {
-				const results: unknown[] = [];
-				for (const recipe of batch) results.push(await recipe.run(transaction));
-				return results;
-			},
-			options,
-		);
+		const batch = work.map((promise) => recipeFor(promise, scoped));
+		const inOrder = async (transaction: Methods) => {
+			const results: unknown[] = [];
+			for (const recipe of batch) results.push(await recipe.run(transaction));
+			return results;
+		};
+		return runTransaction(scoped, inOrder, options);
 	};
 }
 
-function recipeFor(promise: unknown, scope: Scope): Recipe {
+function recipeFor(promise: unknown, { client, scope }: Scoped): Recipe {
 	const recipe = recipes.get(Object(promise));
-	if (recipe?.scope.role === scope.role && recipe.scope.claims === scope.claims) return recipe;
+	if (
+		recipe?.client === client &&
+		recipe.scope.role === scope.role &&
+		recipe.scope.claims === scope.claims
+	) {
+		return recipe;
+	}
 	return refuseForeignTransaction();
 }
 
-type TransactionWork = (transaction: Methods) => unknown;
-
 function runTransaction(
-	client: Methods,
-	scope: Scope,
+	{ client, scope }: Scoped,
 	work: TransactionWork,
 	options: unknown,
 ): Promise<unknown> {
 	const errand = { scope, ranRawSql: false };
 	return settle(errand, () => {
-		const scoped = (inner: Methods) => work(noteRawSql(inner, errand));
+		const inScope = (transaction: Methods) => work(transactionView(transaction, errand));
 		// Prisma's $transaction gives a promise.
-		return call(client, '$transaction', [scoped, options]) as Methods;
+		return call(client, '$transaction', [inScope, options]) as Methods;
 	});
 }
 
@@ -197,31 +171,8 @@ function runTransaction(
 function settle(errand: Errand, start: () => Methods): Promise<unknown> {
 	return new Promise((resolve, reject) => {
 		const fail = (error: unknown) => reject(errand.refusal ?? error);
-		runInScope(errand, () => call(start(), 'then', [resolve, fail]));
-	});
-}
-
-/**
- * A transaction has a connection of its own, which is in the scope already. Only raw SQL is noted, because
- * the connection must be cleaned after it.
- */
-function noteRawSql(transaction: Methods, errand: Errand): Methods {
-	return view((property) => {
-		if (rawMethods.has(property)) {
-			return (...args: unknown[]) => {
-				errand.ranRawSql = true;
-				return call(transaction, property, args);
-			};
-		}
-		if (property === '$transaction') {
-			return (work: unknown, options: unknown) => {
-				if (typeof work !== 'function') {
-					throw new UnsupportedError('A nested $transaction takes a function.');
-				}
-				const nested = (inner: Methods) => (work as TransactionWork)(noteRawSql(inner, errand));
-				return call(transaction, property, [nested, options]);
-			};
-		}
-		return transaction[property];
+		const run = () => call(start(), 'then', [resolve, fail]);
+		// A transaction around the caller is none of this scope's, so no row is looked up in it.
+		runInScope(errand, () => currentTransaction.run(undefined, run));
 	});
 }

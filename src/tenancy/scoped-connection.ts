@@ -7,7 +7,7 @@ import {
 } from 'pg';
 import { DestinationsError, UnsupportedError } from '../errors.ts';
 import { DiscardSession } from './discard-session.ts';
-import type { Errand } from './scope.ts';
+import { type Errand, refuse } from './scope.ts';
 import type { ScopedPoolOptions } from './scoped-pool.ts';
 import { ScopedQuery } from './scoped-query.ts';
 
@@ -38,8 +38,7 @@ export class ScopedConnection {
 	async query(config: QueryArrayConfig): Promise<QueryArrayResult> {
 		const inTransaction = this.#client.getTransactionStatus() !== 'I';
 		if (this.#transaction === 'ended' || (this.#transaction === 'begun' && !inTransaction)) {
-			throw refuse(
-				this.#errand,
+			throw this.#refuse(
 				'The transaction was ended by raw SQL. Let the transaction function return, or throw, instead.',
 			);
 		}
@@ -52,7 +51,7 @@ export class ScopedConnection {
 				this.#errand.scope,
 				{ named, inTransaction },
 				(error, result) => {
-					if (error instanceof DestinationsError) this.#errand.refusal = error;
+					if (error instanceof DestinationsError) refuse(error, this.#errand);
 					if (error !== null || result === undefined) reject(error);
 					else resolve(result);
 				},
@@ -67,8 +66,7 @@ export class ScopedConnection {
 		if (text === 'BEGIN') this.#transaction = 'begun';
 		// Postgres takes a COMMIT after a failed statement for a ROLLBACK, and does not call that an error.
 		if (text === 'COMMIT' && result.command === 'ROLLBACK') {
-			throw refuse(
-				this.#errand,
+			throw this.#refuse(
 				'A statement of the transaction failed and its error was caught, so Postgres rolled everything back. Let the error leave the transaction function, or run what may fail in a nested $transaction.',
 			);
 		}
@@ -88,6 +86,10 @@ export class ScopedConnection {
 		} else {
 			this.#handBack(false);
 		}
+	}
+
+	#refuse(message: string): UnsupportedError {
+		return refuse(new UnsupportedError(message), this.#errand);
 	}
 
 	#handBack(close: Error | boolean): void {
@@ -118,12 +120,6 @@ export class ScopedConnection {
  * when nobody listens to an event of this name.
  */
 function leaveToQuery(): void {}
-
-function refuse(errand: Errand, message: string): UnsupportedError {
-	const refusal = new UnsupportedError(message);
-	errand.refusal = refusal;
-	return refusal;
-}
 
 /** Postgres reported an error of the statement and went on; FATAL and PANIC end the connection. */
 function leavesConnectionUsable(failure: unknown): boolean {

@@ -15,7 +15,7 @@ export class ScopedPool extends Pool {
 	readonly #options: ScopedPoolOptions;
 
 	constructor(config: PoolConfig, options: ScopedPoolOptions) {
-		super(config);
+		super(options.namedStatements ? { ...config, options: inUtc(config.options) } : config);
 		this.#options = options;
 	}
 
@@ -44,4 +44,12 @@ export class ScopedPool extends Pool {
 		const client: PoolClient = await super.connect();
 		return new ScopedConnection(client, errand, this.#options);
 	}
+}
+
+/**
+ * `@prisma/adapter-pg` reads a timestamptz as if it were in UTC, so the session must be. A pooler that
+ * cannot keep statements cannot keep sessions either: there each statement sets the zone for itself.
+ */
+function inUtc(options: string | undefined): string {
+	return `${options ?? ''} -c TimeZone=UTC`.trim();
 }

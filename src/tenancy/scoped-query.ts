@@ -1,43 +1,27 @@
 import { Query, type QueryArrayConfig, type QueryArrayResult } from 'pg';
 import { ConfigurationError } from '../errors.ts';
+import { knownShape, learnShape, type RowShape, readRow } from './row-shape.ts';
 import type { Scope } from './scope.ts';
-
-/** What pg hands a query object: the wire. The part of it that is used here. */
-export interface Wire {
-	readonly stream: { cork(): void; uncork(): void };
-	/** Statements that this connection has prepared, by name. */
-	parsedStatements: Record<string, string | undefined>;
-	submittedNamedStatements: Record<string, string | undefined>;
-	parse(message: { text: string; name: string; types?: unknown }): void;
-	bind(message: {
-		portal: string;
-		statement: string;
-		values: unknown[];
-		binary: boolean;
-		valueMapper(value: unknown): unknown;
-	}): void;
-	execute(message: { portal: string; rows: number }): void;
-	sendCopyFail(message: string): void;
-	sync(): void;
-}
-
-/** pg's own query object: what it is called with while the answers to its messages arrive. */
-interface QueryObject {
-	readonly text: string;
-	readonly name: string | undefined;
-	callback: Callback;
-	prepare(wire: Wire): void;
-	handleRowDescription(message: unknown): void;
-	handleDataRow(message: unknown): void;
-	handleCommandComplete(message: unknown, wire: Wire): void;
-	handleEmptyQuery(wire: Wire): void;
-	handlePortalSuspended(wire: Wire): void;
-	handleReadyForQuery(wire: Wire): void;
-	handleError(error: Error, wire: Wire): void;
-	handleCopyData(message: unknown, wire: Wire): void;
-}
+import {
+	type CommandComplete,
+	collect,
+	type DataRow,
+	type RowDescription,
+	type Wire,
+} from './wire.ts';
 
 type Callback = (error: Error | null, result?: QueryArrayResult) => void;
+
+/** pg's own query object, of which only what it sends is used: pg's types do not describe it. */
+const PlainQuery = Query as unknown as new (
+	config: QueryArrayConfig,
+	values: undefined,
+	callback: Callback,
+) => {
+	readonly text: string;
+	readonly name: string | undefined;
+	prepare(wire: Wire): void;
+};
 
 /** A statement that is sent before the caller's, and whose answer nobody needs. */
 interface Preamble {
@@ -47,11 +31,16 @@ interface Preamble {
 }
 
 /**
- * TimeZone is part of it because `@prisma/adapter-pg` reads a timestamptz as if it were UTC. `true` makes
- * each setting end with the transaction. By its schema, because raw SQL in the same transaction may have
- * set a `search_path` with another function of this name.
+ * `true` makes each setting end with the transaction. By its schema, because raw SQL in the same
+ * transaction may have set a `search_path` with another function of this name. A condition that no row
+ * meets, because an answer without rows is the cheapest.
  */
-const setContext = `select pg_catalog.set_config('role', $1, true), pg_catalog.set_config('request.jwt.claims', $2, true), pg_catalog.set_config('TimeZone', 'UTC', true)`;
+const setContext = `select where pg_catalog.set_config('role', $1, true) is null
+	or pg_catalog.set_config('request.jwt.claims', $2, true) is null`;
+
+/** For connections on which the session's own TimeZone cannot be relied on; see {@link ScopedPool}. */
+const setContextAndTimeZone = `${setContext}
+	or pg_catalog.set_config('TimeZone', 'UTC', true) is null`;
 
 export interface ScopedQueryOptions {
 	/** Whether statements are kept prepared on the connection. */
@@ -67,11 +56,24 @@ export interface ScopedQueryOptions {
  * (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING).
  */
 export class ScopedQuery {
-	readonly #query: QueryObject;
+	/** Called once, with what came of it. pg replaces it to time a query out. */
+	callback: Callback;
+	readonly #query: InstanceType<typeof PlainQuery>;
+	readonly #types: QueryArrayConfig['types'];
 	readonly #scope: Scope;
 	readonly #preambles: readonly Preamble[];
 	/** How many preambles have not been answered; their answers come before the query's. */
 	#pending: number;
+	#wire: Wire | undefined;
+	#shape: RowShape | undefined;
+	readonly #result: QueryArrayResult = {
+		command: '',
+		rowCount: null,
+		oid: 0,
+		fields: [],
+		rows: [],
+	};
+	#unreadable: Error | undefined;
 
 	constructor(
 		config: QueryArrayConfig,
@@ -79,17 +81,13 @@ export class ScopedQuery {
 		{ named, inTransaction }: ScopedQueryOptions,
 		callback: Callback,
 	) {
-		// pg's types do not describe what it calls on query objects; pg-cursor builds on the same.
-		const PlainQuery = Query as unknown as new (
-			config: QueryArrayConfig,
-			values: undefined,
-			callback: Callback,
-		) => QueryObject;
-		this.#query = new PlainQuery(config, undefined, callback);
+		this.callback = callback;
+		this.#query = new PlainQuery(config, undefined, (error) => this.callback(error));
+		this.#types = config.types;
 		this.#scope = scope;
 		const context = {
 			name: named ? 'consent_context' : '',
-			text: setContext,
+			text: named ? setContext : setContextAndTimeZone,
 			values: [scope.role, scope.claims],
 		};
 		// set_config may be granted to the login alone, so the role is the login's again before it is called.
@@ -107,54 +105,50 @@ export class ScopedQuery {
 		return this.#current()?.text ?? this.#query.text;
 	}
 
-	get callback(): Callback {
-		return this.#query.callback;
-	}
-
-	set callback(callback: Callback) {
-		this.#query.callback = callback;
-	}
-
 	submit(wire: Wire): Error | null {
-		wire.stream.cork();
-		try {
-			for (const preamble of this.#preambles) send(wire, preamble);
-			this.#query.prepare(wire);
-		} finally {
-			wire.stream.uncork();
-		}
+		this.#wire = wire;
+		this.#shape = knownShape(wire, this.#query.name);
+		const messages = collect(wire, (collecting) => {
+			for (const preamble of this.#preambles) send(collecting, preamble);
+			if (this.#shape !== undefined) collecting.describe = () => {};
+			this.#query.prepare(collecting);
+		});
+		wire.stream.write(messages);
 		return null;
 	}
 
-	handleDataRow(message: unknown): void {
-		if (this.#pending === 0) this.#query.handleDataRow(message);
+	handleRowDescription({ fields }: RowDescription): void {
+		this.#shape = learnShape(this.#wire, this.#query.name, fields, this.#types);
 	}
 
-	handleCommandComplete(message: unknown, wire: Wire): void {
-		if (this.#pending > 0) this.#pending -= 1;
-		else this.#query.handleCommandComplete(message, wire);
+	handleDataRow({ fields }: DataRow): void {
+		if (this.#pending > 0 || this.#shape === undefined) return;
+		try {
+			this.#result.rows.push(readRow(this.#shape, fields));
+		} catch (error) {
+			this.#unreadable = error instanceof Error ? error : new Error(String(error));
+		}
+	}
+
+	handleCommandComplete({ text }: CommandComplete): void {
+		if (this.#pending > 0) {
+			this.#pending -= 1;
+			return;
+		}
+		const [command = '', ...counts] = text.split(' ');
+		this.#result.command = command;
+		this.#result.rowCount = counts.length > 0 ? Number(counts.at(-1)) : null;
+	}
+
+	handleReadyForQuery(): void {
+		this.#result.fields = this.#shape?.fields ?? [];
+		this.callback(this.#unreadable ?? null, this.#result);
 	}
 
 	handleError(error: Error & { code?: string }, wire: Wire): void {
 		const refused = this.#pending > 0 && error.code === '42501';
 		if (this.#query.name) delete wire.submittedNamedStatements[this.#query.name];
-		this.#query.handleError(refused ? this.#mayNotSwitch(error) : error, wire);
-	}
-
-	handleRowDescription(message: unknown): void {
-		this.#query.handleRowDescription(message);
-	}
-
-	handleEmptyQuery(wire: Wire): void {
-		this.#query.handleEmptyQuery(wire);
-	}
-
-	handlePortalSuspended(wire: Wire): void {
-		this.#query.handlePortalSuspended(wire);
-	}
-
-	handleReadyForQuery(wire: Wire): void {
-		this.#query.handleReadyForQuery(wire);
+		this.callback(refused ? this.#mayNotSwitch(error) : error);
 	}
 
 	handleCopyInResponse(wire: Wire): void {
@@ -163,9 +157,9 @@ export class ScopedQuery {
 		wire.sync();
 	}
 
-	handleCopyData(message: unknown, wire: Wire): void {
-		this.#query.handleCopyData(message, wire);
-	}
+	// An empty statement gives nothing, and what COPY TO STDOUT sends is dropped.
+	handleEmptyQuery(): void {}
+	handleCopyData(): void {}
 
 	#current(): Preamble | undefined {
 		return this.#pending === 0

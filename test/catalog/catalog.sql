@@ -77,7 +77,8 @@ line (text) AS (
            CASE WHEN polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
            CASE polcmd WHEN '*' THEN 'ALL' WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT'
              WHEN 'w' THEN 'UPDATE' ELSE 'DELETE' END,
-           'TO', (SELECT string_agg(coalesce(quote_ident(rolname), 'PUBLIC'), ', ' ORDER BY rolname)
+           'TO', (SELECT string_agg(CASE WHEN member = relowner THEN 'OWNER'
+                                ELSE coalesce(quote_ident(rolname), 'PUBLIC') END, ', ' ORDER BY rolname)
                     FROM unnest(polroles) AS member LEFT JOIN pg_catalog.pg_roles r ON r.oid = member),
            'USING ' || pg_get_expr(polqual, polrelid),
            'WITH CHECK ' || pg_get_expr(polwithcheck, polrelid)))

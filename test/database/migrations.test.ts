@@ -159,7 +159,13 @@ describe('a migrator that is no superuser', () => {
 	test('without CREATEROLE is enough where the roles are there', () =>
 		asMigrator('', async (host, migrator) => {
 			await host.as(migrator, async () => migrate(host.client));
-			expect(await tables(host.client)).toEqual(['destinations', 'organizations', 'users']);
+			expect(await tables(host.client)).toEqual([
+				'destination_audit_log',
+				'destination_settings_history',
+				'destinations',
+				'organizations',
+				'users',
+			]);
 		}));
 });
 
@@ -185,7 +191,7 @@ describe('a platform that has organizations and users', () => {
 		const { rows } = await client.query(`
 			SELECT (SELECT json_agg(o ORDER BY id) FROM public.organizations o) AS organizations,
 				(SELECT json_agg(u ORDER BY id) FROM public.users u) AS users`);
-		const isOurs = (line: string) => /\bpublic\.\w*destinations/.test(line.split(': ')[0] ?? '');
+		const isOurs = (line: string) => /\bpublic\.\w*destination/.test(line.split(': ')[0] ?? '');
 		return { rows, catalog: (await readCatalog(connectionString)).filter((line) => !isOurs(line)) };
 	}
 
@@ -259,7 +265,7 @@ describe('a platform that has organizations and users', () => {
 			const template = await createTestDatabase();
 			try {
 				const grants = (lines: string[]) =>
-					lines.filter((line) => /^grant on \w+ public\.\w*destinations/.test(line));
+					lines.filter((line) => /^grant on \w+ public\.\w*destination/.test(line));
 				expect(grants(await readCatalog(host.connectionString))).toEqual(
 					grants(await readCatalog(template.connectionString)),
 				);

@@ -34,7 +34,7 @@ export function newKeys(id = '2026-11'): string {
 }
 
 /** A plain Prisma client, with the statements that it sends. */
-export function openBase(connectionString: string, omit?: { destination: { settings?: true } }) {
+export function openBase(connectionString: string, omit?: { destination: Record<string, true> }) {
 	const statements: string[] = [];
 	const base = new PrismaClient({
 		// The adapter reads times as UTC, whatever the session's zone is.
@@ -106,8 +106,13 @@ export class ExtendedDatabase {
 		return extend(base, keys);
 	}
 
+	/** Extends a client with this database's keys. */
+	extend(base: { $extends(extension: never): object }): LooseClient {
+		return loose(base.$extends(destinationsExtension({ keys: this.keys }) as never));
+	}
+
 	/** One more plain client. */
-	connectBase(omit?: { destination: { settings?: true } }) {
+	connectBase(omit?: { destination: Record<string, true> }) {
 		const { base } = openBase(this.connectionString, omit);
 		this.#others.push(base);
 		return base;
@@ -177,6 +182,44 @@ export class ExtendedDatabase {
 		const { id } = await this.newDestination(given);
 		return this.prisma.destination.delete({ where: { id } });
 	}
+}
+
+/** Any client, with operations that take anything: for what TypeScript would not let pass. */
+export type LooseClient = Record<
+	'destination' | 'organization' | 'user',
+	Record<string, (args?: unknown) => PromiseLike<unknown>>
+> & {
+	$extends(extension: unknown): LooseClient;
+	$transaction(work: unknown): Promise<unknown>;
+};
+
+export function loose(client: object): LooseClient {
+	return client as LooseClient;
+}
+
+/** Calls an operation by its name. */
+export function run(
+	client: object,
+	model: 'destination' | 'organization' | 'user',
+	operation: string,
+	args?: unknown,
+): PromiseLike<unknown> {
+	const result = loose(client)[model][operation]?.(args);
+	if (result === undefined) throw new Error(`no ${model}.${operation}`);
+	return result;
+}
+
+/** The error of work that must fail. */
+export async function errorOf(
+	work: () => PromiseLike<unknown>,
+): Promise<Error & { code?: string; issues?: { path: unknown[]; message: string }[] }> {
+	try {
+		await work();
+	} catch (error) {
+		if (error instanceof Error) return error;
+		throw error;
+	}
+	throw new Error('nothing was refused');
 }
 
 /** An id that no row has. */

@@ -1,0 +1,136 @@
+-- What:     destination_settings_history, which keeps the settings that an update replaced.
+-- Why:      a version can be brought back, and what changed in settings can be told.
+-- Breaking: no. Settings replaced before this migration are not there. Making the triggers locks
+--           destinations against writes for a moment; where that lock does not come within 5 seconds,
+--           nothing is changed: say
+--             npx prisma migrate resolve --rolled-back 20261123000021_settings_history
+--           and deploy again.
+
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '60s';
+
+-- An envelope stays bound to its destination, so it opens with what it was sealed to. The trigger below
+-- deletes what a destination leaves behind; a foreign key would cost each change of settings a look-up.
+CREATE TABLE public.destination_settings_history (
+  destination_id     uuid        NOT NULL,
+  -- The last version that had these settings.
+  version            integer     NOT NULL,
+  organization_id    uuid        NOT NULL,
+  type               varchar(50) NOT NULL,
+  settings           jsonb       NOT NULL,
+  settings_encrypted boolean     NOT NULL,
+  replaced_at        timestamptz NOT NULL DEFAULT now(),
+
+  CONSTRAINT destination_settings_history_pkey PRIMARY KEY (destination_id, version)
+);
+
+-- What is due by its age. Rows come in the order of time, so a summary of page ranges is enough.
+CREATE INDEX idx_destination_settings_history_replaced_at
+  ON public.destination_settings_history USING brin (replaced_at) WITH (autosummarize = on);
+
+ALTER TABLE public.destination_settings_history ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.destination_settings_history FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY destination_settings_history_organization_isolation ON public.destination_settings_history
+  FOR SELECT TO authenticated
+  USING (organization_id = (SELECT public.destinations_claim('organization_id')));
+CREATE POLICY destination_settings_history_service_access ON public.destination_settings_history
+  FOR ALL TO service_role
+  USING (true)
+  WITH CHECK (true);
+CREATE POLICY destination_settings_history_no_anonymous ON public.destination_settings_history
+  AS RESTRICTIVE FOR ALL TO anon
+  USING (false)
+  WITH CHECK (false);
+-- The triggers write as the owner, whom FORCE binds: only inside a trigger does it see a row.
+CREATE POLICY destination_settings_history_recording ON public.destination_settings_history
+  FOR ALL TO CURRENT_USER
+  USING (pg_catalog.pg_trigger_depth() > 0)
+  WITH CHECK (pg_catalog.pg_trigger_depth() > 0);
+
+REVOKE ALL ON public.destination_settings_history FROM PUBLIC, authenticated, service_role, anon;
+GRANT SELECT ON public.destination_settings_history TO authenticated;
+GRANT SELECT, UPDATE (settings, settings_encrypted), DELETE
+  ON public.destination_settings_history TO service_role;
+
+-- At depth 0 a statement wrote here, and no trigger.
+CREATE TRIGGER trigger_refuse_settings_history_insert
+  BEFORE INSERT ON public.destination_settings_history
+  FOR EACH STATEMENT WHEN (pg_catalog.pg_trigger_depth() = 0)
+  EXECUTE FUNCTION public.refuse_destination_statement('only changes of destinations write it');
+-- Retention is service_role's, and it says so: a DELETE that forgot its WHERE does not.
+CREATE TRIGGER trigger_refuse_settings_history_delete
+  BEFORE DELETE ON public.destination_settings_history
+  FOR EACH STATEMENT WHEN (
+    pg_catalog.pg_trigger_depth() = 0
+    AND (current_user <> 'service_role'
+      OR pg_catalog.current_setting('destinations.retention', true) IS DISTINCT FROM 'on'))
+  EXECUTE FUNCTION public.refuse_destination_statement('only retention and purging delete');
+CREATE TRIGGER trigger_refuse_settings_history_truncate
+  BEFORE TRUNCATE ON public.destination_settings_history
+  FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_destination_statement('only retention and purging delete');
+-- Key rotation, by the rule of trigger_update_destinations_updated_at.
+CREATE TRIGGER trigger_refuse_settings_history_update
+  BEFORE UPDATE ON public.destination_settings_history
+  FOR EACH ROW WHEN (
+    current_user <> 'service_role'
+    OR pg_catalog.current_setting('destinations.rotation', true) IS DISTINCT FROM 'on'
+    OR NOT NEW.settings_encrypted
+    OR (NEW.destination_id, NEW.version, NEW.organization_id, NEW.type, NEW.replaced_at)
+      IS DISTINCT FROM
+       (OLD.destination_id, OLD.version, OLD.organization_id, OLD.type, OLD.replaced_at))
+  EXECUTE FUNCTION public.refuse_destination_statement('only key rotation changes earlier settings');
+
+CREATE FUNCTION public.log_rotated_destination_settings() RETURNS trigger
+  LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = ''
+AS $$
+BEGIN
+  IF EXISTS (SELECT FROM new_rows) THEN
+    PERFORM public.log_destinations_key_rotation();
+  END IF;
+  RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.keep_replaced_destination_settings() RETURNS trigger
+  LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = ''
+AS $$
+BEGIN
+  INSERT INTO public.destination_settings_history
+    (destination_id, version, organization_id, type, settings, settings_encrypted)
+  VALUES (OLD.id, OLD.version, OLD.organization_id, OLD.type, OLD.settings, OLD.settings_encrypted);
+  RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.delete_purged_destination_settings() RETURNS trigger
+  LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = ''
+AS $$
+BEGIN
+  DELETE FROM public.destination_settings_history
+   WHERE destination_id IN (SELECT o.id FROM old_rows AS o);
+  RETURN NULL;
+END
+$$;
+
+REVOKE ALL ON FUNCTION public.log_rotated_destination_settings(),
+  public.keep_replaced_destination_settings(), public.delete_purged_destination_settings()
+  FROM PUBLIC, authenticated, service_role, anon;
+
+CREATE TRIGGER trigger_log_rotated_destination_settings
+  AFTER UPDATE ON public.destination_settings_history
+  REFERENCING NEW TABLE AS new_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION public.log_rotated_destination_settings();
+-- For each row and not each statement: the condition costs an update that leaves settings alone nothing.
+-- `version` is the same in a rotation.
+CREATE TRIGGER trigger_keep_replaced_destination_settings
+  AFTER UPDATE ON public.destinations
+  FOR EACH ROW WHEN (OLD.version <> NEW.version AND OLD.settings <> NEW.settings)
+  EXECUTE FUNCTION public.keep_replaced_destination_settings();
+CREATE TRIGGER trigger_delete_purged_destination_settings
+  AFTER DELETE ON public.destinations
+  REFERENCING OLD TABLE AS old_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION public.delete_purged_destination_settings();

@@ -1,0 +1,80 @@
+import type { ScopedPrismaClient } from '../prisma.ts';
+
+/** What can happen to a destination, and a key rotation, which concerns all of them. */
+export type AuditAction =
+	| 'created'
+	| 'updated'
+	| 'enabled'
+	| 'disabled'
+	| 'soft_deleted'
+	| 'restored'
+	| 'purged'
+	| 'tested'
+	| 'keys_rotated';
+
+/** A field before and after a change. Times are ISO 8601. A field of a new destination has no `old`. */
+export interface FieldChange {
+	readonly old?: unknown;
+	readonly new?: unknown;
+}
+
+/** One change of one destination, as the database recorded it. */
+export interface AuditEntry {
+	/** Its place in the log, a decimal number. */
+	readonly id: string;
+	/** Null for a key rotation, like `destinationId` and `version`. */
+	readonly organizationId: string | null;
+	readonly destinationId: string | null;
+	/** The destination's version after the change. */
+	readonly version: number | null;
+	readonly action: AuditAction;
+	/** What changed, by field. Settings are not among them. */
+	readonly changes: Readonly<Record<string, FieldChange>>;
+	/** Whether settings changed; which of them, where the writer told. Never a value. */
+	readonly settings: { readonly changed: boolean; readonly fields: readonly string[] };
+	/** The user who acted. Null for a system. The user need not exist any more. */
+	readonly actorId: string | null;
+	/** The database role that wrote. */
+	readonly role: string;
+	/** The database login that wrote. */
+	readonly login: string;
+	readonly recordedAt: Date;
+	/** Postgres's number of the transaction, the same for all that happened in it. */
+	readonly transactionId: string;
+}
+
+export type AuditRow = Awaited<
+	ReturnType<ScopedPrismaClient['destinationAuditEntry']['findFirstOrThrow']>
+>;
+
+/** Changes by column, as the log stores them. */
+export type ColumnChanges = Readonly<Record<string, FieldChange & { fields?: readonly string[] }>>;
+
+export function changesOf(row: Pick<AuditRow, 'changes'>): ColumnChanges {
+	return row.changes as ColumnChanges; // The database writes it in this form, and nobody else does.
+}
+
+export function toEntry(row: AuditRow): AuditEntry {
+	const { settings, ...changes } = changesOf(row);
+	return {
+		id: row.id.toString(),
+		organizationId: row.organizationId,
+		destinationId: row.destinationId,
+		version: row.version,
+		action: row.action as AuditAction, // held to these by a CHECK
+		changes: Object.fromEntries(
+			Object.entries(changes).map(([column, change]) => [fieldName(column), change]),
+		),
+		settings: { changed: settings !== undefined, fields: settings?.fields ?? [] },
+		actorId: row.actorId,
+		role: row.role,
+		login: row.login,
+		recordedAt: row.recordedAt,
+		transactionId: row.transactionId.toString(),
+	};
+}
+
+/** `required_consent` as the API calls it. */
+export function fieldName(column: string): string {
+	return column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,54 @@
+import { ValidationError } from '../errors.ts';
+
+/** Which part of a long list is wanted. */
+export interface PageOptions {
+	/** `nextCursor` of the page before. @defaultValue the first page */
+	readonly cursor?: string | undefined;
+	/** How many at most, from 1 to 500. @defaultValue 50 */
+	readonly limit?: number | undefined;
+}
+
+/** A part of a list, the newest first. What is added meanwhile shifts nothing from one page to another. */
+export interface Page<T> {
+	readonly items: readonly T[];
+	/** Where the next page begins; null after the last one. */
+	readonly nextCursor: string | null;
+}
+
+const defaultLimit = 50;
+const maxLimit = 500;
+/** Postgres's largest bigint. */
+const maxId = 2n ** 63n - 1n;
+
+export function checkLimit(limit: number = defaultLimit): number {
+	if (Number.isInteger(limit) && limit >= 1 && limit <= maxLimit) return limit;
+	throw new ValidationError([
+		{ path: ['limit'], message: `must be a whole number from 1 to ${maxLimit}` },
+	]);
+}
+
+/** The id in a cursor of the log. */
+export function cursorId(cursor: string, name = 'cursor'): bigint {
+	const id = /^\d{1,19}$/.test(cursor) ? BigInt(cursor) : undefined;
+	if (id !== undefined && id <= maxId) return id;
+	throw new ValidationError([{ path: [name], message: 'must be the cursor of a page, unchanged' }]);
+}
+
+/**
+ * A page of what was read with one more than its limit, which tells whether there is another page.
+ *
+ * @param cursorOf the place of an item, where the next page begins behind it.
+ */
+export function pageOf<Row, T>(
+	rows: readonly Row[],
+	limit: number,
+	cursorOf: (row: Row) => string,
+	itemOf: (row: Row) => T,
+): Page<T> {
+	const shown = rows.slice(0, limit);
+	const last = shown.at(-1);
+	return {
+		items: shown.map(itemOf),
+		nextCursor: rows.length > limit && last !== undefined ? cursorOf(last) : null,
+	};
+}

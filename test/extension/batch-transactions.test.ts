@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import { ExtendedDatabase, errorOf, posthogSettings, run } from '../support/extended-client.ts';
+
+let db: ExtendedDatabase;
+
+beforeAll(async () => {
+	db = await ExtendedDatabase.open();
+});
+
+afterAll(() => db.close());
+
+function newData(organizationId: string, environment = 'production') {
+	return { organizationId, type: 'posthog', name: 'EU', environment, settings: posthogSettings() };
+}
+
+/** Every destination of an organization, deleted ones included. */
+function rowsOf(organizationId: string) {
+	return db.prisma.destination.withDeleted().findMany({
+		where: { organizationId },
+		orderBy: { environment: 'asc' },
+	});
+}
+
+it('runs every kind of operation, in order, and gives the result of each', async () => {
+	const organizationId = await db.newOrganization();
+	const [made, changed, purged] = [randomUUID(), randomUUID(), randomUUID()];
+	const [production, staging] = [newData(organizationId), newData(organizationId, 'staging')];
+	const gone = await db.newDeletedDestination({ organizationId, environment: 'development' });
+	await db.newDeletedDestination({ organizationId, id: purged });
+	await db.prisma.destination.create({ data: { ...staging, id: changed } });
+	const { destination, organization } = db.prisma;
+	const settings = posthogSettings();
+	const where = { organizationId };
+	const results = await db.prisma.$transaction([
+		destination.create({ data: { ...production, id: made } }),
+		destination.update({ where: { id: changed }, data: { settings }, select: { settings: true } }),
+		destination.count({ where }),
+		destination.findMany({ where, select: { settings: true }, orderBy: { environment: 'asc' } }),
+		organization.findUnique({ where: { id: organizationId }, include: { _count: true } }),
+		destination.delete({ where: { id: made }, select: { id: true } }),
+		destination.restore({ where: { id: gone.id }, select: { id: true } }),
+		destination.purge({ where: { id: purged } }),
+		destination.updateMany({ where, data: { name: 'renamed' } }),
+		destination.deleteMany({ where: { id: changed } }),
+		destination.withDeleted().count({ where }),
+		destination.onlyDeleted().count({ where }),
+		db.prisma.$queryRaw`SELECT count(*)::int FROM destinations WHERE id = ${purged}::uuid`,
+	]);
+	expect(results).toEqual([
+		expect.objectContaining({ id: made, settings: production.settings }),
+		{ settings },
+		2,
+		[{ settings: production.settings }, { settings }],
+		{ id: organizationId, _count: { destinations: 2 } },
+		{ id: made },
+		{ id: gone.id },
+		1,
+		{ count: 2 },
+		{ count: 1 },
+		3,
+		2,
+		[{ count: 0 }],
+	]);
+});
+
+it('undoes everything where one fails in the database', async () => {
+	const live = await db.newDestination();
+	const { organizationId } = live;
+	const gone = await db.newDeletedDestination({ organizationId, environment: 'staging' });
+	const before = await rowsOf(organizationId);
+	const { destination } = db.prisma;
+	const error = await errorOf(() =>
+		db.prisma.$transaction([
+			destination.delete({ where: { id: live.id } }),
+			destination.restore({ where: { id: gone.id } }),
+			destination.updateMany({ where: { organizationId }, data: { name: 'renamed' } }),
+			destination.deleteMany({ where: { organizationId } }),
+			destination.purge({ where: { id: live.id } }),
+			destination.create({ data: newData(organizationId, 'development') }),
+			destination.create({ data: newData(organizationId, 'development') }),
+		]),
+	);
+	expect(error.code).toBe('P2002');
+	expect(await rowsOf(organizationId)).toEqual(before);
+});
+
+it.each<[string, (id: string) => [string, unknown], string]>([
+	[
+		'settings that are not valid',
+		(id) => ['update', { where: { id }, data: { settings: {} } }],
+		'VALIDATION',
+	],
+	[
+		'an operation that is refused',
+		() => ['findMany', { orderBy: { settings: 'asc' } }],
+		'UNSUPPORTED',
+	],
+	['a row that is not there', () => ['delete', { where: { id: randomUUID() } }], 'P2025'],
+])('does nothing at all where one fails by %s', async (_, failing, code) => {
+	const { id, organizationId } = await db.newDestination();
+	const before = await rowsOf(organizationId);
+	const [operation, args] = failing(id);
+	const error = await errorOf(() =>
+		db.prisma.$transaction([
+			db.prisma.destination.update({ where: { id }, data: { name: 'renamed' } }),
+			run(db.prisma, 'destination', operation, args) as never,
+			db.prisma.destination.delete({ where: { id } }),
+		]),
+	);
+	expect(error.code).toBe(code);
+	expect(await rowsOf(organizationId)).toEqual(before);
+});
+
+it('refuses what contains itself as part of a batch, not when it is written down', async () => {
+	const { id, organizationId } = await db.newDestination();
+	const settings: Record<string, unknown> = posthogSettings();
+	settings.self = settings;
+	const args = { where: { id }, data: { settings } };
+	const bad = run(db.prisma, 'destination', 'update', args) as never;
+	const good = db.prisma.destination.delete({ where: { id } });
+	const error = await errorOf(() => db.prisma.$transaction([good, bad]));
+	expect(error.code).toBe('VALIDATION');
+	expect(await rowsOf(organizationId)).toMatchObject([{ id, deletedAt: null }]);
+});
+
+it('refuses a row that does not open', async () => {
+	const { id } = await db.newDestination();
+	const other = await db.newDestination();
+	await db.tamper(id, `settings = jsonb_set(settings, '{ct}', '"${'A'.repeat(80)}"')`);
+	const error = await errorOf(() =>
+		db.prisma.$transaction([
+			db.prisma.destination.findUnique({ where: { id: other.id } }),
+			db.prisma.destination.findUnique({ where: { id } }),
+		]),
+	);
+	expect(error.code).toBe('DECRYPTION_FAILED');
+});
+
+it('updates settings of a row that the same batch creates, where the filter tells what it is', async () => {
+	const [id, organizationId] = [randomUUID(), await db.newOrganization()];
+	const [data, settings] = [newData(organizationId), posthogSettings()];
+	const create = () => db.prisma.destination.create({ data: { ...data, id } });
+	const where = { id, organizationId, type: 'posthog' };
+	// A look-up cannot see a row that is not there yet, and nothing is written.
+	const error = await errorOf(() =>
+		db.prisma.$transaction([
+			create(),
+			db.prisma.destination.update({ where: { id }, data: { settings } }),
+		]),
+	);
+	expect(error.code).toBe('P2025');
+	expect(await rowsOf(organizationId)).toEqual([]);
+	const [, updated] = await db.prisma.$transaction([
+		create(),
+		db.prisma.destination.update({ where, data: { settings } }),
+	]);
+	expect(updated.settings).toEqual(settings);
+});
+
+it('can be made twice of the same promises', async () => {
+	const { id, settings } = await db.newDestination();
+	const read = db.prisma.destination.findUnique({ where: { id }, select: { settings: true } });
+	expect(await db.prisma.$transaction([read, read])).toEqual([{ settings }, { settings }]);
+	expect(await db.prisma.$transaction([read])).toEqual([{ settings }]);
+});
+
+it('runs nothing that is not awaited', async () => {
+	const { id } = await db.newDestination();
+	db.prisma.destination.delete({ where: { id } });
+	db.prisma.destination.purge({ where: { id } });
+	await new Promise((resolve) => setTimeout(resolve, 20));
+	expect((await db.stored(id)).deleted_at).toBeNull();
+});

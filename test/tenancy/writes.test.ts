@@ -1,0 +1,148 @@
+import type { DestinationsClient } from '../../src/index.ts';
+import { Deployment, type Tenant } from './deployment.ts';
+import { codesOf, refusal } from './refusal.ts';
+import { destinationWrites, refusedWrites, type Write } from './writes.ts';
+
+let deployment: Deployment;
+let db: DestinationsClient;
+let a: Tenant;
+let b: Tenant;
+
+beforeAll(async () => {
+	deployment = await Deployment.open();
+	db = deployment.open();
+});
+
+beforeEach(async () => {
+	a = await deployment.newTenant(db);
+	b = await deployment.newTenant(db);
+});
+
+afterAll(() => deployment.close());
+
+/** Everything there is of an organization. */
+function everythingOf({ id, actorId }: Tenant) {
+	return deployment.rows(
+		`SELECT to_jsonb(d) AS row FROM destinations d WHERE organization_id = $1
+		 UNION ALL SELECT to_jsonb(o) FROM organizations o WHERE id = $1
+		 UNION ALL SELECT to_jsonb(u) FROM users u WHERE id = $2 ORDER BY row`,
+		[id, actorId],
+	);
+}
+
+/** What a write gives, or the codes of its error. */
+async function outcome(work: PromiseLike<unknown>): Promise<unknown> {
+	try {
+		return await work;
+	} catch (error) {
+		return codesOf(error);
+	}
+}
+
+const ways: Record<string, (write: Write, writer: Tenant, target: Tenant) => PromiseLike<unknown>> =
+	{
+		alone: (write, writer, target) => write(writer.client.prisma, target, writer),
+		'in a transaction': (write, writer, target) =>
+			writer.client.transaction(async ({ prisma }) => write(prisma, target, writer)),
+		'in a batch': (write, writer, target) =>
+			writer.client.prisma
+				.$transaction([write(writer.client.prisma, target, writer)])
+				.then(([result]) => result),
+	};
+
+const writes = Object.entries(destinationWrites);
+
+describe.each(Object.entries(ways))('a write %s', (_, run) => {
+	test.each(writes)('changes nothing of another organization: %s', async (_, [write, foreign]) => {
+		const before = await everythingOf(b);
+		expect(await outcome(run(write, a, b))).toEqual(foreign);
+		expect(await everythingOf(b)).toEqual(before);
+	});
+
+	test.each(writes)('changes the own rows: %s', async (name, [write]) => {
+		// `restore` needs the type and environment to be free, `connect` a row that is not connected.
+		if (name === 'restore') await a.client.destinations.softDelete(a.own.id);
+		const before = await everythingOf(a);
+		await run(write, a, a);
+		if (name !== 'organization.update of the own one, connecting') {
+			expect(await everythingOf(a)).not.toEqual(before);
+		}
+	});
+});
+
+test.each(Object.entries(refusedWrites))(
+	'refused to every tenant, at its own rows and at others: %s',
+	async (_, [write, code]) => {
+		const before = [await everythingOf(a), await everythingOf(b)];
+		for (const target of [a, b]) {
+			expect(await refusal(write(a.client.prisma, target, a))).toBe(code);
+		}
+		expect([await everythingOf(a), await everythingOf(b)]).toEqual(before);
+	},
+);
+
+test('a write to everything there is changes the own rows', async () => {
+	const before = await everythingOf(b);
+	const { prisma } = a.client;
+	expect(await prisma.destination.updateMany({ data: { enabled: false } })).toEqual({ count: 1 });
+	expect(await prisma.$executeRaw`UPDATE destinations SET test_mode = true`).toBe(2);
+	expect(await prisma.destination.deleteMany()).toEqual({ count: 1 });
+	expect(await everythingOf(b)).toEqual(before);
+});
+
+test('a write names its actor, whatever its data says', async () => {
+	const { prisma } = a.client;
+	const [made] = await prisma.destination.createManyAndReturn({
+		data: [
+			{
+				organizationId: a.id,
+				type: 'console',
+				name: 'Forged',
+				createdBy: b.actorId,
+				updatedBy: b.actorId,
+			},
+		],
+	});
+	expect(made).toMatchObject({ createdBy: a.actorId, updatedBy: a.actorId });
+});
+
+describe('a row moves to no other organization', () => {
+	const moves: Record<string, [Write, string]> = {
+		update: [
+			({ destination }, { id }, { own }) =>
+				destination.update({ where: { id: own.id }, data: { organizationId: id } }),
+			'P2039 23514',
+		],
+		'update, connecting': [
+			({ destination }, { id }, { own }) =>
+				destination.update({
+					where: { id: own.id },
+					data: { organization: { connect: { id } } },
+				}),
+			'P2025',
+		],
+		updateMany: [
+			({ destination }, { id }) => destination.updateMany({ data: { organizationId: id } }),
+			'P2039 23514',
+		],
+		$executeRaw: [
+			({ $executeRaw }, { id }) =>
+				$executeRaw`UPDATE destinations SET organization_id = ${id}::uuid`,
+			'P2010 23514',
+		],
+	};
+	test.each(Object.entries(moves))('by %s', async (_, [move, code]) => {
+		const before = [await everythingOf(a), await everythingOf(b)];
+		expect(await refusal(move(a.client.prisma, b, a))).toBe(code);
+		expect([await everythingOf(a), await everythingOf(b)]).toEqual(before);
+	});
+
+	test('by the service neither', async () => {
+		const { prisma } = db.asService();
+		const move = prisma.destination.update({
+			where: { id: a.own.id },
+			data: { organizationId: b.id },
+		});
+		expect(await refusal(move)).toBe('P2039 23514');
+	});
+});
