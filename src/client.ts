@@ -2,10 +2,15 @@ import type { PoolConfig } from 'pg';
 import { AuditLog } from './audit/audit-log.ts';
 import { scopeTelling } from './audit/settings-change.ts';
 import { testSettings } from './destinations/connection-test/test-settings.ts';
-import type { Keys, SettingsEncryption } from './encryption/settings-encryption.ts';
+import type {
+	Keys,
+	PlaintextPolicy,
+	SettingsEncryption,
+} from './encryption/settings-encryption.ts';
 import { ConfigurationError } from './errors.ts';
 import { settingsEncryption } from './extension/destinations-extension.ts';
-import { openPrisma, type PrismaConnection, type ScopedPrismaClient } from './prisma.ts';
+import type { PrismaClient } from './generated/prisma/client.ts';
+import { openPrisma, type ScopedPrismaClient } from './prisma.ts';
 import { DestinationRepository } from './repository.ts';
 import type { TestConnection } from './saved-connection-test.ts';
 import { organizationScope, type Scope, type ScopeOptions, serviceScope } from './tenancy/scope.ts';
@@ -39,6 +44,14 @@ export interface DestinationsClientOptions {
 	 * @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS`
 	 */
 	readonly keys?: Keys | undefined;
+	/**
+	 * What to make of rows whose settings are not encrypted. `allow-read` is for the migration of an older
+	 * system: it gives them as they are, while every write encrypts. Afterwards run
+	 * `consent-destinations rotate --from-plaintext`, and take it away again.
+	 *
+	 * @defaultValue `'refuse'`: reading such a row fails with `DECRYPTION_FAILED`
+	 */
+	readonly plaintext?: PlaintextPolicy | undefined;
 	/**
 	 * Whether statements are kept prepared on each connection. Turn it off behind a pooler that cannot keep
 	 * them, such as PgBouncer before 1.21 in transaction mode.
@@ -112,16 +125,15 @@ export function createDestinationsClient(
 
 /** A connection to the database of destinations. Nothing can be read or written but through a scope. */
 export class DestinationsClient implements AsyncDisposable {
-	readonly #tenants: PrismaConnection;
-	readonly #service: PrismaConnection;
+	readonly #tenants: PrismaClient;
+	readonly #service: PrismaClient;
 	readonly #test: TestConnection;
 	readonly #encryption: SettingsEncryption;
 
 	/** @internal Use {@link createDestinationsClient}. */
 	constructor(options: DestinationsClientOptions) {
-		const encryption = settingsEncryption(options.keys);
-		const open = (config: PoolConfig) =>
-			openPrisma(config, options.namedStatements ?? true, encryption);
+		const encryption = settingsEncryption(options.keys, options.plaintext);
+		const open = (config: PoolConfig) => openPrisma(config, options.namedStatements ?? true);
 		this.#encryption = encryption;
 		this.#test = connectionTester(options.allowedHosts ?? []);
 		this.#tenants = open(tenantPool(options));
@@ -167,7 +179,7 @@ export class DestinationsClient implements AsyncDisposable {
 
 	/** Closes all connections. Statements under way are waited for. */
 	async close(): Promise<void> {
-		await Promise.all([this.#tenants, this.#service].map(({ prisma }) => prisma.$disconnect()));
+		await Promise.all([this.#tenants, this.#service].map((prisma) => prisma.$disconnect()));
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
@@ -194,12 +206,14 @@ function connectionTester(allowedHosts: readonly string[]): TestConnection {
 }
 
 function scope(
-	connection: PrismaConnection,
+	connection: PrismaClient,
 	scope: Scope,
 	test: TestConnection,
 	encryption: SettingsEncryption,
 ): ScopedClient {
-	const inScope = (of: Scope): ScopedPrismaClient => scopeClient(connection.extended, of);
+	// The view has what the type says; see `scopeClient`.
+	const inScope = (of: Scope) =>
+		scopeClient(connection, encryption, of) as unknown as ScopedPrismaClient;
 	const prisma = inScope(scope);
 	const inTransaction = (transaction: ScopedPrismaClient): ScopedTransaction => ({
 		prisma: transaction,

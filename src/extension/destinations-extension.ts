@@ -1,13 +1,14 @@
-import { type Keys, SettingsEncryption } from '../encryption/settings-encryption.ts';
+import {
+	type Keys,
+	type PlaintextPolicy,
+	SettingsEncryption,
+} from '../encryption/settings-encryption.ts';
 import { UnsupportedError, ValidationError, type ValidationIssue } from '../errors.ts';
 import type { Arguments } from './arguments.ts';
 import { destinationMethods } from './destination-methods.ts';
 import type { DestinationsExtension } from './extension-types.ts';
-import { knownModel } from './models.ts';
-import { openResult } from './open-result.ts';
-import { planOperation } from './operations.ts';
 import { refusalArgument, withPlainArguments } from './plain-arguments.ts';
-import { seal } from './seal.ts';
+import { runOperation } from './run-operation.ts';
 import { type LookUpClient, runInTransaction, transactionOf } from './transaction.ts';
 
 /** Options of {@link destinationsExtension}. */
@@ -18,6 +19,14 @@ export interface DestinationsExtensionOptions {
 	 * @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS`
 	 */
 	readonly keys?: Keys | undefined;
+	/**
+	 * What to make of rows whose settings are not encrypted. `allow-read` is for the migration of an older
+	 * system: it gives them as they are, while every write encrypts. Afterwards run
+	 * `consent-destinations rotate --from-plaintext`, and take it away again.
+	 *
+	 * @defaultValue `'refuse'`: reading such a row fails with `DECRYPTION_FAILED`
+	 */
+	readonly plaintext?: PlaintextPolicy | undefined;
 }
 
 /** What the extension calls of the client that it extends, and what Prisma calls of the extension. */
@@ -67,12 +76,15 @@ const rawOperations = new Set([
 export function destinationsExtension(
 	options: DestinationsExtensionOptions = {},
 ): DestinationsExtension {
-	return extensionWith(settingsEncryption(options.keys));
+	return extensionWith(settingsEncryption(options.keys, options.plaintext));
 }
 
 /** Settings encryption with the given keys, or with those of the environment. */
-export function settingsEncryption(keys: Keys | undefined): SettingsEncryption {
-	return new SettingsEncryption(keys ?? process.env.DESTINATIONS_ENCRYPTION_KEYS);
+export function settingsEncryption(
+	keys: Keys | undefined,
+	plaintext: PlaintextPolicy | undefined,
+): SettingsEncryption {
+	return new SettingsEncryption(keys ?? process.env.DESTINATIONS_ENCRYPTION_KEYS, plaintext);
 }
 
 export function extensionWith(encryption: SettingsEncryption): DestinationsExtension {
@@ -94,15 +106,7 @@ export function extensionWith(encryption: SettingsEncryption): DestinationsExten
 					}
 					const refusal = args[refusalArgument];
 					if (Array.isArray(refusal)) throw new ValidationError(refusal as ValidationIssue[]);
-					const {
-						result: plan,
-						manyRows = false,
-						writes,
-					} = planOperation(knownModel(model), operation, args);
-					if (writes !== undefined) await seal(encryption, args, writes, lookUp);
-					const result = await query(args);
-					if (plan !== undefined) await openResult(encryption, plan, result, manyRows);
-					return result;
+					return runOperation(encryption, { model, operation, args }, lookUp, query);
 				},
 			},
 			model: { destination: destinationMethods },

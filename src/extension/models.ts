@@ -36,9 +36,13 @@ export function isReadOnly(model: ModelName): boolean {
 	return model === 'DestinationAuditEntry' || model === 'DestinationSettingsVersion';
 }
 
-/** What Prisma calls the methods of each model. */
-export const delegateNames: ReadonlySet<PropertyKey> = new Set(
-	Object.keys(relations).map((model) => `${model.charAt(0).toLowerCase()}${model.slice(1)}`),
+/** The models, by what Prisma calls the methods of each. */
+export const modelsByDelegate: ReadonlyMap<PropertyKey, ModelName> = new Map(
+	// These are exactly the names of the models.
+	(Object.keys(relations) as ModelName[]).map((model) => [
+		`${model.charAt(0).toLowerCase()}${model.slice(1)}`,
+		model,
+	]),
 );
 
 /** The columns of destinations in schema.prisma. A test holds the two together. */

@@ -86,6 +86,7 @@ function openSettings(encryption: SettingsEncryption, row: Arguments): Promise<v
 		);
 	}
 	if (!settingsEncrypted) {
+		if (encryption.plaintext === 'allow-read') return undefined;
 		throw new DecryptionFailedError(
 			`The settings of destination ${id} are marked as not encrypted, and this client reads encrypted ones only.`,
 		);

@@ -1,6 +1,6 @@
 import { isPlainObject } from '../encryption/json.ts';
 import type { ValidationIssue } from '../errors.ts';
-import { delegateNames } from './models.ts';
+import { modelsByDelegate } from './models.ts';
 import { isOperation } from './operations.ts';
 
 /** The argument by which a refusal reaches the operation; Prisma never sees it. */
@@ -26,7 +26,7 @@ export function withPlainArguments<C extends object>(client: C): C {
 	return new Proxy(client, {
 		get(target, property, receiver) {
 			const member: unknown = Reflect.get(target, property);
-			if (delegateNames.has(property)) {
+			if (modelsByDelegate.has(property)) {
 				const delegate = delegates.get(property) ?? checkedDelegate(member as Members);
 				delegates.set(property, delegate);
 				return delegate;
@@ -64,7 +64,8 @@ function checkedDelegate(delegate: Members): object {
 	});
 }
 
-function refusalOf(args: unknown): ValidationIssue | undefined {
+/** What keeps arguments from being copied, where something does. */
+export function refusalOf(args: unknown): ValidationIssue | undefined {
 	const parents: object[] = [];
 	const path: string[] = [];
 	/** What is wrong with a value, in which case `path` says where it is. */

@@ -14,7 +14,7 @@ export interface Identity {
 }
 
 /** Finds the rows with these ids, in the transaction of the operation. */
-export type LookUp = (ids: readonly string[]) => Promise<readonly Identity[]>;
+export type LookUp = (ids: readonly string[]) => PromiseLike<readonly Identity[]>;
 
 /** Settings of a row that the write creates. */
 export interface NewRow {

@@ -1,119 +1,110 @@
+import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { ForbiddenError, ValidationError } from '../errors.ts';
-import { currentTransaction } from '../extension/transaction.ts';
+import { modelsByDelegate } from '../extension/models.ts';
+import { scopeDelegate } from './delegate.ts';
+import type { ModelOperation } from './operation.ts';
 import { type Errand, runInScope, type Scope } from './scope.ts';
 import { type TransactionWork, transactionView } from './transaction-view.ts';
-import { call, delegateView, type Method, type Methods, models, rawMethods, view } from './view.ts';
+import { call, type Method, type Methods, rawMethods, view } from './view.ts';
 
-/** A Prisma client, and the scope that it is seen in. */
+/** A Prisma client without any extension, and the scope that it is seen in. */
 interface Scoped {
 	readonly client: Methods;
+	readonly encryption: SettingsEncryption;
 	readonly scope: Scope;
 }
 
-/** How a promise of a scoped client is run again inside a transaction. */
+/** How a promise of a scoped client is run, by itself or inside a transaction. */
 interface Recipe extends Scoped {
 	readonly ranRawSql: boolean;
-	readonly run: (transaction: Methods) => unknown;
+	readonly run: (client: Methods) => PromiseLike<unknown>;
 }
 
 const recipes = new WeakMap<object, Recipe>();
 
 /**
- * A view of a Prisma client in which every statement runs in one scope. It has the methods of
- * `ScopedPrismaClient` and nothing that leads to the client itself.
+ * A view of a Prisma client in which every statement runs in one scope, settings are sealed and opened,
+ * and deleted rows are hidden. It has the methods of `ScopedPrismaClient` and nothing that leads to the
+ * client itself.
  *
  * The scope belongs to the view, not to the caller: a promise made here runs in this scope wherever it is
  * awaited. Prisma gathers `findUnique` calls and batch transactions of one tick, of every client that
  * shares its engine, and runs them together, in the context of whichever came first. So neither reaches
  * Prisma from here: `findUnique` goes out as `findFirst`, a batch as an interactive transaction.
  */
-export function scopeClient<C extends object>(client: C, scope: Scope): C {
+export function scopeClient(client: object, encryption: SettingsEncryption, scope: Scope): Methods {
 	// A Prisma client is an object of methods, and of such objects.
-	const target = client as Methods;
-	const scoped = { client: target, scope };
+	const scoped = { client: client as Methods, encryption, scope };
 	const delegates = new Map<PropertyKey, Methods>();
-	return view<C>((property) => {
-		if (models.has(property)) {
-			const known = delegates.get(property);
-			if (known !== undefined) return known;
-			const find = (from: Methods) => from[property] as Methods;
-			const delegate = scopeMethods(find(target), scoped, find);
+	const raw = (method: PropertyKey, args: readonly unknown[]) =>
+		scopePromise({
+			...scoped,
+			ranRawSql: true,
+			// Prisma's raw methods give Prisma promises.
+			run: (on) => call(on, method, args) as PromiseLike<unknown>,
+		});
+	return view((property) => {
+		if (modelsByDelegate.has(property)) {
+			const delegate =
+				delegates.get(property) ??
+				scopeDelegate(
+					scoped.client,
+					property,
+					(operation) => scopeOperation(scoped, operation),
+					raw,
+				);
 			delegates.set(property, delegate);
 			return delegate;
 		}
 		if (property === '$transaction') return scopeTransaction(scoped);
-		if (rawMethods.has(property)) {
-			return (...args: unknown[]) =>
-				scopePromise(call(target, property, args), {
-					...scoped,
-					ranRawSql: true,
-					run: (transaction) => call(transaction, property, args),
-				});
-		}
+		if (rawMethods.has(property)) return (...args: unknown[]) => raw(property, args);
 		return undefined;
 	});
 }
 
-/** @param find the same methods in a transaction. */
-function scopeMethods(
-	methods: Methods,
-	scoped: Scoped,
-	find: (transaction: Methods) => Methods,
-): Methods {
-	return delegateView(methods, (property, method) => {
-		if (property === 'withDeleted' || property === 'onlyDeleted') {
-			// Both give an object of methods.
-			const inTransaction = (transaction: Methods) =>
-				call(find(transaction), property, []) as Methods;
-			return () => scopeMethods(method() as Methods, scoped, inTransaction);
-		}
-		return (...args: unknown[]) => {
-			const unbatched = withoutBatching(property, args[0]);
-			return scopePromise(call(methods, unbatched, args), {
-				...scoped,
-				ranRawSql: false,
-				run: (transaction) => call(find(transaction), unbatched, args),
-			});
-		};
-	});
+function scopeOperation(scoped: Scoped, operation: ModelOperation): object {
+	return scopePromise(
+		{ ...scoped, ranRawSql: false, run: (on) => operation.run(scoped.encryption, on) },
+		(relation) => {
+			const follow = operation.follow(relation);
+			return follow && ((args: unknown) => scopeOperation(scoped, follow(args)));
+		},
+	);
 }
 
-/** Prisma never gathers `findFirst`. */
-function withoutBatching(method: PropertyKey, args: unknown): PropertyKey {
-	if (method !== 'findUnique' && method !== 'findUniqueOrThrow') return method;
-	// `findFirst` takes any filter, also an empty one, which would find an arbitrary row.
-	const id = (args as { where?: { id?: unknown } } | undefined)?.where?.id;
-	if (typeof id !== 'string') {
-		throw new ValidationError([{ path: ['where', 'id'], message: `must be a UUID for ${method}` }]);
-	}
-	return method === 'findUnique' ? 'findFirst' : 'findFirstOrThrow';
+/**
+ * What Prisma's methods give: it runs when it is awaited, here in its scope.
+ *
+ * @param follow gives the fluent method of a name, where there is one.
+ */
+function scopePromise(
+	recipe: Recipe,
+	follow: (name: PropertyKey) => unknown = () => undefined,
+): object {
+	let running: Promise<unknown> | undefined;
+	const promise = view<object>((property) => {
+		switch (property) {
+			case 'then':
+			case 'catch':
+			case 'finally':
+				return (...handlers: unknown[]) => {
+					running ??= start(recipe);
+					return call(running as unknown as Methods, property, handlers);
+				};
+			case 'requestTransaction':
+				return refuseForeignTransaction;
+			case Symbol.toStringTag:
+				return 'PrismaPromise';
+			default:
+				return follow(property);
+		}
+	});
+	recipes.set(promise, recipe);
+	return promise;
 }
 
-/** A Prisma promise, with its fluent methods, that runs in its scope when it is awaited. */
-function scopePromise(promise: unknown, recipe: Recipe): object {
-	// Prisma's methods give Prisma promises, which have methods.
-	const methods = promise as Methods;
-	const { scope, ranRawSql } = recipe;
-	const scoped = view<object>((property) => {
-		if (property === 'then' || property === 'catch' || property === 'finally') {
-			return (...handlers: unknown[]) => {
-				const settled = settle({ scope, ranRawSql }, () => methods);
-				return call(settled as unknown as Methods, property, handlers);
-			};
-		}
-		if (property === 'requestTransaction') return refuseForeignTransaction;
-		const member = methods[property];
-		if (typeof member !== 'function') {
-			return property === Symbol.toStringTag ? member : undefined;
-		}
-		return (...args: unknown[]) =>
-			scopePromise(call(methods, property, args), {
-				...recipe,
-				run: (transaction) => call(recipe.run(transaction) as Methods, property, args),
-			});
-	});
-	recipes.set(scoped, recipe);
-	return scoped;
+function start({ client, scope, ranRawSql, run }: Recipe): Promise<unknown> {
+	return settle({ scope, ranRawSql }, () => run(client));
 }
 
 function refuseForeignTransaction(): never {
@@ -125,7 +116,12 @@ function refuseForeignTransaction(): never {
 function scopeTransaction(scoped: Scoped): Method {
 	return async (work, options) => {
 		if (typeof work === 'function') {
-			return runTransaction(scoped, work as TransactionWork, options);
+			const inView = work as TransactionWork;
+			return runTransaction(
+				scoped,
+				(transaction, errand) => inView(transactionView(transaction, scoped.encryption, errand)),
+				options,
+			);
 		}
 		if (!Array.isArray(work)) {
 			throw new ValidationError([
@@ -133,9 +129,12 @@ function scopeTransaction(scoped: Scoped): Method {
 			]);
 		}
 		const batch = work.map((promise) => recipeFor(promise, scoped));
-		const inOrder = async (transaction: Methods) => {
+		const inOrder = async (transaction: Methods, errand: Errand) => {
 			const results: unknown[] = [];
-			for (const recipe of batch) results.push(await recipe.run(transaction));
+			for (const { ranRawSql, run } of batch) {
+				if (ranRawSql) errand.ranRawSql = true;
+				results.push(await run(transaction));
+			}
 			return results;
 		};
 		return runTransaction(scoped, inOrder, options);
@@ -156,23 +155,21 @@ function recipeFor(promise: unknown, { client, scope }: Scoped): Recipe {
 
 function runTransaction(
 	{ client, scope }: Scoped,
-	work: TransactionWork,
+	work: (transaction: Methods, errand: Errand) => unknown,
 	options: unknown,
 ): Promise<unknown> {
 	const errand = { scope, ranRawSql: false };
 	return settle(errand, () => {
-		const inScope = (transaction: Methods) => work(transactionView(transaction, errand));
+		const inScope = (transaction: Methods) => work(transaction, errand);
 		// Prisma's $transaction gives a promise.
-		return call(client, '$transaction', [inScope, options]) as Methods;
+		return call(client, '$transaction', [inScope, options]) as PromiseLike<unknown>;
 	});
 }
 
-/** Runs a promise of Prisma in a scope. What the caller does with the promise it gives is outside it. */
-function settle(errand: Errand, start: () => Methods): Promise<unknown> {
+/** Runs something in a scope. What the caller does with the promise it gives is outside it. */
+function settle(errand: Errand, run: () => PromiseLike<unknown>): Promise<unknown> {
 	return new Promise((resolve, reject) => {
 		const fail = (error: unknown) => reject(errand.refusal ?? error);
-		const run = () => call(start(), 'then', [resolve, fail]);
-		// A transaction around the caller is none of this scope's, so no row is looked up in it.
-		runInScope(errand, () => currentTransaction.run(undefined, run));
+		runInScope(errand, () => run().then(resolve, fail));
 	});
 }

@@ -1,36 +1,60 @@
+import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { UnsupportedError } from '../errors.ts';
+import { modelsByDelegate } from '../extension/models.ts';
+import { scopeDelegate } from './delegate.ts';
+import type { ModelOperation } from './operation.ts';
 import type { Errand } from './scope.ts';
-import { call, delegateView, type Methods, models, rawMethods, view } from './view.ts';
+import { call, type Methods, rawMethods, view } from './view.ts';
 
 export type TransactionWork = (transaction: Methods) => unknown;
 
 /**
  * A view of the client of an interactive transaction. The transaction has a connection of its own, which
- * is in the scope already, so its methods are Prisma's own. Only raw SQL is noted, because the connection
- * must be cleaned after it.
+ * is in the scope already. Raw SQL is noted, because the connection must be cleaned after it.
  */
-export function transactionView(transaction: Methods, errand: Errand): Methods {
+export function transactionView(
+	transaction: Methods,
+	encryption: SettingsEncryption,
+	errand: Errand,
+): Methods {
+	const raw = (method: PropertyKey, args: readonly unknown[]) => {
+		errand.ranRawSql = true;
+		return call(transaction, method, args);
+	};
+	const start = (operation: ModelOperation): object => lazy(operation, encryption, transaction);
 	return view((property) => {
-		if (models.has(property)) {
-			// A Prisma client has an object of methods for each of its models.
-			return delegateView(transaction[property] as Methods, (_, method) => method);
-		}
-		if (rawMethods.has(property)) {
-			return (...args: unknown[]) => {
-				errand.ranRawSql = true;
-				return call(transaction, property, args);
-			};
-		}
+		if (modelsByDelegate.has(property)) return scopeDelegate(transaction, property, start, raw);
+		if (rawMethods.has(property)) return (...args: unknown[]) => raw(property, args);
 		if (property === '$transaction') {
 			return (work: unknown, options: unknown) => {
 				if (typeof work !== 'function') {
 					throw new UnsupportedError('A nested $transaction takes a function.');
 				}
 				const nested = (inner: Methods) =>
-					(work as TransactionWork)(transactionView(inner, errand));
+					(work as TransactionWork)(transactionView(inner, encryption, errand));
 				return call(transaction, property, [nested, options]);
 			};
 		}
 		return undefined;
+	});
+}
+
+/** As Prisma's promises do, an operation waits until it is awaited, and runs once. */
+function lazy(
+	operation: ModelOperation,
+	encryption: SettingsEncryption,
+	transaction: Methods,
+): object {
+	let running: Promise<unknown> | undefined;
+	return view((property) => {
+		if (property === 'then' || property === 'catch' || property === 'finally') {
+			return (...handlers: unknown[]) => {
+				running ??= operation.run(encryption, transaction);
+				return call(running as unknown as Methods, property, handlers);
+			};
+		}
+		if (property === Symbol.toStringTag) return 'PrismaPromise';
+		const follow = operation.follow(property);
+		return follow && ((args: unknown) => lazy(follow(args), encryption, transaction));
 	});
 }

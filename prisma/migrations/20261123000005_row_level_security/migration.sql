@@ -13,9 +13,19 @@ ALTER TABLE public.destinations FORCE ROW LEVEL SECURITY;
 
 -- Uuid against uuid, so that the index serves, and in a sub-select, so that it runs once a query.
 -- `deleted_at` must stay out: a soft delete would make a row that its own policy refuses.
+--
+-- A plpgsql function costs a read some 15 µs in each transaction. Claims that begin as this package's
+-- client writes them are JSON, and are read in place; all others, which may be anything, by the function.
+-- Whoever sets such a beginning with something broken behind it gets an error instead of no rows.
 CREATE POLICY destinations_organization_isolation ON public.destinations
   FOR ALL TO authenticated
-  USING (organization_id = (SELECT public.destinations_claim('organization_id')))
+  USING (organization_id = (
+    SELECT CASE
+      WHEN current_setting('request.jwt.claims', true)
+        LIKE '{"role":"authenticated","organization_id":"%'
+      THEN (current_setting('request.jwt.claims', true)::jsonb ->> 'organization_id')::uuid
+      ELSE public.destinations_claim('organization_id')
+    END))
   WITH CHECK (organization_id = (SELECT public.destinations_claim('organization_id')));
 
 CREATE POLICY destinations_service_access ON public.destinations

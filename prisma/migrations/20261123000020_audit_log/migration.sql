@@ -30,16 +30,9 @@ CREATE TABLE public.destination_audit_log (
   transaction_id  bigint      NOT NULL,
   rotation_run    uuid,
 
-  CONSTRAINT destination_audit_log_pkey PRIMARY KEY (id),
-  CONSTRAINT destination_audit_log_valid_action CHECK (action IN (
-    'created', 'updated', 'enabled', 'disabled', 'soft_deleted', 'restored', 'purged', 'tested',
-    'keys_rotated')),
-  CONSTRAINT destination_audit_log_subject CHECK (
-    CASE WHEN action = 'keys_rotated'
-      THEN num_nonnulls(organization_id, destination_id, version) = 0
-      ELSE num_nulls(organization_id, destination_id, version) = 0 AND rotation_run IS NULL
-    END),
-  CONSTRAINT destination_audit_log_changes_object CHECK (jsonb_typeof(changes) = 'object')
+  -- No CHECK: the functions below write it and nothing else does, and Postgres compiles each CHECK anew
+  -- for every statement. Three of them were a fifth of the log's price.
+  CONSTRAINT destination_audit_log_pkey PRIMARY KEY (id)
 );
 
 -- By id and not by time: of one destination, ids increase with its versions, because a writer holds the
@@ -242,12 +235,15 @@ BEGIN
     FROM old_rows AS o JOIN new_rows AS n ON n.id = o.id
    WHERE n.updated_at <> o.updated_at;
 
-  -- The one entry of a rotation: where rows were rotated, and this run has none yet.
-  IF current_setting('destinations.rotation', true) = 'on' AND EXISTS (
-    SELECT FROM old_rows AS o JOIN new_rows AS n ON n.id = o.id
-     WHERE n.updated_at = o.updated_at AND n.settings <> o.settings
-  ) THEN
-    PERFORM public.log_destinations_key_rotation();
+  -- The one entry of a rotation: where rows were rotated, and this run has none yet. Two conditions and
+  -- not one, or each statement would pay for the query.
+  IF current_setting('destinations.rotation', true) = 'on' THEN
+    IF EXISTS (
+      SELECT FROM old_rows AS o JOIN new_rows AS n ON n.id = o.id
+       WHERE n.updated_at = o.updated_at AND n.settings <> o.settings
+    ) THEN
+      PERFORM public.log_destinations_key_rotation();
+    END IF;
   END IF;
   RETURN NULL;
 END

@@ -1,0 +1,125 @@
+import { isPlainObject } from '../encryption/json.ts';
+import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
+import { UnsupportedError, ValidationError } from '../errors.ts';
+import { type Arguments, asObject } from '../extension/arguments.ts';
+import { type ModelName, modelsByDelegate, relationsOf } from '../extension/models.ts';
+import { refusalOf } from '../extension/plain-arguments.ts';
+import { runOperation } from '../extension/run-operation.ts';
+import type { LookUpClient } from '../extension/transaction.ts';
+import { call, type Methods } from './view.ts';
+
+/** One step of Prisma's fluent API, as in `organization.findUnique(...).destinations(args)`. */
+interface FluentStep {
+	readonly relation: string;
+	readonly args: unknown;
+}
+
+/** An operation of Prisma on a model, which runs on whatever client it is given: a scope's or a transaction's. */
+export class ModelOperation {
+	readonly #delegate: PropertyKey;
+	readonly #operation: string;
+	readonly #args: unknown;
+	readonly #steps: readonly FluentStep[];
+	/** Of what the operation, with its fluent steps, gives. */
+	readonly #model: ModelName;
+
+	constructor(
+		delegate: PropertyKey,
+		operation: string,
+		args: unknown,
+		steps: readonly FluentStep[] = [],
+	) {
+		this.#delegate = delegate;
+		this.#operation = withoutBatching(operation, args);
+		this.#args = args;
+		this.#steps = steps;
+		this.#model = steps.reduce(
+			(model, { relation }) => relationsOf(model)[relation]?.model ?? model,
+			modelNamed(delegate),
+		);
+	}
+
+	/** The same with another fluent step, where the result has this relation. */
+	follow(relation: PropertyKey): ((args?: unknown) => ModelOperation) | undefined {
+		if (typeof relation !== 'string' || !Object.hasOwn(relationsOf(this.#model), relation)) {
+			return undefined;
+		}
+		return (args) =>
+			new ModelOperation(this.#delegate, this.#operation, this.#args, [
+				...this.#steps,
+				{ relation, args },
+			]);
+	}
+
+	/** Runs it on a Prisma client without the extension. */
+	async run(encryption: SettingsEncryption, client: Methods): Promise<unknown> {
+		const model = modelNamed(this.#delegate);
+		const args = withSteps(this.#args, this.#steps);
+		const { destination } = client as unknown as LookUpClient;
+		const result = await runOperation(
+			encryption,
+			{ model, operation: this.#operation, args },
+			(ids) =>
+				destination.findMany({
+					where: { id: { in: [...ids] }, deletedAt: null },
+					select: { id: true, organizationId: true, type: true },
+				}),
+			(sent) =>
+				// A delegate's methods give Prisma promises.
+				call(client[this.#delegate] as Methods, this.#operation, [sent]) as PromiseLike<unknown>,
+		);
+		return this.#steps.reduce<unknown>(
+			(value, { relation }) => asObject(value)?.[relation] ?? null,
+			result,
+		);
+	}
+}
+
+function modelNamed(delegate: PropertyKey): ModelName {
+	const model = modelsByDelegate.get(delegate);
+	if (model === undefined) throw new UnsupportedError(`There is no model ${String(delegate)}.`);
+	return model;
+}
+
+/** Prisma never gathers `findFirst` with what others ask for in the same tick. */
+function withoutBatching(operation: string, args: unknown): string {
+	if (operation !== 'findUnique' && operation !== 'findUniqueOrThrow') return operation;
+	// `findFirst` takes any filter, also an empty one, which would find an arbitrary row.
+	const id = asObject(asObject(args)?.where)?.id;
+	if (typeof id !== 'string') {
+		throw new ValidationError([
+			{ path: ['where', 'id'], message: `must be a UUID for ${operation}` },
+		]);
+	}
+	return operation === 'findUnique' ? 'findFirst' : 'findFirstOrThrow';
+}
+
+/** The arguments of the operation that reads the relation alone, as Prisma's fluent API makes them. */
+function withSteps(args: unknown, [step, ...steps]: readonly FluentStep[]): Arguments {
+	const copy = copyOf(args);
+	if (step === undefined) return copy;
+	const selected = { ...asObject(copy.select), [step.relation]: withSteps(step.args, steps) };
+	return { ...copy, select: selected };
+}
+
+/** A copy of its own, because arguments are rewritten in place and the caller's stay as they are. */
+function copyOf(args: unknown): Arguments {
+	const issue = refusalOf(args);
+	if (issue !== undefined) throw new ValidationError([issue]);
+	return copyPlain(asObject(args) ?? {}) as Arguments; // an object gives an object
+}
+
+function copyPlain(value: unknown): unknown {
+	if (Array.isArray(value)) return value.map(copyPlain);
+	// Dates, decimals, bytes and Prisma's own values are never rewritten.
+	if (!isPlainObject(value)) return value;
+	const copy: Arguments = {};
+	for (const name of Object.keys(value)) {
+		// Assigning it would set the prototype instead.
+		if (name === '__proto__') throw new ValidationError([protoIssue]);
+		copy[name] = copyPlain(value[name]);
+	}
+	return copy;
+}
+
+const protoIssue = { path: [], message: 'must not have a member called __proto__' };
