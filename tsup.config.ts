@@ -1,12 +1,12 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-	entry: ['src/index.ts'],
+	entry: { index: 'src/index.ts', cli: 'src/cli/bin.ts' },
 	format: ['esm', 'cjs'],
 	target: 'node20',
 	platform: 'node',
 	// tsup sets an option that TypeScript 6 calls deprecated.
-	dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+	dts: { entry: { index: 'src/index.ts' }, compilerOptions: { ignoreDeprecations: '6.0' } },
 	sourcemap: false,
 	clean: true,
 	splitting: false,

@@ -1,10 +1,12 @@
 /** Runs the benchmarks, or those named on the command line; prints a table and writes bench/results.json. */
 import { fileURLToPath } from 'node:url';
+import { benchAudit } from './audit.ts';
 import { print, type Report, reached, save } from './report.ts';
 import { benchSettings } from './settings.ts';
 import { benchTenancy } from './tenancy.ts';
 
 const benchmarks = new Map<string, () => Promise<Report>>([
+	['audit', benchAudit],
 	['settings', benchSettings],
 	['tenancy', benchTenancy],
 ]);

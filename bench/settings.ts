@@ -3,7 +3,11 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { sealJson } from '../src/encryption/envelope.ts';
 import { deriveTenantKey, netstring } from '../src/encryption/tenant-key.ts';
 import { PrismaClient } from '../src/generated/prisma/client.ts';
-import { destinationsExtension, SettingsEncryption } from '../src/index.ts';
+import {
+	createDestinationsClient,
+	destinationsExtension,
+	SettingsEncryption,
+} from '../src/index.ts';
 import { type BenchDatabase, createOrganizations, withDatabase } from './database.ts';
 import { type Measured, measure, quantile } from './measure.ts';
 import type { Figure, Report } from './report.ts';
@@ -12,7 +16,7 @@ const keyBytes = randomBytes(32);
 const keys = `bench:${keyBytes.toString('hex')}`;
 /** 150 bytes of JSON, whose envelope has some 270 bytes of ciphertext and members. */
 const settings = { apiKey: `phc_${'a'.repeat(43)}`, host: 'https://eu.i.posthog.com' };
-const createsForEach = 60 * 22 + 100;
+const createsForEach = 52 * 20;
 
 /** What encrypting settings and hiding deleted rows costs, against Prisma without the extension. */
 export function benchSettings(): Promise<Report> {
@@ -22,19 +26,27 @@ export function benchSettings(): Promise<Report> {
 	}));
 }
 
+/**
+ * Three ways of encrypting, against Prisma as it comes: the client of this package, in the scope of the
+ * service; the extension alone; and, as the least that any extension costs, one that does nothing.
+ */
 async function measureOperations({ connectionString, admin }: BenchDatabase): Promise<Figure[]> {
 	const open = () =>
 		new PrismaClient({
 			adapter: new PrismaPg({ connectionString, options: '-c TimeZone=UTC' }),
 		});
-	const bare = open();
-	const base = open();
+	const [bare, base, idleBase] = [open(), open(), open()];
+	await using db = createDestinationsClient({ connectionString, keys });
+	const client = db.asService().prisma;
 	const extended = base.$extends(destinationsExtension({ keys }));
+	const idle = idleBase.$extends({
+		query: { $allOperations: async ({ args, query }) => await query(args) },
+	});
 	try {
 		const organizations = await createOrganizations(admin, 1000);
 		const rows = await Promise.all(
 			organizations.map((organizationId) =>
-				extended.destination.create({
+				client.destination.create({
 					data: { organizationId, type: 'posthog', name: 'bench', settings },
 				}),
 			),
@@ -45,58 +57,66 @@ async function measureOperations({ connectionString, admin }: BenchDatabase): Pr
 		const readOne = await measure(
 			[
 				{ name: 'bare', run: () => bare.destination.findUnique({ where: { id } }) },
-				{ name: 'extended', run: () => extended.destination.findUnique({ where: { id } }) },
+				{ name: 'client', run: () => client.destination.findUnique({ where: { id } }) },
+				{ name: 'extension', run: () => extended.destination.findUnique({ where: { id } }) },
+				{ name: 'idle', run: () => idle.destination.findUnique({ where: { id } }) },
 			],
-			{ rounds: 60, repeats: 100 },
+			{ rounds: 60, repeats: 60 },
 		);
 		const readMany = await measure(
 			[
 				{ name: 'bare', run: () => bare.destination.findMany({ take: 1000 }) },
-				{ name: 'extended', run: () => extended.destination.findMany({ take: 1000 }) },
+				{ name: 'client', run: () => client.destination.findMany({ take: 1000 }) },
+				{ name: 'extension', run: () => extended.destination.findMany({ take: 1000 }) },
+				{ name: 'idle', run: () => idle.destination.findMany({ take: 1000 }) },
 			],
 			{ rounds: 40, repeats: 3 },
 		);
-		const places = [...(await createOrganizations(admin, 2 * createsForEach))];
-		const next = () => places.pop() ?? '';
+		const places = await createOrganizations(admin, 4 * createsForEach);
+		const place = () => ({
+			organizationId: places.pop() ?? '',
+			type: 'posthog',
+			name: 'bench',
+		});
+		const withSealed = () => ({ data: { ...place(), settings: sealed } });
+		const withPlain = () => ({ data: { ...place(), settings } });
 		const create = await measure(
 			[
-				{
-					name: 'bare',
-					run: () =>
-						bare.destination.create({
-							data: { organizationId: next(), type: 'posthog', name: 'bench', settings: sealed },
-						}),
-				},
-				{
-					name: 'extended',
-					run: () =>
-						extended.destination.create({
-							data: { organizationId: next(), type: 'posthog', name: 'bench', settings },
-						}),
-				},
+				{ name: 'bare', run: () => bare.destination.create(withSealed()) },
+				{ name: 'client', run: () => client.destination.create(withPlain()) },
+				{ name: 'extension', run: () => extended.destination.create(withPlain()) },
+				{ name: 'idle', run: () => idle.destination.create(withSealed()) },
 			],
-			{ rounds: 60, repeats: 20 },
+			{ rounds: 50, repeats: 20 },
 		);
 		return [
-			figure('read one row by id', readOne, 1.05),
-			figure('read 1000 rows', readMany, 1.4),
-			figure('create', create, 1.1),
+			...figures('read one row by id', readOne, 1.05),
+			...figures('read 1000 rows', readMany, 1.4),
+			...figures('create', create, 1.1),
 		];
 	} finally {
-		await bare.$disconnect();
-		await base.$disconnect();
+		await Promise.all([bare, base, idleBase].map((prisma) => prisma.$disconnect()));
 	}
 }
 
-function figure(name: string, [bare, extended]: Measured[], atMost: number): Figure {
-	if (bare === undefined || extended === undefined) throw new Error('Nothing was measured');
-	return {
-		name,
-		value: extended.ratio,
+function figures(
+	name: string,
+	[bare, client, extension, idle]: Measured[],
+	atMost: number,
+): Figure[] {
+	if (!bare || !client || !extension || !idle) throw new Error('Nothing was measured');
+	const figure = (which: string, measured: Measured, bound: Figure['bound']): Figure => ({
+		name: `${name}, ${which}`,
+		value: measured.ratio,
 		unit: '× bare Prisma',
-		bound: { atMost },
-		detail: `${extended.median.toFixed(3)} ms against ${bare.median.toFixed(3)} ms; middle half of the ratios ${extended.ratioLow.toFixed(2)} to ${extended.ratioHigh.toFixed(2)}`,
-	};
+		bound,
+		detail: `${measured.median.toFixed(3)} ms against ${bare.median.toFixed(3)} ms; middle half of the ratios ${measured.ratioLow.toFixed(2)} to ${measured.ratioHigh.toFixed(2)}`,
+	});
+	return [
+		figure('client', client, { atMost }),
+		figure('extension alone', extension, undefined),
+		figure('an extension that does nothing', idle, undefined),
+	];
 }
 
 /** Opening an envelope, against the decipher and JSON.parse alone, on the same ciphertexts. */

@@ -10,6 +10,10 @@ export {
 	type ScopedClient,
 	type ScopedTransaction,
 } from './client.ts';
+export {
+	EnvelopeKeyProvider,
+	type EnvelopeKeyProviderOptions,
+} from './data-keys/envelope-key-provider.ts';
 export type { DestinationPageOptions } from './destination-pages.ts';
 export type { WriteOptions } from './destination-writer.ts';
 export type { AmplitudeSettings } from './destinations/amplitude.ts';
@@ -43,10 +47,15 @@ export {
 	settingsSchemas,
 } from './destinations/registry.ts';
 export { ConnectionStatus, ConsentPurpose, Environment } from './destinations/vocabulary.ts';
+export type { DataKeyContext, KeyWrapper } from './encryption/data-keys.ts';
 export type { SettingsContext, SettingsEnvelope } from './encryption/envelope.ts';
 export type { KeyProvider } from './encryption/key-provider.ts';
 export { Keyring } from './encryption/keyring.ts';
-export { type Keys, SettingsEncryption } from './encryption/settings-encryption.ts';
+export {
+	type Keys,
+	type PlaintextPolicy,
+	SettingsEncryption,
+} from './encryption/settings-encryption.ts';
 export {
 	AlreadyExistsError,
 	ConfigurationError,
@@ -68,4 +77,19 @@ export {
 } from './extension/destinations-extension.ts';
 export type { ScopedPrismaClient } from './prisma.ts';
 export type { DestinationRepository } from './repository.ts';
+export type {
+	SealedSettingsFailure,
+	SealedSettingsOptions,
+	SealedSettingsProgress,
+} from './rotation/options.ts';
+export {
+	type RotateKeysOptions,
+	type RotateKeysResult,
+	rotateKeys,
+} from './rotation/rotate-keys.ts';
+export {
+	type VerifySettingsOptions,
+	type VerifySettingsResult,
+	verifySettings,
+} from './rotation/verify-settings.ts';
 export type { ScopeOptions } from './tenancy/scope.ts';

@@ -61,7 +61,7 @@ export function toEntry(row: AuditRow): AuditEntry {
 		organizationId: row.organizationId,
 		destinationId: row.destinationId,
 		version: row.version,
-		action: row.action as AuditAction, // held to these by a CHECK
+		action: row.action as AuditAction, // the database writes no others
 		changes: Object.fromEntries(
 			Object.entries(changes).map(([column, change]) => [fieldName(column), change]),
 		),

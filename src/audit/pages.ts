@@ -4,7 +4,7 @@ import { ValidationError } from '../errors.ts';
 export interface PageOptions {
 	/** `nextCursor` of the page before. @defaultValue the first page */
 	readonly cursor?: string | undefined;
-	/** How many at most, from 1 to 500. @defaultValue 50 */
+	/** How many at most, from 1 to 500. @defaultValue 25 */
 	readonly limit?: number | undefined;
 }
 
@@ -15,7 +15,7 @@ export interface Page<T> {
 	readonly nextCursor: string | null;
 }
 
-const defaultLimit = 50;
+const defaultLimit = 25;
 const maxLimit = 500;
 /** Postgres's largest bigint. */
 const maxId = 2n ** 63n - 1n;

@@ -16,7 +16,8 @@ export function checkTimeout(seconds: unknown): number {
 
 /**
  * Asks a provider, and waits no longer than it may take. What it throws may quote a key or a token, so only
- * the name of its error is passed on.
+ * the kind of its error is passed on. An error of this package says what it says by intent; what caused it
+ * is left out.
  *
  * @throws KeyUnavailableError where it fails or does not answer in time.
  */
@@ -29,12 +30,20 @@ export async function askProvider<T>(
 		// Without a timer for those that have the answer at hand.
 		return isPromised(answer) ? await inTime(answer, timeoutSeconds) : answer;
 	} catch (error) {
-		if (error instanceof DestinationsError) throw error;
-		const name = error instanceof Error ? error.name : typeof error;
+		if (error instanceof DestinationsError) {
+			delete error.cause;
+			throw error;
+		}
 		throw new KeyUnavailableError(
-			`The key provider failed with ${name}. Nothing was read or written; try again when it answers.`,
+			`The key provider failed with ${kindOf(error)}. Settings were neither sealed nor opened; try again when it answers.`,
 		);
 	}
+}
+
+function kindOf(error: unknown): string {
+	const name = error instanceof Error ? error.name : typeof error;
+	// A name can be set to anything. Those of keys and tokens have digits, those of errors have none.
+	return /^[A-Za-z]{1,64}$/.test(name) ? name : 'an error';
 }
 
 /** Anything with `then`: a library's own promises too. */
@@ -53,7 +62,7 @@ async function inTime<T>(answer: PromiseLike<T>, seconds: number): Promise<T> {
 		const refuse = () =>
 			reject(
 				new KeyUnavailableError(
-					`The key provider did not answer within ${seconds} s. Nothing was read or written; try again when it answers.`,
+					`The key provider did not answer within ${seconds} s. Settings were neither sealed nor opened; try again when it answers.`,
 				),
 			);
 		timer = setTimeout(refuse, Math.min(seconds * 1000, longestTimer));

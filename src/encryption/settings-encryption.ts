@@ -15,6 +15,9 @@ import { Keyring } from './keyring.ts';
 import type { TenantKey } from './tenant-key.ts';
 import { TenantKeys } from './tenant-keys.ts';
 
+/** What to make of stored settings that are not encrypted: refuse to read them, or give them as they are. */
+export type PlaintextPolicy = 'refuse' | 'allow-read';
+
 /** Keys as text (see {@link Keyring}) or a provider of them. */
 export type Keys = string | KeyProvider;
 
@@ -44,9 +47,16 @@ export type Keys = string | KeyProvider;
  * ```
  */
 export class SettingsEncryption {
+	/** @internal Reads of rows ask for it; `decrypt` opens envelopes and nothing else. */
+	readonly plaintext: PlaintextPolicy;
 	readonly #keys: TenantKeys;
 
-	constructor(keys: Keys | undefined) {
+	/** @param plaintext for reads of rows; only clients have a use for it. */
+	constructor(keys: Keys | undefined, plaintext: PlaintextPolicy = 'refuse') {
+		if (plaintext !== 'refuse' && plaintext !== 'allow-read') {
+			throw new ConfigurationError("`plaintext` must be 'refuse' or 'allow-read'.");
+		}
+		this.plaintext = plaintext;
 		this.#keys = new TenantKeys(keyProvider(keys));
 	}
 

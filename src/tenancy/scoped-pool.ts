@@ -15,7 +15,7 @@ export class ScopedPool extends Pool {
 	readonly #options: ScopedPoolOptions;
 
 	constructor(config: PoolConfig, options: ScopedPoolOptions) {
-		super(options.namedStatements ? { ...config, options: inUtc(config.options) } : config);
+		super(options.namedStatements ? inUtc(config) : config);
 		this.#options = options;
 	}
 
@@ -50,6 +50,14 @@ export class ScopedPool extends Pool {
  * `@prisma/adapter-pg` reads a timestamptz as if it were in UTC, so the session must be. A pooler that
  * cannot keep statements cannot keep sessions either: there each statement sets the zone for itself.
  */
-function inUtc(options: string | undefined): string {
-	return `${options ?? ''} -c TimeZone=UTC`.trim();
+function inUtc(config: PoolConfig): PoolConfig {
+	const { connectionString = '', options } = config;
+	const url = URL.canParse(connectionString) ? new URL(connectionString) : undefined;
+	const inUrl = url?.searchParams.get('options');
+	const given = inUrl ?? options ?? process.env.PGOPTIONS ?? '';
+	const both = { ...config, options: `${given} -c TimeZone=UTC`.trim() };
+	if (!url || !inUrl) return both;
+	// pg takes those of the URL and drops the others.
+	url.searchParams.delete('options');
+	return { ...both, connectionString: url.href };
 }

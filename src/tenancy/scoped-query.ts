@@ -169,7 +169,7 @@ export class ScopedQuery {
 
 	#mayNotSwitch(cause: Error): ConfigurationError {
 		return new ConfigurationError(
-			`The database login may not switch to the role ${this.#scope.role}. As an administrator: GRANT ${this.#scope.role} TO the login (prisma/grants/logins.sql).`,
+			`The database login may not switch to the role ${this.#scope.role}: ${cause.message}. As an administrator: GRANT ${this.#scope.role} TO the login (prisma/grants/logins.sql).`,
 			{ cause },
 		);
 	}

@@ -106,9 +106,9 @@ export class ExtendedDatabase {
 		return extend(base, keys);
 	}
 
-	/** Extends a client with this database's keys. */
-	extend(base: { $extends(extension: never): object }): LooseClient {
-		return loose(base.$extends(destinationsExtension({ keys: this.keys }) as never));
+	/** Extends a client of any type, with this database's keys unless others are given. */
+	extend(base: object, keys: Keys = this.keys): LooseClient {
+		return loose(base).$extends(destinationsExtension({ keys }));
 	}
 
 	/** One more plain client. */
@@ -200,11 +200,13 @@ export function loose(client: object): LooseClient {
 /** Calls an operation by its name. */
 export function run(
 	client: object,
-	model: 'destination' | 'organization' | 'user',
+	model: string,
 	operation: string,
 	args?: unknown,
 ): PromiseLike<unknown> {
-	const result = loose(client)[model][operation]?.(args);
+	// Every model of a client has methods.
+	const models = client as Record<string, LooseClient['destination']>;
+	const result = models[model]?.[operation]?.(args);
 	if (result === undefined) throw new Error(`no ${model}.${operation}`);
 	return result;
 }

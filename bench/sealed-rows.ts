@@ -1,0 +1,71 @@
+import type { Client } from 'pg';
+import { sealJson } from '../src/encryption/envelope.ts';
+import { deriveTenantKey } from '../src/encryption/tenant-key.ts';
+
+/** 150 bytes of JSON, whose envelope has some 270 bytes of ciphertext and members. */
+export const settingsJson = JSON.stringify({
+	apiKey: `phc_${'a'.repeat(43)}`,
+	host: 'https://eu.i.posthog.com',
+	enableServerSide: true,
+	enableClientSide: true,
+});
+
+const pageSize = 5000;
+const everyType = ['posthog', 'meta-pixel', 'google-analytics', 'console', 'mixpanel', 'amplitude'];
+const environments = ['development', 'staging', 'production'];
+
+export interface SealedRows {
+	readonly count: number;
+	readonly key: Uint8Array;
+	readonly keyId: string;
+	/** An organization has a live destination of each of these in each environment. @defaultValue all six */
+	readonly types?: readonly string[];
+}
+
+/**
+ * Inserts destinations that are sealed with a key, as they would be after years of ordinary use: ids rise
+ * with time, every organization has some. Past the triggers, because they would take most of the time.
+ */
+export async function insertSealedRows(
+	admin: Client,
+	{ count, key, keyId, types = everyType }: SealedRows,
+): Promise<void> {
+	const perOrganization = types.length * environments.length;
+	await admin.query('SET session_replication_role = replica');
+	let tenantKey = deriveTenantKey(key, keyId, '');
+	let organizationId = '';
+	for (let from = 0; from < count; from += pageSize) {
+		const columns: string[][] = [[], [], [], [], []];
+		const newOrganizations: string[] = [];
+		for (let row = from; row < Math.min(count, from + pageSize); row += 1) {
+			const place = row % perOrganization;
+			if (place === 0) {
+				organizationId = risingId(row, '0');
+				tenantKey = deriveTenantKey(key, keyId, organizationId);
+				newOrganizations.push(organizationId);
+			}
+			const destinationId = risingId(row, '1');
+			const type = types[place % types.length] ?? '';
+			const environment = environments[Math.floor(place / types.length)] ?? '';
+			const envelope = sealJson(settingsJson, tenantKey, { organizationId, destinationId, type });
+			const values = [destinationId, organizationId, type, environment, JSON.stringify(envelope)];
+			for (const [index, value] of values.entries()) columns[index]?.push(value);
+		}
+		await admin.query('INSERT INTO organizations SELECT unnest($1::uuid[])', [newOrganizations]);
+		await admin.query(
+			`INSERT INTO destinations (id, organization_id, type, name, environment, settings)
+			 SELECT id, organization, type, 'bench', environment, settings
+			 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[])
+				AS row (id, organization, type, environment, settings)`,
+			columns,
+		);
+	}
+	await admin.query('SET session_replication_role = DEFAULT');
+	await admin.query('VACUUM ANALYZE destinations');
+}
+
+/** A UUIDv7 in form, whose time is the number. */
+function risingId(number: number, mark: '0' | '1'): string {
+	const time = number.toString(16).padStart(8, '0');
+	return `0193${time.slice(0, 4)}-${time.slice(4)}-7000-8000-00000000000${mark}`;
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+import { main } from './main.ts';
+
+const stop = new AbortController();
+
+process.once('SIGINT', () => {
+	process.stderr.write(
+		'\nStopping after the batch under way. Press Ctrl-C again to end at once.\n',
+	);
+	stop.abort();
+	// Every page is a transaction of its own, so ending at once loses that page's work and no more.
+	process.once('SIGINT', () => process.exit(130));
+});
+process.once('SIGTERM', () => stop.abort());
+
+// Whoever reads the output may have enough of it, as `head` has.
+process.stdout.on('error', () => process.exit());
+
+const terminal = {
+	stdout: process.stdout,
+	stderr: process.stderr,
+	environment: process.env,
+	signal: stop.signal,
+};
+// No top-level await: the bundler makes a CommonJS form of this too.
+main(process.argv.slice(2), terminal).then((status) => {
+	process.exitCode = status;
+});

@@ -1,0 +1,66 @@
+import { DestinationsError } from '../errors.ts';
+import { type Command, UsageError } from './command.ts';
+import { keygen } from './commands/keygen.ts';
+import { rotate } from './commands/rotate.ts';
+import { verify } from './commands/verify.ts';
+import { type ExitStatus, exitStatus, type Terminal } from './terminal.ts';
+
+/** Every subcommand, in the order of the help. */
+const commands: readonly Command[] = [keygen, verify, rotate];
+
+const help = `Looks after the encrypted settings of destinations.
+
+Usage: consent-destinations COMMAND [options]
+
+Commands:
+${commands.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`).join('\n')}
+
+\`consent-destinations COMMAND --help\` tells more, with examples.
+`;
+
+/** Runs a command line, without the program's name, and gives the exit status. */
+export async function main(args: readonly string[], terminal: Terminal): Promise<ExitStatus> {
+	const [name, ...rest] = args;
+	if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+		(name === undefined ? terminal.stderr : terminal.stdout).write(help);
+		return name === undefined ? exitStatus.usage : exitStatus.done;
+	}
+	const command = commands.find((known) => known.name === name);
+	if (command === undefined) {
+		terminal.stderr.write(
+			`There is no command "${name}". There are: ${commands.map((known) => known.name).join(', ')}.\n`,
+		);
+		return exitStatus.usage;
+	}
+	if (rest.includes('--help') || rest.includes('-h')) {
+		terminal.stdout.write(command.help);
+		return exitStatus.done;
+	}
+	try {
+		return await command.run(rest, terminal);
+	} catch (error) {
+		return report(error, command, terminal);
+	}
+}
+
+/** Tells what went wrong without a stack: the message says what to do. */
+function report(error: unknown, { name }: Command, { stderr }: Terminal): ExitStatus {
+	if (error instanceof UsageError) {
+		stderr.write(`${error.message}\nSee \`consent-destinations ${name} --help\`.\n`);
+		return exitStatus.usage;
+	}
+	if (error instanceof DestinationsError) {
+		stderr.write(`${error.code}: ${error.message}\n`);
+		const begun = error.code !== 'CONFIGURATION' && error.code !== 'VALIDATION';
+		return begun ? exitStatus.failed : exitStatus.usage;
+	}
+	// What the database says; pg quotes no values of parameters, and the password is in no message of its.
+	stderr.write(`The database refused or did not answer: ${messageOf(error)}\n`);
+	return exitStatus.failed;
+}
+
+function messageOf(error: unknown): string {
+	// A host with several addresses fails with one error for each and no message of its own.
+	if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
+	return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,109 @@
+import type { PoolConfig } from 'pg';
+import { DataKeys, type DataKeysOptions } from '../encryption/data-keys.ts';
+import type { KeyProvider } from '../encryption/key-provider.ts';
+import { ConfigurationError } from '../errors.ts';
+import { checkUuid } from '../tenancy/scope.ts';
+import { PostgresDataKeys } from './postgres-data-keys.ts';
+
+/** Options of {@link EnvelopeKeyProvider}. */
+export interface EnvelopeKeyProviderOptions extends DataKeysOptions {
+	/**
+	 * URL of the database, with a login that may switch to the role `authenticated`; to `service_role` as
+	 * well for `renew` and `shred`.
+	 *
+	 * @defaultValue the environment variable `DATABASE_URL`, unless `pool` is given
+	 */
+	readonly connectionString?: string | undefined;
+	/** Options of pg's pool. @defaultValue 4 connections */
+	readonly pool?: PoolConfig | undefined;
+}
+
+/**
+ * Envelope encryption: each organization has a data key of its own, which the database keeps wrapped by a key
+ * management service. `wrap` and `unwrap` are all that a service has to offer. Whoever has the database, or a
+ * backup, has nothing without it; and {@link shred} makes one organization's settings unreadable for good.
+ *
+ * The data key of an organization is made with its first write. It is unwrapped once in `cacheSeconds` by
+ * each process.
+ *
+ * @example
+ * ```ts
+ * import { createDestinationsClient, EnvelopeKeyProvider } from '@consent-io/destinations';
+ *
+ * declare const kms: {
+ *   encrypt(bytes: Uint8Array): Promise<Uint8Array>;
+ *   decrypt(bytes: Uint8Array): Promise<Uint8Array>;
+ * };
+ *
+ * const keys = new EnvelopeKeyProvider({
+ *   wrap: (plaintextKey) => kms.encrypt(plaintextKey),
+ *   unwrap: (wrappedKey) => kms.decrypt(wrappedKey),
+ *   cacheSeconds: 300,
+ * });
+ * const db = createDestinationsClient({ keys });
+ * await db.close();
+ * await keys.close();
+ * ```
+ */
+export class EnvelopeKeyProvider implements KeyProvider, AsyncDisposable {
+	readonly cacheSeconds: number;
+	readonly timeoutSeconds: number | undefined;
+	readonly #dataKeys: DataKeys;
+	readonly #store: PostgresDataKeys;
+
+	/** @throws ConfigurationError if the functions or the connection are missing. */
+	constructor(options: EnvelopeKeyProviderOptions) {
+		const { connectionString, pool } = options;
+		const url = connectionString ?? (pool === undefined ? process.env.DATABASE_URL : undefined);
+		if (url === undefined && pool === undefined) {
+			throw new ConfigurationError(
+				'No database was given. Set DATABASE_URL, or pass `connectionString` or `pool`.',
+			);
+		}
+		this.#store = new PostgresDataKeys({
+			...pool,
+			...(url === undefined ? {} : { connectionString: url }),
+		});
+		this.#dataKeys = new DataKeys(options, this.#store);
+		this.cacheSeconds = options.cacheSeconds;
+		this.timeoutSeconds = options.timeoutSeconds;
+	}
+
+	primaryKeyId(organizationId: string): Promise<string> {
+		return this.#dataKeys.primaryKeyId(organizationId);
+	}
+
+	getKey(keyId: string, organizationId: string): Promise<Uint8Array> {
+		return this.#dataKeys.getKey(keyId, organizationId);
+	}
+
+	/**
+	 * Makes a new data key for an organization, which seals from now on, in other processes after
+	 * `cacheSeconds`. Then `rotateKeys({ keys: provider, organizationId })` brings its settings over.
+	 *
+	 * @returns The id of the key.
+	 */
+	renew(organizationId: string): Promise<string> {
+		return this.#dataKeys.renew(checkUuid('organizationId', organizationId));
+	}
+
+	/**
+	 * Deletes the data keys of an organization. Its settings, in backups too, can never be read again: reads
+	 * fail with `UNKNOWN_KEY`, in processes that have the key cached after `cacheSeconds`. What they write
+	 * until then is lost as well, so stop writing for the organization first.
+	 *
+	 * @returns How many keys were deleted.
+	 */
+	shred(organizationId: string): Promise<number> {
+		return this.#dataKeys.shred(checkUuid('organizationId', organizationId));
+	}
+
+	/** Closes the provider's connections. Close the clients that use it first. */
+	close(): Promise<void> {
+		return this.#store.close();
+	}
+
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.close();
+	}
+}

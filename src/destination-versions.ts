@@ -1,0 +1,156 @@
+import { type DestinationVersion, readHistory } from './audit/history.ts';
+import type { Page, PageOptions } from './audit/pages.ts';
+import {
+	type PruneOptions,
+	type PurgeDeletedOptions,
+	pruneSettingsHistory,
+	purgeDeleted,
+} from './audit/purge.ts';
+import type { SettingsChange } from './audit/settings-change.ts';
+import { DestinationWriter, type WriteOptions } from './destination-writer.ts';
+import type { Destination, UpdateDestinationInput } from './destinations/destination.ts';
+import type { SettingsEncryption } from './encryption/settings-encryption.ts';
+import { ConfigurationError, ForbiddenError, NotFoundError } from './errors.ts';
+import type { ScopedPrismaClient } from './prisma.ts';
+import { checkUuid, type Scope } from './tenancy/scope.ts';
+
+/** What the versions of a destination need beside the database. */
+export interface VersionTools {
+	/** Opens earlier settings. */
+	readonly encryption: SettingsEncryption;
+	/** Left out inside a transaction, whose context is fixed: the log is told no names of settings there. */
+	readonly telling?: (change: SettingsChange) => ScopedPrismaClient;
+}
+
+/** The part of the repository that makes versions, reads them, brings them back and removes them for good. */
+export abstract class DestinationVersions {
+	readonly #prisma: ScopedPrismaClient;
+	readonly #scope: Scope;
+	readonly #tools: VersionTools | undefined;
+	readonly #writer: DestinationWriter;
+
+	/** @internal */
+	constructor(prisma: ScopedPrismaClient, scope: Scope, tools: VersionTools | undefined) {
+		this.#prisma = prisma;
+		this.#scope = scope;
+		this.#tools = tools;
+		this.#writer = new DestinationWriter(prisma, tools?.telling);
+	}
+
+	/**
+	 * Changes a destination. `settings` replaces all settings; {@link patchSettings} merges.
+	 *
+	 * @throws ValidationError if the changes are not valid for the destination's type.
+	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
+	 * @throws AlreadyExistsError if the new environment has a live one of this type.
+	 * @throws ConflictError if it is at another version than `expectedVersion`; `currentVersion` says which.
+	 */
+	async update(
+		id: string,
+		changes: UpdateDestinationInput,
+		options: WriteOptions = {},
+	): Promise<Destination> {
+		return this.#writer.update(id, changes, options);
+	}
+
+	/**
+	 * Changes some settings and keeps the others, so that a form that never got a secret need not send it
+	 * back. A member that is `null` is removed, as in a JSON merge patch (RFC 7396).
+	 *
+	 * @throws ValidationError if the merged settings are not valid for the destination's type.
+	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
+	 * @throws ConflictError if it is at another version than `expectedVersion`, or, without one, if others
+	 * keep changing it at the same time.
+	 */
+	async patchSettings(
+		id: string,
+		patch: Record<string, unknown>,
+		options: WriteOptions = {},
+	): Promise<Destination> {
+		return this.#writer.patch(id, patch, options);
+	}
+
+	/**
+	 * The versions of a destination, the newest first: what changed, when, and who did it. Of settings, only
+	 * their names. Deleted destinations have theirs too.
+	 *
+	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { ScopedClient } from '@consent-io/destinations';
+	 *
+	 * declare const acme: ScopedClient;
+	 * declare const id: string;
+	 *
+	 * const { items } = await acme.destinations.history(id, { limit: 20 });
+	 * const [latest, before] = items;
+	 * if (before) await acme.destinations.revert(id, before.version);
+	 * ```
+	 */
+	async history(id: string, options: PageOptions = {}): Promise<Page<DestinationVersion>> {
+		return readHistory(this.#prisma, this.#encryption(), checkUuid('id', id), options);
+	}
+
+	/**
+	 * Makes a destination what it was at a version, settings included, as a new version. A deleted one must
+	 * be restored first.
+	 *
+	 * @throws NotFoundError if there is no such destination or version, or its settings are kept no longer.
+	 * @throws ValidationError if what it was is not valid any more.
+	 * @throws AlreadyExistsError if the environment it was in has a live one of this type.
+	 * @throws ConflictError as {@link patchSettings}.
+	 */
+	async revert(id: string, version: number, options: WriteOptions = {}): Promise<Destination> {
+		return this.#writer.revert(id, version, this.#encryption(), options);
+	}
+
+	/**
+	 * Removes a soft-deleted destination for good, its earlier settings with it. The log keeps that it was.
+	 *
+	 * @throws ForbiddenError in the scope of an organization.
+	 * @throws NotFoundError if there is no deleted destination of this id.
+	 */
+	async purge(id: string): Promise<void> {
+		this.#refuseTenants('purge');
+		const count = await this.#prisma.destination.purge({ where: { id: checkUuid('id', id) } });
+		if (count === 0) {
+			throw new NotFoundError(
+				`There is no deleted destination ${id}. Delete it before purging it.`,
+			);
+		}
+	}
+
+	/**
+	 * Purges what was soft-deleted before a date, in batches; gives how many.
+	 *
+	 * @throws ForbiddenError in the scope of an organization.
+	 * @throws The reason of `signal`, once that is aborted.
+	 */
+	async purgeDeleted(options: PurgeDeletedOptions): Promise<number> {
+		this.#refuseTenants('purgeDeleted');
+		return purgeDeleted(this.#prisma, options);
+	}
+
+	/**
+	 * Deletes earlier settings that are too many or too old, in batches; gives how many. What was changed,
+	 * when and by whom stays in the log; only {@link revert} cannot go back that far.
+	 *
+	 * @throws ForbiddenError in the scope of an organization.
+	 * @throws The reason of `signal`, once that is aborted.
+	 */
+	async pruneSettingsHistory(options: PruneOptions): Promise<number> {
+		this.#refuseTenants('pruneSettingsHistory');
+		return pruneSettingsHistory(this.#prisma, options);
+	}
+
+	#encryption(): SettingsEncryption {
+		if (this.#tools !== undefined) return this.#tools.encryption;
+		throw new ConfigurationError('This repository was made without keys for earlier settings.');
+	}
+
+	#refuseTenants(method: string): void {
+		if (this.#scope.organizationId === undefined) return;
+		throw new ForbiddenError(`${method}() is for asService() alone: it removes for good.`);
+	}
+}

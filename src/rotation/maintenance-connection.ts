@@ -1,0 +1,64 @@
+import { Client, type ClientConfig } from 'pg';
+import { ConfigurationError } from '../errors.ts';
+import type { SealedSettingsOptions } from './options.ts';
+import type { Statement } from './statements.ts';
+
+/**
+ * A connection on which every statement runs as service_role, in a transaction of its own. All of its
+ * settings end with the transaction, so that it works through a pooler too.
+ */
+export class MaintenanceConnection implements AsyncDisposable {
+	readonly #client: Client;
+
+	private constructor(client: Client) {
+		this.#client = client;
+	}
+
+	static async open(options: SealedSettingsOptions): Promise<MaintenanceConnection> {
+		const client = new Client(clientConfig(options));
+		// A lost connection fails the statement that waits for it; Node would end the process besides.
+		client.on('error', () => {});
+		await client.connect();
+		return new MaintenanceConnection(client);
+	}
+
+	/** Runs one statement and gives its rows. @param settings SQL that sets what the statement needs. */
+	async run<Row extends object>({ text, values }: Statement, settings = ''): Promise<Row[]> {
+		await this.#client.query(`${begin}${settings}`);
+		try {
+			const { rows } = await this.#client.query<Row>(text, values);
+			await this.#client.query('COMMIT');
+			return rows;
+		} catch (error) {
+			// What went wrong is told by the statement; a connection that is gone rolls back by itself.
+			await this.#client.query('ROLLBACK').catch(() => {});
+			throw error;
+		}
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.#client.end();
+	}
+}
+
+/**
+ * Pages are found by the primary key and in no other way: a table without statistics must not make the
+ * planner read all of it for each page.
+ */
+export const byPrimaryKey = 'SET LOCAL enable_seqscan = off;';
+
+const begin = `BEGIN; SET LOCAL ROLE service_role; SET LOCAL "request.jwt.claims" = '{"role":"service_role"}';`;
+
+function clientConfig({ connectionString, connection }: SealedSettingsOptions): ClientConfig {
+	const url = connectionString ?? (connection === undefined ? process.env.DATABASE_URL : undefined);
+	if (url === undefined && connection === undefined) {
+		throw new ConfigurationError(
+			'No database was given. Set DATABASE_URL, or pass `connectionString` or `connection`.',
+		);
+	}
+	return {
+		application_name: 'consent-destinations',
+		...connection,
+		...(url === undefined ? {} : { connectionString: url }),
+	};
+}

@@ -1,0 +1,57 @@
+import type { ClientConfig } from 'pg';
+import type { Keys } from '../encryption/settings-encryption.ts';
+import type { DestinationsErrorCode } from '../errors.ts';
+import type { SealedStore } from './stores.ts';
+
+/** What {@link rotateKeys} and {@link verifySettings} have in common. */
+export interface SealedSettingsOptions {
+	/**
+	 * URL of the database, with a login that may switch to the role `service_role`.
+	 *
+	 * @defaultValue the environment variable `DATABASE_URL`, unless `connection` is given
+	 */
+	readonly connectionString?: string | undefined;
+	/** Options of pg's client, such as TLS (https://node-postgres.com/apis/client). @defaultValue none */
+	readonly connection?: ClientConfig | undefined;
+	/**
+	 * The keys: `id:hex,id:hex`, or a provider.
+	 *
+	 * @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS`
+	 */
+	readonly keys?: Keys | undefined;
+	/** UUID of the only organization to look at. @defaultValue every organization */
+	readonly organizationId?: string | undefined;
+	/** Rows of one page, 1 to 10,000. @defaultValue 500 */
+	readonly batchSize?: number | undefined;
+	/** Stops after the page under way. Nothing is lost: the next run goes on. @defaultValue never */
+	readonly signal?: AbortSignal | undefined;
+	/** Called after every page. */
+	readonly onProgress?: ((progress: SealedSettingsProgress) => void) | undefined;
+	/** Called for every row whose settings do not open. */
+	readonly onFailure?: ((failure: SealedSettingsFailure) => void) | undefined;
+}
+
+/** How far a run is. */
+export interface SealedSettingsProgress {
+	/** Rows looked at. */
+	readonly done: number;
+	/** Rows to look at, as counted at the start. */
+	readonly total: number;
+	/** Rows whose settings did not open. */
+	readonly failed: number;
+}
+
+/** A row whose settings do not open. Never holds settings or keys. */
+export interface SealedSettingsFailure {
+	/** The table: `destinations`, or `destination_settings_history` for settings that were replaced. */
+	readonly table: SealedStore['table'];
+	readonly destinationId: string;
+	/** Which of the replaced settings; undefined for a destination's own. */
+	readonly version?: number;
+	readonly organizationId: string;
+	/** The code of the error that a read of this row throws. */
+	readonly code: DestinationsErrorCode;
+}
+
+/** How many failures a result lists; `onFailure` hears of all, so that memory stays bounded. */
+export const listedFailures = 1000;

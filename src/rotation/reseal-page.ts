@@ -1,0 +1,41 @@
+import { sealJson } from '../encryption/envelope.ts';
+import { settingsToJson } from '../encryption/json.ts';
+import type { TenantKeys } from '../encryption/tenant-keys.ts';
+import { ciphertextOf, contextOf, keyIdOf, PageKeys } from './page-keys.ts';
+import { OutageGuard, type Run } from './run.ts';
+import type { Replacement, SealedRow } from './statements.ts';
+import type { SealedStore } from './stores.ts';
+
+/** Envelopes in, envelopes out: the rows of a page that are to be replaced, and with what. */
+export async function resealPage(
+	run: Run,
+	keys: TenantKeys,
+	store: SealedStore,
+	rows: readonly SealedRow[],
+): Promise<Replacement[]> {
+	const pageKeys = await PageKeys.load(keys, rows, true);
+	const replacements: Replacement[] = [];
+	const outage = new OutageGuard();
+	for (const row of rows) {
+		try {
+			const primary = pageKeys.primary(row);
+			if (row.plaintext === null && keyIdOf(row) === primary.keyId) continue;
+			const { old, json } = openRow(pageKeys, row);
+			const sealed = JSON.stringify(sealJson(json, primary, contextOf(row)));
+			replacements.push({ key: row.key, old, sealed });
+		} catch (error) {
+			outage.note(error);
+			run.fail(store, row, error);
+		}
+	}
+	outage.check(rows.length);
+	return replacements;
+}
+
+function openRow(pageKeys: PageKeys, row: SealedRow): { old: string; json: string } {
+	if (row.plaintext !== null) {
+		return { old: row.plaintext, json: settingsToJson(JSON.parse(row.plaintext)) };
+	}
+	// What is sealed again is the very text that was sealed: nothing parses it on the way.
+	return { old: ciphertextOf(row), json: pageKeys.open(row) };
+}

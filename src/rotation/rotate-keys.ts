@@ -1,0 +1,210 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Keyring } from '../encryption/keyring.ts';
+import { TenantKeys } from '../encryption/tenant-keys.ts';
+import { byPrimaryKey, MaintenanceConnection } from './maintenance-connection.ts';
+import type { SealedSettingsFailure, SealedSettingsOptions } from './options.ts';
+import { refuseImpostor } from './refuse-impostor.ts';
+import { resealPage } from './reseal-page.ts';
+import { Run } from './run.ts';
+import {
+	countWanted,
+	type Replacement,
+	replacePage,
+	type SealedRow,
+	selectAgain,
+	selectPage,
+	type Wanted,
+} from './statements.ts';
+import { type SealedStore, sealedStores } from './stores.ts';
+
+/** Options of {@link rotateKeys}. */
+export interface RotateKeysOptions extends SealedSettingsOptions {
+	/** Opens and seals every row, and writes none. @defaultValue `false` */
+	readonly dryRun?: boolean | undefined;
+	/** Encrypts rows whose settings are still in plaintext, too. @defaultValue `false` */
+	readonly fromPlaintext?: boolean | undefined;
+}
+
+/** What {@link rotateKeys} did. */
+export interface RotateKeysResult {
+	/** Rows that are sealed with the primary key now; in a dry run, that would be. */
+	readonly rotated: number;
+	/** Rows that somebody else held each time. The next run takes them. */
+	readonly busy: number;
+	/** Rows whose settings did not open. They are as they were. */
+	readonly failed: number;
+	/** The first 1,000 of them. */
+	readonly failures: readonly SealedSettingsFailure[];
+	/** Whether `signal` ended the run before its end. */
+	readonly stopped: boolean;
+}
+
+/** How many keys of rows that were held are remembered, for another try at the end. */
+const rememberedRows = 10_000;
+const tries = 5;
+const pauseMs = 100;
+
+/**
+ * Seals all settings with the primary key that are not sealed with it: of every organization, of
+ * soft-deleted destinations, and those that were replaced. For their users nothing changes, and
+ * `updated_at`, `updated_by` and `version` stay.
+ *
+ * It can be killed at any moment and run again at any time: a row that is done is not taken again, one that
+ * a user changes meanwhile keeps the user's settings. Rows that do not open are left alone and reported.
+ *
+ * @throws ConfigurationError if keys or connection are missing or malformed, or if the primary key opens
+ * nothing of what was sealed under its id.
+ * @throws KeyUnavailableError if the key provider does not answer at all.
+ *
+ * @example
+ * ```ts
+ * import { rotateKeys } from '@consent-io/destinations';
+ *
+ * const { rotated, failures } = await rotateKeys({
+ *   keys: `2026-11:${'4f'.repeat(32)},2025-11:${'a0'.repeat(32)}`,
+ *   onProgress: ({ done, total }) => process.stderr.write(`${done} of ${total}\n`),
+ * });
+ * ```
+ */
+export async function rotateKeys(options: RotateKeysOptions = {}): Promise<RotateKeysResult> {
+	const run = new Run(options);
+	const keys = new TenantKeys(run.provider);
+	await using reader = await MaintenanceConnection.open(options);
+	await using writer = await MaintenanceConnection.open(options);
+	const rotation = new Rotation(run, keys, reader, writer, options);
+	await rotation.start();
+	for (const store of sealedStores) await rotation.rotate(store);
+	const { failed, failures } = run;
+	return {
+		rotated: rotation.rotated,
+		busy: rotation.busy,
+		failed,
+		failures,
+		stopped: rotation.unfinished,
+	};
+}
+
+class Rotation {
+	rotated = 0;
+	busy = 0;
+	unfinished = false;
+	readonly #run: Run;
+	readonly #keys: TenantKeys;
+	readonly #reader: MaintenanceConnection;
+	readonly #writer: MaintenanceConnection;
+	readonly #dryRun: boolean;
+	readonly #wanted: Wanted;
+	/** The trigger recognises a rotation by the marker, and the audit log writes one entry for each run. */
+	readonly #marker =
+		`${byPrimaryKey} SET LOCAL destinations.rotation = 'on'; SET LOCAL destinations.rotation_run = '${randomUUID()}';`;
+
+	constructor(
+		run: Run,
+		keys: TenantKeys,
+		reader: MaintenanceConnection,
+		writer: MaintenanceConnection,
+		{ dryRun = false, fromPlaintext = false }: RotateKeysOptions,
+	) {
+		this.#run = run;
+		this.#keys = keys;
+		this.#reader = reader;
+		this.#writer = writer;
+		this.#dryRun = dryRun;
+		this.#wanted = {
+			organizationId: run.organizationId,
+			// Of a key ring the database can pick the rows; other providers may have a key for each organization.
+			exceptKeyId: run.provider instanceof Keyring ? run.provider.primaryKeyId() : undefined,
+			plaintext: fromPlaintext,
+		};
+	}
+
+	async start(): Promise<void> {
+		const { exceptKeyId } = this.#wanted;
+		for (const store of sealedStores) {
+			if (exceptKeyId !== undefined) {
+				await refuseImpostor(this.#reader, this.#keys, store, exceptKeyId);
+			}
+			const [counted] = await this.#reader.run<{ count: number }>(countWanted(store, this.#wanted));
+			this.#run.total += counted?.count ?? 0;
+		}
+		this.#run.progress();
+	}
+
+	async rotate(store: SealedStore): Promise<void> {
+		const held: string[] = [];
+		let after: string | undefined;
+		let writing: Promise<void> = Promise.resolve();
+		try {
+			while (!this.#stops()) {
+				const rows = await this.#reader.run<SealedRow>(
+					selectPage(store, this.#wanted, after, this.#run.batchSize),
+					byPrimaryKey,
+				);
+				after = rows.at(-1)?.key;
+				if (after === undefined) break;
+				const page = await resealPage(this.#run, this.#keys, store, rows);
+				// The database writes one page while the next is read and sealed.
+				await writing;
+				writing = this.#replace(store, page).then((left) => {
+					const remembered = left.slice(0, rememberedRows - held.length);
+					held.push(...remembered);
+					this.busy += left.length - remembered.length;
+					this.#run.done += rows.length - remembered.length;
+					this.#run.progress();
+				});
+				// Whoever awaits it hears of its error, however late that is.
+				writing.catch(() => {});
+			}
+		} finally {
+			await writing;
+		}
+		await this.#rotateHeld(store, held);
+	}
+
+	/** Rows that a user changed or held meanwhile: most of them are free again by the end. */
+	async #rotateHeld(store: SealedStore, held: readonly string[]): Promise<void> {
+		let left = held;
+		for (let attempt = 0; attempt < tries && left.length > 0; attempt += 1) {
+			if (attempt > 0) await delay(pauseMs * 2 ** attempt);
+			const again: string[] = [];
+			for (let at = 0; at < left.length; at += this.#run.batchSize) {
+				if (this.#stops()) return;
+				const keys = left.slice(at, at + this.#run.batchSize);
+				const rows = await this.#reader.run<SealedRow>(
+					selectAgain(store, this.#wanted, keys),
+					byPrimaryKey,
+				);
+				const page = await resealPage(this.#run, this.#keys, store, rows);
+				const stillHeld = await this.#replace(store, page);
+				again.push(...stillHeld);
+				this.#run.done += keys.length - stillHeld.length;
+				this.#run.progress();
+			}
+			left = again;
+		}
+		this.busy += left.length;
+	}
+
+	/** Gives the keys of the rows that did not take their new settings. */
+	async #replace(store: SealedStore, page: readonly Replacement[]): Promise<string[]> {
+		if (page.length === 0) return [];
+		if (this.#dryRun) {
+			this.rotated += page.length;
+			return [];
+		}
+		const replaced = await this.#writer.run<{ key: string }>(
+			replacePage(store, page),
+			this.#marker,
+		);
+		this.rotated += replaced.length;
+		if (replaced.length === page.length) return [];
+		const done = new Set(replaced.map(({ key }) => key));
+		return page.map(({ key }) => key).filter((key) => !done.has(key));
+	}
+
+	#stops(): boolean {
+		this.unfinished ||= this.#run.stopped;
+		return this.unfinished;
+	}
+}

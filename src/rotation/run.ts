@@ -1,0 +1,89 @@
+import type { KeyProvider } from '../encryption/key-provider.ts';
+import { keyProvider } from '../encryption/settings-encryption.ts';
+import { DestinationsError, KeyUnavailableError, ValidationError } from '../errors.ts';
+import {
+	listedFailures,
+	type SealedSettingsFailure,
+	type SealedSettingsOptions,
+} from './options.ts';
+import { keyParts, type SealedRow } from './statements.ts';
+import type { SealedStore } from './stores.ts';
+
+const defaultBatchSize = 500;
+const largestBatchSize = 10_000;
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Counts and failures of a run, and whom to tell of them. */
+export class Run {
+	readonly provider: KeyProvider;
+	readonly batchSize: number;
+	readonly organizationId: string | undefined;
+	readonly failures: SealedSettingsFailure[] = [];
+	total = 0;
+	done = 0;
+	failed = 0;
+	readonly #options: SealedSettingsOptions;
+
+	constructor(options: SealedSettingsOptions) {
+		this.#options = options;
+		this.provider = keyProvider(options.keys ?? process.env.DESTINATIONS_ENCRYPTION_KEYS);
+		this.batchSize = checkBatchSize(options.batchSize);
+		this.organizationId = checkOrganizationId(options.organizationId);
+	}
+
+	get stopped(): boolean {
+		return this.#options.signal?.aborted === true;
+	}
+
+	/** Counts a row that failed, and lets any error pass that does not come from the row. */
+	fail(store: SealedStore, row: SealedRow, error: unknown): void {
+		if (!(error instanceof DestinationsError)) throw error;
+		const failure = {
+			table: store.table,
+			destinationId: row.destination_id,
+			...(store.table === 'destinations' ? {} : { version: Number(keyParts(row.key)[1]) }),
+			organizationId: row.organization_id,
+			code: error.code,
+		};
+		this.failed += 1;
+		if (this.failures.length < listedFailures) this.failures.push(failure);
+		this.#options.onFailure?.(failure);
+	}
+
+	progress(): void {
+		const { done, total, failed } = this;
+		this.#options.onProgress?.({ done, total, failed });
+	}
+}
+
+/**
+ * A provider that is down fails every row of a page. Going on would wait for it at each page, and report
+ * rows that nothing is wrong with.
+ */
+export class OutageGuard {
+	#unavailable = 0;
+
+	note(error: unknown): void {
+		if (error instanceof KeyUnavailableError) this.#unavailable += 1;
+	}
+
+	/** @throws KeyUnavailableError if no row of the page could have its key. */
+	check(rows: number): void {
+		if (rows === 0 || this.#unavailable < rows) return;
+		throw new KeyUnavailableError(
+			'The key provider gave none of the keys of a whole page, so the run ended. What was done stays; run it again when the provider answers.',
+		);
+	}
+}
+
+function checkBatchSize(size = defaultBatchSize): number {
+	if (Number.isInteger(size) && size >= 1 && size <= largestBatchSize) return size;
+	throw new ValidationError([
+		{ path: ['batchSize'], message: `must be a whole number from 1 to ${largestBatchSize}` },
+	]);
+}
+
+function checkOrganizationId(id: string | undefined): string | undefined {
+	if (id === undefined || uuidPattern.test(id)) return id;
+	throw new ValidationError([{ path: ['organizationId'], message: 'must be a UUID' }]);
+}

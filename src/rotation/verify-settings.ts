@@ -1,0 +1,163 @@
+import { decryptionFailed } from '../encryption/envelope.ts';
+import { isPlainObject } from '../encryption/json.ts';
+import type { PlaintextPolicy } from '../encryption/settings-encryption.ts';
+import { TenantKeys } from '../encryption/tenant-keys.ts';
+import { byPrimaryKey, MaintenanceConnection } from './maintenance-connection.ts';
+import type { SealedSettingsFailure, SealedSettingsOptions } from './options.ts';
+import { contextOf, keyIdOf, PageKeys } from './page-keys.ts';
+import { OutageGuard, Run } from './run.ts';
+import { countWanted, type SealedRow, selectPage } from './statements.ts';
+import { type SealedStore, sealedStores } from './stores.ts';
+
+/** Options of {@link verifySettings}. */
+export interface VerifySettingsOptions extends SealedSettingsOptions {
+	/**
+	 * What to make of rows whose settings are not encrypted: `refuse` reports them, as clients refuse to
+	 * read them; `allow-read` is for a migration under way.
+	 *
+	 * @defaultValue `'refuse'`
+	 */
+	readonly plaintext?: PlaintextPolicy | undefined;
+}
+
+/** What {@link verifySettings} found. */
+export interface VerifySettingsResult {
+	/** Rows looked at. */
+	readonly checked: number;
+	/** How many rows are sealed with each key, those that do not open included. */
+	readonly keys: Readonly<Record<string, number>>;
+	/** Rows whose settings are not encrypted. */
+	readonly plaintext: number;
+	/** Rows without settings: the column's default. */
+	readonly empty: number;
+	/** Rows whose settings do not open. */
+	readonly failed: number;
+	/** The first 1,000 of them. */
+	readonly failures: readonly SealedSettingsFailure[];
+	/** Whether `signal` ended the run before its end. */
+	readonly stopped: boolean;
+}
+
+/**
+ * Opens all settings as a read would, of every organization, of soft-deleted destinations, and those that
+ * were replaced. Changes nothing.
+ *
+ * @throws ConfigurationError if keys or connection are missing or malformed.
+ * @throws KeyUnavailableError if the key provider does not answer at all.
+ *
+ * @example
+ * ```ts
+ * import { verifySettings } from '@consent-io/destinations';
+ *
+ * const { failed, keys } = await verifySettings();
+ * const canRetire = failed === 0 && keys['2025-11'] === undefined;
+ * ```
+ */
+export async function verifySettings(
+	options: VerifySettingsOptions = {},
+): Promise<VerifySettingsResult> {
+	const run = new Run(options);
+	const keys = new TenantKeys(run.provider);
+	await using connection = await MaintenanceConnection.open(options);
+	const verification = new Verification(run, keys, connection, options.plaintext ?? 'refuse');
+	for (const store of sealedStores) await verification.count(store);
+	run.progress();
+	for (const store of sealedStores) await verification.verify(store);
+	const { plaintext, empty, unfinished } = verification;
+	return {
+		checked: run.done,
+		keys: Object.fromEntries(verification.byKeyId),
+		plaintext,
+		empty,
+		failed: run.failed,
+		failures: run.failures,
+		stopped: unfinished,
+	};
+}
+
+class Verification {
+	readonly byKeyId = new Map<string, number>();
+	plaintext = 0;
+	empty = 0;
+	unfinished = false;
+	readonly #run: Run;
+	readonly #keys: TenantKeys;
+	readonly #connection: MaintenanceConnection;
+	readonly #policy: PlaintextPolicy;
+
+	constructor(
+		run: Run,
+		keys: TenantKeys,
+		connection: MaintenanceConnection,
+		policy: PlaintextPolicy,
+	) {
+		this.#run = run;
+		this.#keys = keys;
+		this.#connection = connection;
+		this.#policy = policy;
+	}
+
+	get #wanted() {
+		return { organizationId: this.#run.organizationId, plaintext: true, empty: true };
+	}
+
+	async count(store: SealedStore): Promise<void> {
+		const [counted] = await this.#connection.run<{ count: number }>(
+			countWanted(store, this.#wanted),
+		);
+		this.#run.total += counted?.count ?? 0;
+	}
+
+	async verify(store: SealedStore): Promise<void> {
+		let after: string | undefined;
+		for (;;) {
+			if (this.#run.stopped) {
+				this.unfinished = true;
+				return;
+			}
+			const rows = await this.#connection.run<SealedRow>(
+				selectPage(store, this.#wanted, after, this.#run.batchSize),
+				byPrimaryKey,
+			);
+			after = rows.at(-1)?.key;
+			if (after === undefined) return;
+			await this.#verifyPage(store, rows);
+			this.#run.done += rows.length;
+			this.#run.progress();
+		}
+	}
+
+	async #verifyPage(store: SealedStore, rows: readonly SealedRow[]): Promise<void> {
+		const pageKeys = await PageKeys.load(this.#keys, rows, false);
+		const outage = new OutageGuard();
+		for (const row of rows) {
+			try {
+				this.#verifyRow(pageKeys, row);
+			} catch (error) {
+				outage.note(error);
+				this.#run.fail(store, row, error);
+			}
+		}
+		outage.check(rows.length);
+	}
+
+	#verifyRow(pageKeys: PageKeys, row: SealedRow): void {
+		if (row.plaintext !== null) {
+			this.plaintext += 1;
+			if (this.#policy === 'refuse') throw decryptionFailed(contextOf(row));
+			return;
+		}
+		const keyId = keyIdOf(row);
+		if (keyId === undefined && isEmpty(row.settings)) {
+			this.empty += 1;
+			return;
+		}
+		const name = keyId ?? '';
+		this.byKeyId.set(name, (this.byKeyId.get(name) ?? 0) + 1);
+		if (!isPlainObject(JSON.parse(pageKeys.open(row)))) throw decryptionFailed(contextOf(row));
+	}
+}
+
+function isEmpty(settings: unknown): boolean {
+	return isPlainObject(settings) && Object.keys(settings).length === 0;
+}

@@ -1,0 +1,39 @@
+import { main } from '../../src/cli/main.ts';
+
+/** What a command printed, and how it ended. */
+export interface Ended {
+	readonly status: number;
+	readonly stdout: string;
+	readonly stderr: string;
+}
+
+export interface Surroundings {
+	readonly environment?: Record<string, string>;
+	readonly isTTY?: boolean;
+	readonly signal?: AbortSignal;
+	/** Called with everything that is printed to stderr. */
+	readonly onStderr?: (text: string) => void;
+}
+
+/** Runs a command line in this process, on a terminal of the test's making. */
+export async function run(
+	args: readonly string[],
+	{ environment = {}, isTTY = false, signal, onStderr }: Surroundings = {},
+): Promise<Ended> {
+	const printed = { stdout: '', stderr: '' };
+	const output = (name: 'stdout' | 'stderr') => ({
+		isTTY,
+		columns: 100,
+		write(text: string) {
+			printed[name] += text;
+			if (name === 'stderr') onStderr?.(text);
+		},
+	});
+	const status = await main(args, {
+		stdout: output('stdout'),
+		stderr: output('stderr'),
+		environment,
+		signal: signal ?? new AbortController().signal,
+	});
+	return { status, ...printed };
+}

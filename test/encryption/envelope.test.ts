@@ -1,0 +1,282 @@
+import { createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import type { SettingsEnvelope } from '../../src/encryption/envelope.ts';
+import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
+import { changed, codeOf, newContext, newEncryption } from '../support/encryption.ts';
+
+const encryption = newEncryption();
+const context = newContext();
+const settings = { apiKey: 'phc_example', enableServerSide: true };
+let envelope: SettingsEnvelope;
+
+beforeAll(async () => {
+	envelope = await encryption.encrypt(settings, context);
+});
+
+function open(value: unknown): Promise<unknown> {
+	return codeOf(encryption.decrypt(value, context));
+}
+
+/** Both ways to open, which must agree. */
+async function expectNoOpening(value: unknown, code = 'DECRYPTION_FAILED'): Promise<void> {
+	expect(await open(value)).toBe(code);
+	if (code === 'DECRYPTION_FAILED') {
+		expect(() => encryption.tryOpen(value, context)).toThrow(expect.objectContaining({ code }));
+	}
+}
+
+describe.each(['kc', 'iv', 'ct'] as const)('%s', (name) => {
+	it('does not open with any bit flipped', async () => {
+		const bytes = Buffer.from(envelope[name], 'base64url');
+		for (let bit = 0; bit < bytes.length * 8; bit += 1) {
+			const flipped = Buffer.from(bytes);
+			flipped.writeUInt8(flipped.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+			await expectNoOpening(changed(envelope, { [name]: flipped.toString('base64url') }));
+		}
+	});
+
+	it('does not open with any character changed', async () => {
+		const text = envelope[name];
+		for (let place = 0; place < text.length; place += 1) {
+			for (const character of ['A', 'B', '_', '+', '/', '=', ' ', '\n', 'é', '\u0100']) {
+				if (character === text[place]) continue;
+				const other = `${text.slice(0, place)}${character}${text.slice(place + 1)}`;
+				await expectNoOpening(changed(envelope, { [name]: other }));
+			}
+		}
+	});
+
+	it('does not open in another spelling of the same bytes', async () => {
+		const text = envelope[name];
+		const standard = Buffer.from(text, 'base64url').toString('base64');
+		const last = text.charAt(text.length - 1);
+		const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+		// Where a text is no whole number of groups, Node ignores the lowest bits of the last character.
+		const loose = `${text.slice(0, -1)}${alphabet.charAt(alphabet.indexOf(last) ^ 1)}`;
+		const spellings = [
+			`${text}=`,
+			`${text}==`,
+			` ${text}`,
+			`${text}\n`,
+			`${text}.`,
+			`=${text}`,
+			loose,
+		];
+		if (standard !== text) spellings.push(standard);
+		for (const spelling of spellings) {
+			await expectNoOpening(changed(envelope, { [name]: spelling }));
+		}
+	});
+
+	it('does not open when it is shorter, longer, empty or no text', async () => {
+		const text = envelope[name];
+		for (const value of [
+			text.slice(0, -1),
+			text.slice(1),
+			text.slice(0, -4),
+			`${text}A`,
+			`${text}AAAA`,
+			`AAAA${text}`,
+			'',
+			null,
+			1,
+			true,
+			[text],
+			{ toString: () => text },
+			Buffer.from(text),
+		]) {
+			await expectNoOpening(changed(envelope, { [name]: value }));
+		}
+	});
+});
+
+describe('the ciphertext', () => {
+	it.each([15, 14, 12, 8, 4, 1, 0])('does not open with a tag of %i bytes', async (bytes) => {
+		const whole = Buffer.from(envelope.ct, 'base64url');
+		const short = whole.subarray(0, whole.length - 16 + bytes).toString('base64url');
+		await expectNoOpening(changed(envelope, { ct: short }));
+	});
+
+	it.each([0, 1, 15, 16, 17])('does not open with %i bytes in all', async (bytes) => {
+		const ct = Buffer.alloc(bytes).toString('base64url');
+		await expectNoOpening(changed(envelope, { ct }));
+	});
+
+	it('does not open above the largest size, which is looked at first', async () => {
+		for (const length of [87_999, 88_000, 88_001, 10_000_000]) {
+			await expectNoOpening(changed(envelope, { ct: 'A'.repeat(length) }));
+		}
+	});
+
+	it('opens at the largest size', async () => {
+		const text = 'a'.repeat(64 * 1024 - '{"text":""}'.length);
+		const large = await encryption.encrypt({ text }, context);
+		expect(await encryption.decrypt(large, context)).toEqual({ text });
+		expect(await codeOf(encryption.encrypt({ text: `${text}a` }, context))).toBe('VALIDATION');
+	});
+
+	it('is AES-256-GCM under the documented derivation', async () => {
+		const key = randomBytes(32);
+		const own = new SettingsEncryption(`k:${key.toString('hex')}`);
+		const { iv, ct, kc } = await own.encrypt(settings, context);
+		const { organizationId, destinationId, type } = context;
+		const netstrings = (...parts: string[]) =>
+			parts.map((part) => `${part.length}:${part},`).join('');
+		const derived = Buffer.from(
+			hkdfSync(
+				'sha512',
+				key,
+				'consent-io/destinations/settings',
+				netstrings('v1', 'k', organizationId),
+				64,
+			),
+		);
+		expect(kc).toBe(derived.subarray(32).toString('base64url'));
+		const sealed = Buffer.from(ct, 'base64url');
+		const nonce = Buffer.from(iv, 'base64url');
+		expect(nonce).toHaveLength(12);
+		const decipher = createDecipheriv('aes-256-gcm', derived.subarray(0, 32), nonce);
+		decipher.setAuthTag(sealed.subarray(-16));
+		decipher.setAAD(
+			Buffer.from(
+				netstrings(
+					'1',
+					'A256GCM',
+					'k',
+					'destinations',
+					'settings',
+					organizationId,
+					destinationId,
+					type,
+				),
+			),
+		);
+		const text =
+			decipher.update(sealed.subarray(0, -16), undefined, 'utf8') + decipher.final('utf8');
+		expect(JSON.parse(text)).toEqual(settings);
+	});
+});
+
+describe('an envelope', () => {
+	it.each(['v', 'alg', 'kid', 'kc', 'iv', 'ct'])('does not open without %s', async (name) => {
+		await expectNoOpening(changed(envelope, { [name]: undefined }));
+	});
+
+	it.each([{ x: 1 }, { '': '' }, { tag: 'x' }, { V: 1 }])(
+		'does not open with %j beside its members',
+		async (more) => {
+			await expectNoOpening(changed(envelope, more));
+		},
+	);
+
+	it('does not open with another member in the place of one', async () => {
+		await expectNoOpening(changed(envelope, { ct: undefined, CT: envelope.ct }));
+	});
+
+	it.each([0, 2, -1, '1', 1.5, null, true, [1], Number.NaN])(
+		'does not open as version %p',
+		async (v) => {
+			await expectNoOpening(changed(envelope, { v }));
+		},
+	);
+
+	it.each(['a256gcm', 'A128GCM', 'A256GCM ', 'none', '', null, ['A256GCM']])(
+		'does not open as algorithm %p',
+		async (alg) => {
+			await expectNoOpening(changed(envelope, { alg }));
+		},
+	);
+
+	it.each(['', ' ', 'a/b', '__proto__', 'a'.repeat(65), `a\n`, null, 1, ['2026-11'], '-a', 'é'])(
+		'does not open with %p for a key id',
+		async (kid) => {
+			await expectNoOpening(changed(envelope, { kid }));
+		},
+	);
+
+	it('asks for an unknown key by its id, and tries no other', async () => {
+		await expectNoOpening(changed(envelope, { kid: '2025-11' }), 'UNKNOWN_KEY');
+		await expectNoOpening(changed(envelope, { kid: 'toString' }), 'UNKNOWN_KEY');
+	});
+
+	it.each([null, undefined, 'x', 1, true, [], ['v', 'alg'], {}, () => {}, Symbol('x'), 1n])(
+		'is not %p',
+		async (value) => {
+			await expectNoOpening(value);
+		},
+	);
+
+	it('is not a list of its members, nor text', async () => {
+		await expectNoOpening(Object.values(envelope));
+		await expectNoOpening(JSON.stringify(envelope));
+		await expectNoOpening(new Map(Object.entries(envelope)));
+	});
+
+	it('does not open with members of another envelope', async () => {
+		const other = await encryption.encrypt(settings, context);
+		await expectNoOpening(changed(envelope, { iv: other.iv }));
+		await expectNoOpening(changed(envelope, { ct: other.ct }));
+		expect(other.kc).toBe(envelope.kc);
+	});
+
+	it.each(['organizationId', 'destinationId', 'type'] as const)(
+		'does not open with another %s',
+		async (name) => {
+			const other = { ...context, [name]: name === 'type' ? 'console' : newContext()[name] };
+			expect(await codeOf(encryption.decrypt(envelope, other))).toBe('DECRYPTION_FAILED');
+		},
+	);
+
+	it('does not open under other bytes of the same key id, even with their commitment', async () => {
+		const stranger = newEncryption();
+		const theirs = await stranger.encrypt(settings, context);
+		expect(theirs.kid).toBe(envelope.kid);
+		await expectNoOpening(theirs);
+		// Past the commitment, the tag refuses.
+		await expectNoOpening(changed(theirs, { kc: envelope.kc }));
+		expect(await codeOf(stranger.decrypt(changed(envelope, { kc: theirs.kc }), context))).toBe(
+			'DECRYPTION_FAILED',
+		);
+	});
+
+	it('does not open under another key id with the same bytes', async () => {
+		const hex = randomBytes(32).toString('hex');
+		const [one, two] = [new SettingsEncryption(`one:${hex}`), new SettingsEncryption(`two:${hex}`)];
+		const sealed = await one.encrypt(settings, context);
+		const renamed = changed(sealed, { kid: 'two' });
+		expect(await codeOf(two.decrypt(renamed, context))).toBe('DECRYPTION_FAILED');
+		const recommitted = await two.encrypt(settings, context);
+		expect(await codeOf(two.decrypt(changed(renamed, { kc: recommitted.kc }), context))).toBe(
+			'DECRYPTION_FAILED',
+		);
+	});
+
+	it('says the same whatever is wrong', async () => {
+		const messages = new Set<string>();
+		const foreign = { ...context, organizationId: newContext().organizationId };
+		for (const work of [
+			encryption.decrypt(changed(envelope, { ct: `B${envelope.ct.slice(1)}` }), context),
+			encryption.decrypt(changed(envelope, { kc: `B${envelope.kc.slice(1)}` }), context),
+			encryption.decrypt(changed(envelope, { v: 2 }), context),
+			encryption.decrypt(changed(envelope, { x: 1 }), context),
+			encryption.decrypt(envelope, foreign),
+		]) {
+			await work.catch((error: Error) => messages.add(error.message));
+		}
+		expect(messages.size).toBe(1);
+	});
+});
+
+it('opening many at once mixes nothing up', async () => {
+	const given = Array.from({ length: 200 }, (_, index) => ({ index, text: 'x'.repeat(index * 7) }));
+	const contexts = given.map(() => newContext());
+	const sealed = await Promise.all(
+		given.map((value, index) => encryption.encrypt(value, contexts[index] ?? context)),
+	);
+	const opened = await Promise.all(
+		sealed.map((value, index) => encryption.decrypt(value, contexts[index] ?? context)),
+	);
+	expect(opened).toEqual(given);
+	// What fails leaves nothing behind for the next one.
+	await expectNoOpening(changed(envelope, { ct: 'A'.repeat(80_000) }));
+	expect(await encryption.decrypt(envelope, context)).toEqual(settings);
+});

@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
+import { Keyring } from '../../src/encryption/keyring.ts';
+import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
+
+const newHex = () => randomBytes(32).toString('hex');
+
+function refusal(text: unknown): Error {
+	try {
+		// Callers without types may pass anything.
+		new Keyring(text as string);
+	} catch (error) {
+		if (error instanceof Error) return error;
+	}
+	throw new Error('the key ring was taken');
+}
+
+describe('a key ring', () => {
+	it('seals with the first key and knows the others', () => {
+		const [one, two] = [newHex(), newHex()];
+		const keyring = new Keyring(`2026-11:${one},2025-11:${two}`);
+		expect(keyring.keyIds).toEqual(['2026-11', '2025-11']);
+		expect(keyring.primaryKeyId()).toBe('2026-11');
+		expect(Buffer.from(keyring.getKey('2025-11')).toString('hex')).toBe(two);
+		expect(keyring.cacheSeconds).toBe(Number.POSITIVE_INFINITY);
+	});
+
+	it('calls a key without an id "default"', () => {
+		const hex = newHex();
+		const keyring = new Keyring(hex);
+		expect(keyring.primaryKeyId()).toBe('default');
+		expect(Buffer.from(keyring.getKey('default')).toString('hex')).toBe(hex);
+	});
+
+	it('takes space around its parts, capitals, and every character that an id may have', () => {
+		const hex = newHex();
+		const keyring = new Keyring(
+			` a.B_c-1 : ${hex.toUpperCase()} ,\n${'z'.repeat(64)}:${newHex()} `,
+		);
+		expect(keyring.keyIds).toEqual(['a.B_c-1', 'z'.repeat(64)]);
+		expect(Buffer.from(keyring.getKey('a.B_c-1')).toString('hex')).toBe(hex);
+	});
+
+	it('says which key it does not have', () => {
+		const keyring = new Keyring(`one:${newHex()}`);
+		for (const id of ['two', 'ONE', '', '__proto__', 'constructor']) {
+			expect(() => keyring.getKey(id)).toThrow(
+				expect.objectContaining({
+					code: 'UNKNOWN_KEY',
+					message: expect.stringContaining(`"${id}"`),
+				}),
+			);
+		}
+	});
+
+	it('keeps its keys when a caller wipes what it was given', async () => {
+		const keyring = new Keyring(`one:${newHex()}`);
+		const before = Buffer.from(keyring.getKey('one')).toString('hex');
+		keyring.getKey('one').fill(0);
+		expect(Buffer.from(keyring.getKey('one')).toString('hex')).toBe(before);
+		const ids = keyring.keyIds;
+		ids.push('two');
+		expect(keyring.keyIds).toEqual(['one']);
+	});
+
+	it('shares no memory with other buffers', () => {
+		const keyring = new Keyring(`one:${newHex()}`);
+		expect(keyring.getKey('one').buffer.byteLength).toBe(32);
+	});
+});
+
+describe('a malformed key ring', () => {
+	const hex = newHex();
+	it.each<[string, unknown, RegExp]>([
+		['nothing', undefined, /DESTINATIONS_ENCRYPTION_KEYS/],
+		['an empty text', '', /keygen/],
+		['space', ' \n', /No encryption keys/],
+		['null', null, /No encryption keys/],
+		['a number', 64, /No encryption keys/],
+		['bytes', Buffer.from(hex, 'hex'), /No encryption keys/],
+		['a key that is too short', `a:${hex.slice(2)}`, /number 1 has 62 hex digits; it must have 64/],
+		['a key that is too long', `a:${hex}00`, /has 66 hex digits/],
+		['half a byte more', `a:${hex}0`, /has 65 hex digits/],
+		['no key', 'a:', /has 0 hex digits/],
+		['only a comma', ',', /number 1 has 0 hex digits/],
+		['a comma at the end', `a:${hex},`, /number 2 has 0 hex digits/],
+		['another character', `a:${hex.slice(1)}g`, /number 1 has characters that are not hex digits/],
+		['another sign between', `a=${hex}`, /not hex digits/],
+		['a second colon', `a:${hex}:${newHex()}`, /not hex digits/],
+		['a prefix', `a:0x${hex}`, /not hex digits/],
+		['base64', `a:${randomBytes(32).toString('base64')}`, /not hex digits/],
+		['a line break inside', `a:${hex.slice(0, 32)}\n${hex.slice(32)}`, /not hex digits/],
+		['an empty id', `:${hex}`, /needs an id/],
+		['an id of 65 characters', `${'a'.repeat(65)}:${hex}`, /needs an id/],
+		['an id with a space', `a b:${hex}`, /needs an id/],
+		['an id that starts with a dash', `-a:${hex}`, /needs an id/],
+		['an id with a slash', `a/b:${hex}`, /needs an id/],
+		['a letter that is not ASCII', `é:${hex}`, /needs an id/],
+		['id and key swapped', `${hex}:2026-11`, /looks like a key/],
+		['a key for an id', `${hex}:${newHex()}`, /looks like a key/],
+		['an id twice', `a:${hex},a:${newHex()}`, /same id/],
+		['two keys without ids', `${hex},${newHex()}`, /same id/],
+		['a key twice', `a:${hex},b:${hex.toUpperCase()}`, /same key under two ids/],
+	])('%s is refused, and no key is repeated', (_, text, message) => {
+		const error = refusal(text);
+		expect(error).toMatchObject({ name: 'ConfigurationError', code: 'CONFIGURATION' });
+		expect(error.message).toMatch(message);
+		const shown = inspect(error, { showHidden: true, depth: Number.POSITIVE_INFINITY });
+		for (const part of String(text).match(/[0-9a-f]{16,}/gi) ?? []) {
+			expect(shown.toLowerCase()).not.toContain(part.toLowerCase());
+		}
+	});
+
+	it.each<[string, unknown]>([
+		['a number', 1],
+		['a list', ['a']],
+		['an object without methods', { cacheSeconds: 1 }],
+		['a provider without getKey', { cacheSeconds: 1, primaryKeyId: () => 'a' }],
+		['a provider without cacheSeconds', { primaryKeyId: () => 'a', getKey: () => randomBytes(32) }],
+		['a negative lifetime', { cacheSeconds: -1, primaryKeyId: () => 'a', getKey: () => 'x' }],
+		[
+			'no number for a lifetime',
+			{ cacheSeconds: Number.NaN, primaryKeyId: () => 'a', getKey: () => 'x' },
+		],
+		['a text for a lifetime', { cacheSeconds: '60', primaryKeyId: () => 'a', getKey: () => 'x' }],
+		['null', null],
+		['undefined', undefined],
+	])('%s is refused in its place', (_, keys) => {
+		expect(() => new SettingsEncryption(keys as string)).toThrow(
+			expect.objectContaining({ code: 'CONFIGURATION' }),
+		);
+	});
+});

@@ -1,0 +1,195 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
+import { codeOf, envelopeMembers, newContext, newEncryption } from '../support/encryption.ts';
+
+const encryption = newEncryption();
+
+/** What JSON can hold. `-0` is left out, which JSON writes as `0`. */
+const json = fc.jsonValue({ maxDepth: 4, stringUnit: 'binary' }).map(withoutMinusZero);
+
+function withoutMinusZero(value: unknown): unknown {
+	if (value === 0) return 0;
+	if (Array.isArray(value)) return value.map(withoutMinusZero);
+	if (typeof value !== 'object' || value === null) return value;
+	return Object.fromEntries(
+		Object.entries(value).map(([name, member]) => [name, withoutMinusZero(member)]),
+	);
+}
+
+/** What Postgres could not hold, or JSON would change, is refused; see bad-settings.test.ts. */
+function isStorable(value: unknown): boolean {
+	const text = JSON.stringify(value);
+	return !text.includes('\\u0000') && !text.includes('"__proto__"') && !/\\ud[89a-f]/i.test(text);
+}
+
+const settings = fc.dictionary(fc.string({ unit: 'binary' }), json).filter(isStorable);
+
+it('every settings come back as they were, through JSON as the database keeps it', async () => {
+	await fc.assert(
+		fc.asyncProperty(settings, async (given) => {
+			const context = newContext();
+			const envelope = await encryption.encrypt(given, context);
+			const stored = JSON.parse(JSON.stringify(envelope));
+			const opened = await encryption.decrypt(stored, context);
+			expect(opened).toEqual({ ...given });
+			expect(JSON.stringify(opened)).toBe(JSON.stringify({ ...given }));
+		}),
+		{ numRuns: 500 },
+	);
+});
+
+it('an envelope has six members, in whatever order, and shows nothing of the settings', async () => {
+	await fc.assert(
+		fc.asyncProperty(
+			fc.string({ minLength: 12, maxLength: 60 }),
+			fc.shuffledSubarray([...envelopeMembers], { minLength: 6 }),
+			async (secret, order) => {
+				const context = newContext();
+				const envelope = await encryption.encrypt({ secret }, context);
+				expect(Object.keys(envelope).sort()).toEqual([...envelopeMembers].sort());
+				expect(JSON.stringify(envelope)).not.toContain(JSON.stringify(secret).slice(1, -1));
+				const shuffled = Object.fromEntries(order.map((name) => [name, envelope[name]]));
+				expect(await encryption.decrypt(shuffled, context)).toEqual({ secret });
+			},
+		),
+		{ numRuns: 100 },
+	);
+});
+
+it('an envelope opens in its own context and in no other', async () => {
+	const text = fc.string({ minLength: 1, maxLength: 40 });
+	const context = fc.record({ organizationId: text, destinationId: text, type: text });
+	await fc.assert(
+		fc.asyncProperty(context, context, async (own, other) => {
+			const same =
+				own.organizationId.toLowerCase() === other.organizationId.toLowerCase() &&
+				own.destinationId.toLowerCase() === other.destinationId.toLowerCase() &&
+				own.type === other.type;
+			const envelope = await encryption.encrypt({ a: 1 }, own);
+			expect(await encryption.decrypt(envelope, own)).toEqual({ a: 1 });
+			const code = await codeOf(encryption.decrypt(envelope, other));
+			expect(code).toBe(same ? undefined : 'DECRYPTION_FAILED');
+		}),
+		{ numRuns: 300 },
+	);
+});
+
+// Were the parts joined without their lengths, these would be bound to the same bytes.
+it.each([
+	[
+		{ destinationId: 'ab', type: 'c' },
+		{ destinationId: 'a', type: 'bc' },
+	],
+	[
+		{ destinationId: 'a', type: '1:b,' },
+		{ destinationId: 'a,1:b', type: ',' },
+	],
+	[
+		{ destinationId: 'é', type: 'a' },
+		{ destinationId: 'e', type: '\u0301a' },
+	],
+])('%j and %j are two contexts', async (one, two) => {
+	const organizationId = randomUUID();
+	const envelope = await encryption.encrypt({ a: 1 }, { organizationId, ...one });
+	const opened = encryption.decrypt(envelope, { organizationId, ...two });
+	expect(await codeOf(opened)).toBe('DECRYPTION_FAILED');
+});
+
+it.each([
+	['in capitals', (id: string) => id.toUpperCase()],
+	['without hyphens', (id: string) => id.replaceAll('-', '')],
+	['in braces', (id: string) => `{${id}}`],
+	[
+		'in braces, in capitals, with fewer hyphens',
+		(id: string) => `{${id.toUpperCase().replace('-', '')}}`,
+	],
+])('an id that is written %s is the same id', async (_, spell) => {
+	const context = newContext();
+	const spelled = {
+		organizationId: spell(context.organizationId),
+		destinationId: spell(context.destinationId),
+		type: context.type,
+	};
+	const envelope = await encryption.encrypt({ a: 1 }, spelled);
+	expect(await encryption.decrypt(envelope, context)).toEqual({ a: 1 });
+	expect(encryption.tryOpen(envelope, context)).toEqual({ a: 1 });
+});
+
+it.each([
+	['one digit less', (id: string) => id.slice(1)],
+	['one digit more', (id: string) => `${id}0`],
+	['another digit', (id: string) => `${id.startsWith('a') ? 'b' : 'a'}${id.slice(1)}`],
+	['space around it', (id: string) => ` ${id} `],
+])('an id with %s is another id', async (_, spell) => {
+	const context = newContext();
+	const envelope = await encryption.encrypt({ a: 1 }, context);
+	const other = { ...context, destinationId: spell(context.destinationId) };
+	expect(await codeOf(encryption.decrypt(envelope, other))).toBe('DECRYPTION_FAILED');
+});
+
+it.each(['organizationId', 'destinationId', 'type'] as const)(
+	'a context without a proper %s is refused',
+	async (name) => {
+		const context = newContext();
+		const envelope = await encryption.encrypt({ a: 1 }, context);
+		for (const value of [undefined, null, '', 1, {}, 'a'.repeat(256), '\ud800']) {
+			const bad = { ...context, [name]: value } as typeof context;
+			for (const work of [encryption.encrypt({ a: 1 }, bad), encryption.decrypt(envelope, bad)]) {
+				await expect(work).rejects.toMatchObject({
+					code: 'VALIDATION',
+					issues: [{ path: ['context', name] }],
+				});
+			}
+		}
+	},
+);
+
+it('a context that is missing is refused', async () => {
+	for (const context of [undefined, null, 'x']) {
+		const work = encryption.encrypt({ a: 1 }, context as never);
+		expect(await codeOf(work)).toBe('VALIDATION');
+	}
+});
+
+it('the keys of two organizations are two keys', async () => {
+	const [one, two] = [newContext(), newContext()];
+	const first = await encryption.encrypt({ a: 1 }, one);
+	const second = await encryption.encrypt({ a: 1 }, two);
+	expect(first.kid).toBe(second.kid);
+	expect(first.kc).not.toBe(second.kc);
+});
+
+it('every key opens, and the first one seals', async () => {
+	const [one, two] = ['1'.repeat(64), '2'.repeat(64)];
+	const context = newContext();
+	const before = new SettingsEncryption(`one:${one}`);
+	const during = new SettingsEncryption(`two:${two},one:${one}`);
+	const after = new SettingsEncryption(`two:${two}`);
+	const old = await before.encrypt({ a: 1 }, context);
+	expect(await during.decrypt(old, context)).toEqual({ a: 1 });
+	const fresh = await during.encrypt({ a: 2 }, context);
+	expect(fresh.kid).toBe('two');
+	expect(await after.decrypt(fresh, context)).toEqual({ a: 2 });
+	expect(await codeOf(after.decrypt(old, context))).toBe('UNKNOWN_KEY');
+	expect(await codeOf(before.decrypt(fresh, context))).toBe('UNKNOWN_KEY');
+});
+
+// An envelope of an earlier release must open in every later one.
+it('a known envelope opens', async () => {
+	const known = new SettingsEncryption(`2026-11:${'4f'.repeat(32)}`);
+	const context = {
+		organizationId: '0193a1b2-0000-7000-8000-000000000001',
+		destinationId: '0193a1b2-0000-7000-8000-000000000002',
+		type: 'posthog',
+	};
+	const envelope = {
+		v: 1,
+		alg: 'A256GCM',
+		kid: '2026-11',
+		kc: 'hzZP9wqAAG8yKF9YEN9pGSNWEyKvykQ5Nlc34zM0NKg',
+		iv: '5C-3leVIYUlkavtU',
+		ct: 'LnrToZWrzN7rtgexJv3kElOUlwA0uk0dMztqoMM3p9AYksPa0qp6mK1w3D5E2u0yN0YJXQ',
+	};
+	expect(await known.decrypt(envelope, context)).toEqual({ apiKey: 'phc_example', host: 'é' });
+});

@@ -1,0 +1,49 @@
+import { uuidv7 } from '../../src/extension/uuid.ts';
+import { newContext, newEncryption } from '../support/encryption.ts';
+
+const encryption = newEncryption();
+
+it('no nonce comes twice in 100,000 envelopes', async () => {
+	const context = newContext();
+	const nonces = new Set<string>();
+	const ones = new Array<number>(96).fill(0);
+	for (let count = 0; count < 100_000; count += 1) {
+		const { iv } = await encryption.encrypt({}, context);
+		nonces.add(iv);
+		const bytes = Buffer.from(iv, 'base64url');
+		for (let bit = 0; bit < 96; bit += 1) {
+			ones[bit] = (ones[bit] ?? 0) + ((bytes.readUInt8(bit >> 3) >> (bit & 7)) & 1);
+		}
+	}
+	expect(nonces.size).toBe(100_000);
+	// Each bit is set half of the time: 50,000 times, give or take eight standard deviations of 158.
+	for (const count of ones) expect(Math.abs(count - 50_000)).toBeLessThan(1_265);
+});
+
+it('the same settings sealed twice have nothing in common but the key', async () => {
+	const context = newContext();
+	const settings = { apiKey: 'phc_example' };
+	const [one, two] = [
+		await encryption.encrypt(settings, context),
+		await encryption.encrypt(settings, context),
+	];
+	expect(one).toMatchObject({ v: two.v, alg: two.alg, kid: two.kid, kc: two.kc });
+	expect(one.iv).not.toBe(two.iv);
+	const [first, second] = [Buffer.from(one.ct, 'base64url'), Buffer.from(two.ct, 'base64url')];
+	expect(first.length).toBe(second.length);
+	let same = 0;
+	for (const [place, byte] of first.entries()) if (byte === second[place]) same += 1;
+	expect(same).toBeLessThan(first.length / 4);
+});
+
+it('the ids of new rows are version 7, come in order of time, and never twice', () => {
+	const ids = Array.from({ length: 20_000 }, () => uuidv7());
+	expect(new Set(ids).size).toBe(ids.length);
+	const times = ids.map((id) => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16));
+	expect(times).toEqual([...times].sort((a, b) => a - b));
+	expect(Math.abs((times[0] ?? 0) - Date.now())).toBeLessThan(60_000);
+	for (const id of ids) {
+		expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+	}
+	expect(new Set(ids.map((id) => id.charAt(19))).size).toBe(4);
+});

@@ -1,0 +1,88 @@
+import { verifySettings } from '../../src/rotation/verify-settings.ts';
+import { newKey, SealedService } from './sealed-service.ts';
+
+let sealed: SealedService;
+
+beforeEach(async () => {
+	sealed = await SealedService.open();
+});
+afterEach(() => sealed.close());
+
+test('opens live, deleted and replaced settings, and counts them by key', async () => {
+	await sealed.fill();
+	const { connectionString } = sealed;
+
+	expect(await verifySettings({ connectionString, keys: sealed.ring })).toEqual({
+		checked: 4,
+		keys: { old: 4 },
+		plaintext: 0,
+		empty: 0,
+		failed: 0,
+		failures: [],
+		stopped: false,
+	});
+});
+
+test('reports each row that fails, by id and code', async () => {
+	const { organizationId, live, deleted } = await sealed.fill();
+	await sealed.tamper(
+		`UPDATE destinations SET settings = jsonb_set(settings, '{kid}', '"lost"') WHERE id = $1`,
+		[live],
+	);
+	await sealed.tamper(
+		`UPDATE destinations SET settings = '{"apiKey": "phc_clear"}', settings_encrypted = false WHERE id = $1`,
+		[deleted],
+	);
+	const { connectionString } = sealed;
+
+	const result = await verifySettings({ connectionString, keys: sealed.ring, batchSize: 1 });
+
+	expect(result).toMatchObject({ checked: 4, keys: { old: 2, lost: 1 }, plaintext: 1, failed: 2 });
+	expect(new Set(result.failures)).toEqual(
+		new Set([
+			{ table: 'destinations', destinationId: live, organizationId, code: 'UNKNOWN_KEY' },
+			{ table: 'destinations', destinationId: deleted, organizationId, code: 'DECRYPTION_FAILED' },
+		]),
+	);
+	expect(JSON.stringify(result)).not.toContain('phc_');
+	const lenient = { connectionString, keys: sealed.ring, plaintext: 'allow-read' } as const;
+	expect(await verifySettings(lenient)).toMatchObject({ plaintext: 1, failed: 1 });
+});
+
+test('takes the column default for a row without settings', async () => {
+	const organizationId = await sealed.service.createOrganization();
+	await sealed.service.admin.query(
+		`INSERT INTO destinations (organization_id, type, name) VALUES ($1, 'console', 'raw')`,
+		[organizationId],
+	);
+	const { connectionString } = sealed;
+	expect(await verifySettings({ connectionString, keys: sealed.ring })).toMatchObject({
+		checked: 1,
+		empty: 1,
+		failed: 0,
+	});
+});
+
+test('a provider that is down ends it, instead of failing every row', async () => {
+	await sealed.fill();
+	const keys = {
+		cacheSeconds: 0,
+		primaryKeyId: () => 'old',
+		getKey: () => Promise.reject(new Error('down')),
+	};
+	const { connectionString } = sealed;
+	await expect(verifySettings({ connectionString, keys })).rejects.toMatchObject({
+		code: 'KEY_UNAVAILABLE',
+	});
+});
+
+test('changes nothing, whatever ring it has', async () => {
+	await sealed.fill();
+	const before = await sealed.snapshot();
+	const { connectionString } = sealed;
+
+	expect(await verifySettings({ connectionString, keys: `x:${newKey()}` })).toMatchObject({
+		failed: 4,
+	});
+	expect(await sealed.snapshot()).toEqual(before);
+});

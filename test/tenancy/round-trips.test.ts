@@ -1,0 +1,172 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import { PrismaClient } from '../../src/generated/prisma/client.ts';
+import type { ScopedPrismaClient } from '../../src/index.ts';
+import { Deployment, type Tenant } from './deployment.ts';
+import { type Sent, Wire } from './wire.ts';
+
+// A client waits for the server after each Sync, and after each Query of the simple protocol.
+
+let deployment: Deployment;
+let wire: Wire;
+let a: Tenant;
+
+beforeAll(async () => {
+	deployment = await Deployment.open();
+	wire = await Wire.before(deployment.url);
+	a = await deployment.newTenant(deployment.open());
+});
+
+afterAll(async () => {
+	await deployment.close();
+	await wire.close();
+});
+
+/** What is sent for some work on a client that has done it before. */
+async function sentFor(work: () => PromiseLike<unknown>): Promise<Sent> {
+	for (let warmUp = 0; warmUp < 3; warmUp += 1) await work();
+	wire.take();
+	await work();
+	return wire.take();
+}
+
+function open(namedStatements: boolean) {
+	const db = deployment.open({
+		connectionString: wire.through(deployment.url),
+		namedStatements,
+		pool: { max: 1 },
+	});
+	return db.forOrganization(a.id, { actorId: a.actorId });
+}
+
+/** Prisma as it comes, without row level security, on one connection as well. */
+function openBare() {
+	return new PrismaClient({
+		adapter: new PrismaPg({ connectionString: wire.through(deployment.superuserUrl), max: 1 }),
+	});
+}
+
+describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
+	let client: ReturnType<typeof open>;
+
+	beforeAll(() => {
+		client = open(namedStatements);
+	});
+
+	const single: Record<string, (client: ReturnType<typeof open>) => PromiseLike<unknown>> = {
+		findUnique: ({ prisma }) => prisma.destination.findUnique({ where: { id: a.own.id } }),
+		findMany: ({ prisma }) => prisma.destination.findMany(),
+		count: ({ prisma }) => prisma.destination.count(),
+		groupBy: ({ prisma }) => prisma.destination.groupBy({ by: ['type'], _count: true }),
+		'a filter by a relation': ({ prisma }) =>
+			prisma.organization.findMany({ where: { destinations: { some: { id: a.own.id } } } }),
+		updateMany: ({ prisma }) => prisma.destination.updateMany({ data: { testMode: true } }),
+		'the repository, by id': ({ destinations }) => destinations.findById(a.own.id),
+		'the repository, by type': ({ destinations }) => destinations.findByType('posthog'),
+	};
+
+	test.each(Object.entries(single))('%s takes one round trip and one write', async (_, work) => {
+		const sent = await sentFor(() => work(client));
+		expect(sent).toMatchObject({ roundTrips: 1, writes: 1, simpleQueries: [] });
+		expect(sent.types).toMatch(/^[PBDE]+S$/);
+		// Named statements are parsed once a connection.
+		expect(sent.types.includes('P')).toBe(!namedStatements);
+	});
+
+	test('raw SQL is answered after one; its cleaning is nothing that the caller waits for', async () => {
+		const sent = await sentFor(async () => {
+			await client.prisma.$queryRaw`SELECT id FROM destinations`;
+			await client.prisma.destination.count();
+		});
+		expect(sent.types).toMatch(/^[PBDE]+SQ[PBDE]+S$/);
+		expect(sent.simpleQueries).toEqual(['DISCARD ALL']);
+	});
+
+	const transactions: Record<
+		string,
+		(
+			prisma: Pick<ScopedPrismaClient, 'destination' | 'organization' | '$transaction'>,
+		) => Promise<unknown>
+	> = {
+		'of one read': (prisma) => prisma.$transaction(async (tx) => tx.organization.count()),
+		'of five reads': (prisma) =>
+			prisma.$transaction(async (tx) => {
+				for (let read = 0; read < 5; read += 1) await tx.organization.findMany();
+			}),
+		'of reads and a write': (prisma) =>
+			prisma.$transaction(async (tx) => {
+				await tx.organization.findFirst();
+				await tx.destination.updateMany({ where: { id: a.own.id }, data: { enabled: true } });
+			}),
+		'of an isolation level': (prisma) =>
+			prisma.$transaction(async (tx) => tx.organization.count(), {
+				isolationLevel: 'Serializable',
+			}),
+		'that is rolled back': (prisma) =>
+			prisma
+				.$transaction(async (tx) => {
+					await tx.organization.count();
+					throw new Error('changed my mind');
+				})
+				.catch(() => {}),
+		'inside another': (prisma) =>
+			prisma.$transaction((outer) =>
+				outer.$transaction(async (inner) => inner.organization.count()),
+			),
+	};
+
+	test.each(Object.entries(transactions))(
+		'a transaction %s takes as many round trips as bare Prisma',
+		async (_, work) => {
+			const bare = openBare();
+			// The bare client has the same methods but for settings, which are not touched here.
+			const expected = await sentFor(() => work(bare as unknown as ScopedPrismaClient));
+			await bare.$disconnect();
+			const sent = await sentFor(() => work(client.prisma));
+			expect(sent.roundTrips).toBe(expected.roundTrips);
+			expect(sent.roundTrips).toBeGreaterThan(2);
+			expect(sent.writes).toBe(sent.roundTrips);
+		},
+	);
+
+	test('a batch takes a round trip for each operation, one for BEGIN and one for COMMIT', async () => {
+		const { prisma } = client;
+		const sent = await sentFor(() =>
+			prisma.$transaction([prisma.destination.count(), prisma.organization.count()]),
+		);
+		expect(sent.roundTrips).toBe(4);
+		expect(sent.simpleQueries).toEqual(['BEGIN', 'COMMIT']);
+	});
+
+	test('times are read in UTC, whatever zone the login, the URL or the database asks for', async () => {
+		const url = new URL(deployment.url);
+		url.searchParams.set('options', '-c TimeZone=Asia/Tokyo -c application_name=by-url');
+		const db = deployment.open({ connectionString: url.href, namedStatements });
+		const { prisma, destinations } = db.forOrganization(a.id);
+		const [row] = await destinations.findByType('posthog');
+		expect(row?.createdAt).toEqual(a.own.createdAt);
+		const [{ name } = {}] = await prisma.$queryRaw<{ name?: string }[]>`
+			SELECT current_setting('application_name') AS name`;
+		expect(name).toBe('by-url');
+		const database = url.pathname.slice(1);
+		await deployment.rows(`ALTER DATABASE ${database} SET TimeZone = 'Asia/Tokyo'`);
+		const again = deployment.open({ namedStatements });
+		const found = await again.forOrganization(a.id).destinations.findById(a.own.id);
+		expect(found?.createdAt).toEqual(a.own.createdAt);
+		await deployment.rows(`ALTER DATABASE ${database} RESET TimeZone`);
+	});
+});
+
+test('a statement that is prepared on one connection is prepared anew on another', async () => {
+	const db = deployment.open({ connectionString: wire.through(deployment.url), pool: { max: 1 } });
+	const { prisma } = db.forOrganization(a.id);
+	const find = () => prisma.destination.findMany();
+	expect((await sentFor(find)).types).not.toContain('P');
+	wire.cut();
+	await new Promise((resolve) => setTimeout(resolve, 50));
+	wire.take();
+	expect(await find()).toMatchObject([{ id: a.own.id }]);
+	expect(wire.take().types).toContain('P');
+	// `DISCARD ALL` forgets them too.
+	await prisma.$queryRaw`SELECT 1`;
+	expect(await find()).toMatchObject([{ id: a.own.id }]);
+});
