@@ -2,11 +2,13 @@
 import { fileURLToPath } from 'node:url';
 import { benchAudit } from './audit.ts';
 import { print, type Report, reached, save } from './report.ts';
+import { benchRotate } from './rotate.ts';
 import { benchSettings } from './settings.ts';
 import { benchTenancy } from './tenancy.ts';
 
 const benchmarks = new Map<string, () => Promise<Report>>([
 	['audit', benchAudit],
+	['rotate', benchRotate],
 	['settings', benchSettings],
 	['tenancy', benchTenancy],
 ]);

@@ -17,6 +17,7 @@ export class ProgressLine {
 	#last: { at: number; done: number } | undefined;
 	#rate: number | undefined;
 	#drawn = false;
+	#completed = false;
 
 	constructor(output: Output, now: () => number = () => performance.now()) {
 		this.#output = output;
@@ -27,8 +28,11 @@ export class ProgressLine {
 	show(progress: SealedSettingsProgress): void {
 		const now = this.#now();
 		this.#measure(progress.done, now);
-		const complete = progress.done >= progress.total;
-		if (now - this.#shownAt < (this.#output.isTTY ? redrawMs : logMs) && !complete) return;
+		const pause = this.#output.isTTY ? redrawMs : logMs;
+		// The end is shown at once, but not again for each row that came since it was counted.
+		const completes = !this.#completed && progress.done >= progress.total;
+		if (now - this.#shownAt < pause && !completes) return;
+		this.#completed ||= completes;
 		this.#shownAt = now;
 		if (this.#output.isTTY) this.#draw(progress);
 		else this.#output.write(`${this.#text(progress)}\n`);

@@ -60,6 +60,8 @@ const rawOperations = new Set([
  *   read deleted rows, `destination.restore()` brings one back, `destination.purge()` removes one for good.
  * - What cannot work on ciphertext, such as a filter on settings, throws `UnsupportedError`.
  * - Raw queries see what is stored: envelopes, and deleted rows.
+ * - Query extensions that are added before it see settings in clear; those added after it run nearer to the
+ *   database, and what they add to the arguments is neither opened nor restricted to live rows.
  *
  * @throws ConfigurationError if the keys are missing or malformed.
  *

@@ -66,7 +66,11 @@ function openRow(
 	}
 	if (plan.opens === undefined) return;
 	const pending = openSettings(encryption, row);
-	if (pending !== undefined) waiting.push(pending);
+	if (pending !== undefined) {
+		// Nobody awaits it where another row fails at once, and it would end the process.
+		pending.catch(() => {});
+		waiting.push(pending);
+	}
 	takeAway(row, plan.opens);
 }
 

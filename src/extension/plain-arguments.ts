@@ -70,6 +70,8 @@ export function refusalOf(args: unknown): ValidationIssue | undefined {
 	const path: string[] = [];
 	/** What is wrong with a value, in which case `path` says where it is. */
 	const problemOf = (value: unknown): string | undefined => {
+		// Prisma would send what `toJSON` gives in the place of what the extension has looked at.
+		if (typeof value === 'function') return 'must be a plain value, not a function';
 		if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return undefined;
 		if (parents.includes(value)) return 'must not contain itself';
 		if (parents.length === maxDepth) return `must not be nested more than ${maxDepth} levels deep`;

@@ -32,7 +32,6 @@ export class ScopedConnection {
 		this.#client = client;
 		this.#errand = errand;
 		this.#options = options;
-		client.on('error', leaveToQuery);
 	}
 
 	async query(config: QueryArrayConfig): Promise<QueryArrayResult> {
@@ -80,21 +79,16 @@ export class ScopedConnection {
 		const inDoubt = failure !== undefined && !leavesConnectionUsable(failure);
 		if (inDoubt || this.#client.getTransactionStatus() !== 'I') {
 			// A server's error arrives before its word that it is ready, so the status may still be unknown.
-			this.#handBack(true);
+			this.#client.release(true);
 		} else if (this.#errand.ranRawSql) {
-			this.#submit(new DiscardSession((error) => this.#handBack(error ?? false)));
+			this.#submit(new DiscardSession((error) => this.#client.release(error ?? false)));
 		} else {
-			this.#handBack(false);
+			this.#client.release();
 		}
 	}
 
 	#refuse(message: string): UnsupportedError {
 		return refuse(new UnsupportedError(message), this.#errand);
-	}
-
-	#handBack(close: Error | boolean): void {
-		this.#client.removeListener('error', leaveToQuery);
-		this.#client.release(close);
 	}
 
 	#submit(query: ScopedQuery | DiscardSession): void {
@@ -114,12 +108,6 @@ export class ScopedConnection {
 		return this;
 	}
 }
-
-/**
- * A lost connection fails the query that waits for it, which is where it is told. Node ends the process
- * when nobody listens to an event of this name.
- */
-function leaveToQuery(): void {}
 
 /** Postgres reported an error of the statement and went on; FATAL and PANIC end the connection. */
 function leavesConnectionUsable(failure: unknown): boolean {

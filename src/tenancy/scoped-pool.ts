@@ -17,6 +17,7 @@ export class ScopedPool extends Pool {
 	constructor(config: PoolConfig, options: ScopedPoolOptions) {
 		super(options.namedStatements ? inUtc(config) : config);
 		this.#options = options;
+		this.on('connect', (client) => client.on('error', leaveToQuery));
 	}
 
 	// The adapter calls these two in one form each, with a config and without a callback; the other forms of
@@ -45,6 +46,13 @@ export class ScopedPool extends Pool {
 		return new ScopedConnection(client, errand, this.#options);
 	}
 }
+
+/**
+ * A lost connection fails the query that waits for it, which is where it is told. Node ends the process
+ * when nobody listens to an event of this name, and from one errand to the next nobody would: pg's pool
+ * listens to idle connections only.
+ */
+function leaveToQuery(): void {}
 
 /**
  * `@prisma/adapter-pg` reads a timestamptz as if it were in UTC, so the session must be. A pooler that

@@ -22,6 +22,12 @@ async function deleted(): Promise<{ id: string; organizationId: string }> {
 	return { id, organizationId };
 }
 
+async function manyDeleted(wanted: number) {
+	const made: Awaited<ReturnType<typeof deleted>>[] = [];
+	while (made.length < wanted) made.push(await deleted());
+	return made;
+}
+
 async function count(table: string, id: string): Promise<number> {
 	const column = table === 'destinations' ? 'id' : 'destination_id';
 	const { rowCount } = await service.admin.query(`SELECT FROM ${table} WHERE ${column} = $1`, [id]);
@@ -77,7 +83,7 @@ describe('purgeDeleted', () => {
 		service.admin.query(`UPDATE destinations SET deleted_at = '2020-01-01' WHERE id = $1`, [id]);
 
 	test('removes what was deleted before the date, in batches, and tells how far it is', async () => {
-		const old = await Promise.all(Array.from({ length: 5 }, () => deleted()));
+		const old = await manyDeleted(5);
 		for (const { id } of old) await age(id);
 		const recent = await deleted();
 		const progress: number[] = [];
@@ -93,7 +99,7 @@ describe('purgeDeleted', () => {
 	});
 
 	test('stops between two batches when it is told to', async () => {
-		const old = await Promise.all(Array.from({ length: 3 }, () => deleted()));
+		const old = await manyDeleted(3);
 		for (const { id } of old) await age(id);
 		const stop = new AbortController();
 		const work = system().purgeDeleted({

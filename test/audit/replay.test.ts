@@ -78,8 +78,9 @@ const statements: ((id: string, organization: string, word: string) => string)[]
 ];
 
 test('log and table agree, whoever writes at once and rolls back', async () => {
-	const organizations = await Promise.all([1, 2, 3].map(() => session.newOrganization()));
-	const actors = await Promise.all([1, 2].map(() => session.newUser()));
+	const organizations: string[] = [];
+	for (let count = 0; count < 3; count += 1) organizations.push(await session.newOrganization());
+	const actors = [await session.newUser(), await session.newUser()];
 	for (const organization_id of organizations) {
 		await session.newDestination({ organization_id });
 		await session.newDestination({ organization_id, environment: 'staging' });

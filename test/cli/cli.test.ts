@@ -189,16 +189,16 @@ describe('on a database', () => {
 
 	test('on a terminal progress is one line, drawn anew; in a log it is plain lines', async () => {
 		await sealed.fill();
-		const escape = '\u001b';
+		const control = '\u001b';
 		const watched = await run(['rotate', '--dry-run', '--batch', '1'], {
 			...surroundings(),
 			isTTY: true,
 		});
-		expect(watched.stderr).toContain(`\r${escape}[2K`);
+		expect(watched.stderr).toContain(`\r${control}[2K`);
 		expect(watched.stderr).toMatch(/█+.* 100 % 4 of 4 rows.* rows\/s/);
 		expect(watched.stderr.match(/\n/g)).toHaveLength(1);
 		const logged = await run(['rotate', '--dry-run', '--batch', '1'], surroundings());
-		expect(logged.stderr).not.toContain(escape);
+		expect(logged.stderr).not.toContain(control);
 		expect(logged.stderr).toMatch(/^0 % 0 of 4 rows\n[\s\S]*100 % 4 of 4 rows.*\n$/);
 	});
 
@@ -236,10 +236,13 @@ describe('on a database', () => {
 		child.stderr.on('data', (text) => {
 			stderr += text;
 		});
+		let interrupted = false;
 		child.stdout.on('data', (text) => {
-			// The second line is the first batch.
-			if (stdout.split('\n').length < 3) setImmediate(() => child.kill('SIGINT'));
 			stdout += text;
+			// The second line is the first batch. A second Ctrl-C would end the process at once.
+			if (interrupted || stdout.split('\n').length < 3) return;
+			interrupted = true;
+			child.kill('SIGINT');
 		});
 		const [status] = await once(child, 'close');
 		expect(stderr).toContain('Stopping after the batch under way');

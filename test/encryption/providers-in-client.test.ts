@@ -185,6 +185,29 @@ describe('a key that is not to be had', () => {
 		expect(await client.destination.findUnique({ where: { id } })).toBeNull();
 	});
 
+	it('leaves no rejection that nobody handles, beside a row that does not open at once', async () => {
+		const { client, state, id } = await newClient();
+		const altered = await newClient();
+		await db.tamper(altered.id, `settings = jsonb_set(settings, '{iv}', '"short"')`);
+		const unhandled: unknown[] = [];
+		const note = (reason: unknown) => unhandled.push(reason);
+		process.on('unhandledRejection', note);
+		try {
+			state.down = true;
+			const error = await errorOf(() =>
+				client.destination.findMany({
+					where: { id: { in: [id, altered.id] } },
+					orderBy: { createdAt: 'asc' },
+				}),
+			);
+			expect(error.code).toBe('DECRYPTION_FAILED');
+			await delay(20);
+			expect(unhandled).toEqual([]);
+		} finally {
+			process.off('unhandledRejection', note);
+		}
+	});
+
 	it('fails a read of rows of which only one needs it', async () => {
 		const { client, organizationId, id } = await newClient();
 		const foreign = await db.newDestination({ organizationId, environment: 'staging' });

@@ -216,6 +216,40 @@ describe('what the extension does not know', () => {
 	});
 });
 
+// Prisma sends what toJSON gives, which the extension has not looked at.
+it('toJSON is no way around', async () => {
+	const gone = await db.newDeletedDestination();
+	const { id, organizationId } = await db.newDestination();
+	const hidden = (value: object) => ({ toJSON: () => value });
+	const inherited = (value: object) => Object.create(hidden(value));
+	const data = {
+		organizationId,
+		type: 'console',
+		name: 'x',
+		settings: {},
+		settingsEncrypted: false,
+	};
+	for (const hide of [hidden, inherited]) {
+		for (const [model, operation, args] of [
+			['destination', 'findMany', { where: hide({}) }],
+			['destination', 'findMany', { where: { AND: hide({ id: gone.id }) } }],
+			[
+				'destination',
+				'findMany',
+				{ where: { organization: hide({ destinations: { some: {} } }) } },
+			],
+			['destination', 'create', { data: hide(data) }],
+			['destination', 'createMany', { data: [hide(data)] }],
+			['destination', 'update', { where: { id }, data: hide({ settingsEncrypted: false }) }],
+			['organization', 'create', { data: { destinations: { create: hide(data) } } }],
+			['organization', 'create', { data: { destinations: hide({ create: data }) } }],
+			['organization', 'findMany', { include: { destinations: { where: hide({}) } } }],
+		] as const) {
+			expect(await refused(model, operation, args)).toBe('VALIDATION');
+		}
+	}
+});
+
 it('a filter that is no plain object is refused', async () => {
 	class Filter {
 		readonly name = 'x';

@@ -104,7 +104,7 @@ test('rotate leaves plaintext alone, and encrypts it when told to', async () => 
 
 test('plaintext with numbers that JavaScript would round is still found unchanged', async () => {
 	const row = await insert('staging', {});
-	await sealed.service.admin.query(
+	await sealed.tamper(
 		`UPDATE destinations SET settings = '{"n": 12345678901234567890, "f": 1.10}' WHERE id = $1`,
 		[row],
 	);
@@ -118,7 +118,7 @@ test('plaintext with numbers that JavaScript would round is still found unchange
 
 test('plaintext that cannot be sealed is reported and left alone', async () => {
 	const row = await insert('staging', {});
-	await sealed.service.admin.query(
+	await sealed.tamper(
 		`UPDATE destinations SET settings = '{"__proto__": {"polluted": true}}' WHERE id = $1`,
 		[row],
 	);

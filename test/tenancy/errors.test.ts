@@ -7,6 +7,7 @@ import {
 	DestinationsError,
 	ForbiddenError,
 	NotFoundError,
+	UnsupportedError,
 	ValidationError,
 } from '../../src/index.ts';
 import { Deployment, type Tenant, urlOf } from './deployment.ts';
@@ -167,7 +168,7 @@ describe('the Prisma API gives errors of Prisma, with the SQLSTATE', () => {
 		const { destination } = a.client.prisma;
 		for (const where of [{}, { id: undefined }, { organizationId: b.id }, { id: { not: '' } }]) {
 			const find = async () => destination.findUnique({ where: where as { id: string } });
-			expect(await refusal(find())).toMatch(/^(VALIDATION|undefined)/);
+			expect(await refusal(find())).toBe('VALIDATION');
 		}
 	});
 
@@ -240,7 +241,7 @@ describe('after close()', () => {
 			() => closed.asService().destinations.findById(a.own.id),
 		]) {
 			await expect(call()).rejects.toThrow('The client was closed');
-			await expect(call()).rejects.toThrow(DestinationsError);
+			await expect(call()).rejects.toThrow(UnsupportedError);
 		}
 	});
 

@@ -56,7 +56,7 @@ GRANT SELECT, INSERT (organization_id, generation, wrapped_key), DELETE
   ON public.destination_data_keys TO service_role;
 
 -- A wrapped key that is overwritten is lost, and with it the settings. Deleting is how that is done on purpose.
-CREATE FUNCTION public.refuse_data_key_change() RETURNS trigger
+CREATE FUNCTION public.refuse_destination_data_key_change() RETURNS trigger
   LANGUAGE plpgsql
   SET search_path = ''
 AS $$
@@ -68,8 +68,8 @@ BEGIN
     HINT = 'Insert the next generation and rotate; DELETE makes the settings unreadable for good.';
 END
 $$;
-REVOKE ALL ON FUNCTION public.refuse_data_key_change() FROM PUBLIC, authenticated, service_role, anon;
+REVOKE ALL ON FUNCTION public.refuse_destination_data_key_change() FROM PUBLIC, authenticated, service_role, anon;
 
-CREATE TRIGGER trigger_refuse_data_key_change
+CREATE TRIGGER trigger_refuse_destination_data_key_change
   BEFORE UPDATE OR TRUNCATE ON public.destination_data_keys
-  FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_data_key_change();
+  FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_destination_data_key_change();
