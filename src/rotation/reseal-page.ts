@@ -15,7 +15,7 @@ export async function resealPage(
 ): Promise<Replacement[]> {
 	const pageKeys = await PageKeys.load(keys, rows, true);
 	const replacements: Replacement[] = [];
-	const outage = new OutageGuard();
+	const outage = new OutageGuard(run);
 	for (const row of rows) {
 		try {
 			const primary = pageKeys.primary(row);

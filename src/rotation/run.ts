@@ -22,6 +22,8 @@ export class Run {
 	total = 0;
 	done = 0;
 	failed = 0;
+	/** Whether the provider gave any key so far. */
+	hadKeys = false;
 	readonly #options: SealedSettingsOptions;
 
 	constructor(options: SealedSettingsOptions) {
@@ -58,10 +60,16 @@ export class Run {
 
 /**
  * A provider that is down fails every row of a page. Going on would wait for it at each page, and report
- * rows that nothing is wrong with.
+ * rows that nothing is wrong with. A single organization whose key is disabled must not end a run, though,
+ * so a short page counts only where no key was had before.
  */
 export class OutageGuard {
+	readonly #run: Run;
 	#unavailable = 0;
+
+	constructor(run: Run) {
+		this.#run = run;
+	}
 
 	note(error: unknown): void {
 		if (error instanceof KeyUnavailableError) this.#unavailable += 1;
@@ -69,7 +77,11 @@ export class OutageGuard {
 
 	/** @throws KeyUnavailableError if no row of the page could have its key. */
 	check(rows: number): void {
-		if (rows === 0 || this.#unavailable < rows) return;
+		if (this.#unavailable < rows) {
+			this.#run.hadKeys = true;
+			return;
+		}
+		if (rows === 0 || (this.#run.hadKeys && rows < this.#run.batchSize)) return;
 		throw new KeyUnavailableError(
 			'The key provider gave none of the keys of a whole page, so the run ended. What was done stays; run it again when the provider answers.',
 		);

@@ -129,7 +129,7 @@ class Verification {
 
 	async #verifyPage(store: SealedStore, rows: readonly SealedRow[]): Promise<void> {
 		const pageKeys = await PageKeys.load(this.#keys, rows, false);
-		const outage = new OutageGuard();
+		const outage = new OutageGuard(this.#run);
 		for (const row of rows) {
 			try {
 				this.#verifyRow(pageKeys, row);

@@ -29,9 +29,10 @@ export class ModelOperation {
 		args: unknown,
 		steps: readonly FluentStep[] = [],
 	) {
+		const unbatched = withoutBatching(operation, args);
 		this.#delegate = delegate;
-		this.#operation = withoutBatching(operation, args);
-		this.#args = args;
+		this.#operation = unbatched.operation;
+		this.#args = unbatched.args;
 		this.#steps = steps;
 		this.#model = steps.reduce(
 			(model, { relation }) => relationsOf(model)[relation]?.model ?? model,
@@ -81,17 +82,25 @@ function modelNamed(delegate: PropertyKey): ModelName {
 	return model;
 }
 
-/** Prisma never gathers `findFirst` with what others ask for in the same tick. */
-function withoutBatching(operation: string, args: unknown): string {
-	if (operation !== 'findUnique' && operation !== 'findUniqueOrThrow') return operation;
-	// `findFirst` takes any filter, also an empty one, which would find an arbitrary row.
-	const id = asObject(asObject(args)?.where)?.id;
-	if (typeof id !== 'string') {
-		throw new ValidationError([
-			{ path: ['where', 'id'], message: `must be a UUID for ${operation}` },
-		]);
+/**
+ * Prisma never gathers `findFirst` with what others ask for in the same tick. It takes any filter, also an
+ * empty one, which would find an arbitrary row, so the key must be there.
+ */
+function withoutBatching(operation: string, args: unknown): { operation: string; args: unknown } {
+	if (operation !== 'findUnique' && operation !== 'findUniqueOrThrow') return { operation, args };
+	const first = operation === 'findUnique' ? 'findFirst' : 'findFirstOrThrow';
+	const { destinationId_version: pair, ...where } = asObject(asObject(args)?.where) ?? {};
+	if (typeof where.id === 'string' || typeof where.id === 'bigint')
+		return { operation: first, args };
+	const { destinationId, version } = asObject(pair) ?? {};
+	if (typeof destinationId === 'string' && typeof version === 'number') {
+		// Only a unique filter knows Prisma's name for a key of two columns.
+		const both = { ...where, destinationId, version };
+		return { operation: first, args: { ...asObject(args), where: both } };
 	}
-	return operation === 'findUnique' ? 'findFirst' : 'findFirstOrThrow';
+	throw new ValidationError([
+		{ path: ['where', 'id'], message: `must be a UUID for ${operation}` },
+	]);
 }
 
 /** The arguments of the operation that reads the relation alone, as Prisma's fluent API makes them. */

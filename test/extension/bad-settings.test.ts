@@ -224,6 +224,13 @@ it('what contains itself is refused in every argument', async () => {
 	expect(error.code).toBe('VALIDATION');
 });
 
+it.each([250, 100_000])('%i levels are refused as what they are', async (levels) => {
+	const args = { where: { id }, data: { settings: deep(levels) } };
+	const error = await errorOf(() => run(db.prisma, 'destination', 'update', args));
+	const message = 'must not be nested more than 200 levels deep';
+	expect(error.issues).toEqual([{ path: ['settings'], message }]);
+});
+
 it('the same object in two places is no cycle', async () => {
 	const settings = posthogSettings();
 	const data = [

@@ -87,6 +87,16 @@ describe('findMany', () => {
 		}
 	});
 
+	it('keeps every other condition beside one on deletedAt', async () => {
+		const { organizationId, staging } = await newRows();
+		const environment = 'staging';
+		for (const AND of [{ environment }, [{ environment }], [{ environment }, { enabled: true }]]) {
+			const where = { organizationId, deletedAt: null, AND };
+			expect(await db.prisma.destination.findMany({ where })).toEqual([staging]);
+			expect(await db.prisma.destination.updateMany({ where, data: {} })).toEqual({ count: 1 });
+		}
+	});
+
 	it('pages by a cursor', async () => {
 		const { deleted, production, staging, where } = await newRows();
 		const page = { where, orderBy: { environment: 'asc' }, take: 2 } as const;

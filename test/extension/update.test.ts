@@ -94,6 +94,29 @@ describe('update', () => {
 		expect(await db.stored(deleted)).toMatchObject({ name: 'EU project' });
 	});
 
+	it('does not touch a row of the id that another call made meanwhile', async () => {
+		const id = unusedId();
+		const organizationId = await db.newOrganization();
+		const settings = posthogSettings();
+		// A later extension runs nearer to the database. It stands for another process, whose write lands
+		// after the look-up.
+		const late = db.prisma.$extends({
+			query: {
+				destination: {
+					async update({ args, query }) {
+						await db.newDestination({ id, organizationId, settings });
+						return query(args);
+					},
+				},
+			},
+		});
+		const data = { name: 'renamed', settings: posthogSettings() };
+		const error = await errorOf(() => late.destination.update({ where: { id }, data }));
+		expect(error.code).toBe('P2025');
+		const read = await db.prisma.destination.findUniqueOrThrow({ where: { id } });
+		expect(read).toMatchObject({ name: 'EU project', settings, version: 1 });
+	});
+
 	it('cannot bring a deleted row back', async () => {
 		const { id } = await db.newDeletedDestination();
 		const data = { deletedAt: null };

@@ -175,6 +175,35 @@ describe('with the wrong ring not one row is changed', () => {
 	});
 });
 
+test('an organization whose key is not to be had is reported, and ends nothing', async () => {
+	const { organizationId } = await sealed.fill();
+	await sealed.fill();
+	const ring = new Keyring(sealed.ring);
+	const keys: KeyProvider = {
+		cacheSeconds: 0,
+		primaryKeyId: () => ring.primaryKeyId(),
+		async getKey(keyId, organization) {
+			if (organization === organizationId) throw new Error('the key is disabled');
+			return ring.getKey(keyId);
+		},
+	};
+	const result = await rotateKeys({ ...toNew(), keys, batchSize: 6 });
+	expect(result).toMatchObject({ rotated: 4, failed: 4 });
+	expect(new Set(result.failures.map(({ code }) => code))).toEqual(new Set(['KEY_UNAVAILABLE']));
+});
+
+test('a provider that is down ends it, and nothing is changed', async () => {
+	await sealed.fill();
+	const before = await sealed.snapshot();
+	const keys: KeyProvider = {
+		cacheSeconds: 0,
+		primaryKeyId: () => 'new',
+		getKey: () => Promise.reject(new Error('down')),
+	};
+	await expect(rotateKeys({ ...toNew(), keys })).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' });
+	expect(await sealed.snapshot()).toEqual(before);
+});
+
 test('two rotations at once do it together, without waiting for each other', async () => {
 	for (let count = 0; count < 20; count += 1) await sealed.fill();
 	const [one, other] = await Promise.all([

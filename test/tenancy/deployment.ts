@@ -18,10 +18,12 @@ export interface Tenant {
 	/** A user of the platform, in whose name the client acts. */
 	readonly actorId: string;
 	readonly client: ScopedClient;
-	/** Its only live destination. */
+	/** Its only live destination, whose settings were changed once. */
 	readonly own: Destination;
 	/** Its only deleted one. */
 	readonly gone: Destination;
+	/** The entry of the audit log about that. */
+	readonly deletion: bigint;
 }
 
 /** A migrated database of the test file's own, with logins as a service has them. */
@@ -93,7 +95,15 @@ export class Deployment {
 			});
 		const gone = await create('EU project, abandoned');
 		await client.destinations.softDelete(gone.id);
-		return { id, actorId, client, own: await create('EU project'), gone };
+		const { id: ownId } = await create('EU project');
+		// A change, so that there is an earlier version.
+		const own = await client.destinations.update(ownId, {
+			settings: { apiKey: `phc_${newName()}` },
+		});
+		const deletion = await client.prisma.destinationAuditEntry.findFirstOrThrow({
+			where: { action: 'soft_deleted' },
+		});
+		return { id, actorId, client, own, gone, deletion: deletion.id };
 	}
 
 	newOrganization(): Promise<string> {

@@ -87,6 +87,29 @@ export const reads: Readonly<Record<string, Read>> = {
 	'user.groupBy': ({ user }, { actorId }) =>
 		user.groupBy({ by: ['id'], where: { id: actorId }, _count: true }),
 
+	'destinationAuditEntry.findMany': ({ destinationAuditEntry }, { id }) =>
+		destinationAuditEntry.findMany({ where: { organizationId: id, action: 'soft_deleted' } }),
+	'destinationAuditEntry.findFirst': ({ destinationAuditEntry }, { gone }) =>
+		destinationAuditEntry.findFirst({ where: { destinationId: gone.id } }),
+	'destinationAuditEntry.findUnique': ({ destinationAuditEntry }, { deletion }) =>
+		destinationAuditEntry.findUnique({ where: { id: deletion } }),
+	'destinationAuditEntry.findUniqueOrThrow': ({ destinationAuditEntry }, { deletion }) =>
+		destinationAuditEntry.findUniqueOrThrow({ where: { id: deletion } }),
+	'destinationAuditEntry.count': ({ destinationAuditEntry }, { id }) =>
+		destinationAuditEntry.count({ where: { organizationId: id, action: 'soft_deleted' } }),
+	'destinationAuditEntry.groupBy': ({ destinationAuditEntry }, { id }) =>
+		destinationAuditEntry.groupBy({ by: ['organizationId'], where: { organizationId: id } }),
+	'destinationSettingsVersion.findMany': ({ destinationSettingsVersion }, { id }) =>
+		destinationSettingsVersion.findMany({ where: { organizationId: id } }),
+	'destinationSettingsVersion.findUnique': ({ destinationSettingsVersion }, { own }) =>
+		destinationSettingsVersion.findUnique({
+			where: { destinationId_version: { destinationId: own.id, version: 1 } },
+		}),
+	'destinationSettingsVersion.count': ({ destinationSettingsVersion }, { own }) =>
+		destinationSettingsVersion.count({ where: { destinationId: own.id } }),
+	'destinationSettingsVersion.aggregate': ({ destinationSettingsVersion }, { id }) =>
+		destinationSettingsVersion.aggregate({ where: { organizationId: id }, _count: true }),
+
 	'destination to its organization': ({ destination }, { own }) =>
 		destination.findUnique({ where: { id: own.id } }).organization(),
 	'destination to its user': ({ destination }, { own }) =>
@@ -107,6 +130,12 @@ export const reads: Readonly<Record<string, Read>> = {
 			JOIN users u ON u.id = d.created_by WHERE o.id = ${id}::uuid AND d.id = ${own.id}::uuid`,
 	'$queryRaw, locking': ({ $queryRaw }, { own }) =>
 		$queryRaw`SELECT id FROM destinations WHERE id = ${own.id}::uuid FOR UPDATE`,
+	'$queryRaw, of the audit log': ({ $queryRaw }, { id }) =>
+		$queryRaw`SELECT id FROM destination_audit_log
+			WHERE organization_id = ${id}::uuid AND action = 'soft_deleted'`,
+	'$queryRaw, of earlier settings': ({ $queryRaw }, { own }) =>
+		$queryRaw`SELECT version FROM destination_settings_history
+			WHERE destination_id = ${own.id}::uuid`,
 	$executeRaw: ({ $executeRaw }, { own }) =>
 		$executeRaw`SELECT FROM destinations WHERE id = ${own.id}::uuid`,
 	$executeRawUnsafe: ({ $executeRawUnsafe }, { own }) =>
