@@ -1,4 +1,5 @@
-/** A process that rotates, and watches its memory. */
+/** A process that rotates, as the command does, and watches its memory. */
+import { constants, setPriority } from 'node:os';
 import { rotateKeys } from '../src/index.ts';
 
 export interface RotationMemory {
@@ -9,6 +10,8 @@ export interface RotationMemory {
 	readonly rotated: number;
 	readonly seconds: number;
 }
+
+setPriority(constants.priority.PRIORITY_LOW);
 
 const stop = new AbortController();
 

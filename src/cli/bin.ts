@@ -1,5 +1,13 @@
 #!/usr/bin/env node
+import { constants, setPriority } from 'node:os';
 import { main } from './main.ts';
+
+try {
+	// Services on the same machine come first.
+	setPriority(constants.priority.PRIORITY_LOW);
+} catch {
+	// Where the system does not allow it, the command runs like any other.
+}
 
 const stop = new AbortController();
 

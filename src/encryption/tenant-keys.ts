@@ -4,8 +4,8 @@ import { ExpiringCache } from './expiring-cache.ts';
 import { type KeyProvider, keyBytes, keyIdPattern } from './key-provider.ts';
 import { deriveTenantKey, type TenantKey } from './tenant-key.ts';
 
-/** How many derived keys are kept; about 1 KB each. */
-const capacity = 10_000;
+/** How many derived keys are kept, unless told otherwise; about 1 KB each. */
+const defaultCapacity = 10_000;
 
 /**
  * Derived keys, kept because a derivation costs more than opening an envelope. Bounded, and no key
@@ -18,7 +18,7 @@ export class TenantKeys {
 	/** Ids of primary keys by organization, of providers that must ask for them. */
 	readonly #primaryKeyIds: ExpiringCache<string>;
 
-	constructor(provider: KeyProvider) {
+	constructor(provider: KeyProvider, capacity = defaultCapacity) {
 		const { cacheSeconds } = provider;
 		if (typeof cacheSeconds !== 'number' || !(cacheSeconds >= 0)) {
 			throw new ConfigurationError(

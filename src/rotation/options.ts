@@ -21,7 +21,7 @@ export interface SealedSettingsOptions {
 	readonly keys?: Keys | undefined;
 	/** UUID of the only organization to look at. @defaultValue every organization */
 	readonly organizationId?: string | undefined;
-	/** Rows of one page, 1 to 10,000. @defaultValue 500 */
+	/** Rows of one page, 1 to 10,000. @defaultValue 250 */
 	readonly batchSize?: number | undefined;
 	/** Stops after the page under way. Nothing is lost: the next run goes on. @defaultValue never */
 	readonly signal?: AbortSignal | undefined;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Keyring } from '../encryption/keyring.ts';
-import { TenantKeys } from '../encryption/tenant-keys.ts';
+import type { TenantKeys } from '../encryption/tenant-keys.ts';
 import { byPrimaryKey, MaintenanceConnection } from './maintenance-connection.ts';
 import type { SealedSettingsFailure, SealedSettingsOptions } from './options.ts';
 import { refuseImpostor } from './refuse-impostor.ts';
@@ -69,7 +69,7 @@ const pauseMs = 100;
  */
 export async function rotateKeys(options: RotateKeysOptions = {}): Promise<RotateKeysResult> {
 	const run = new Run(options);
-	const keys = new TenantKeys(run.provider);
+	const keys = run.tenantKeys();
 	await using reader = await MaintenanceConnection.open(options);
 	await using writer = await MaintenanceConnection.open(options);
 	const rotation = new Rotation(run, keys, reader, writer, options);

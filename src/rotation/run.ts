@@ -1,5 +1,7 @@
 import type { KeyProvider } from '../encryption/key-provider.ts';
+import { Keyring } from '../encryption/keyring.ts';
 import { keyProvider } from '../encryption/settings-encryption.ts';
+import { TenantKeys } from '../encryption/tenant-keys.ts';
 import { DestinationsError, KeyUnavailableError, ValidationError } from '../errors.ts';
 import {
 	listedFailures,
@@ -9,8 +11,10 @@ import {
 import { keyParts, type SealedRow } from './statements.ts';
 import type { SealedStore } from './stores.ts';
 
-const defaultBatchSize = 500;
+const defaultBatchSize = 250;
 const largestBatchSize = 10_000;
+/** Deriving a key of a ring again costs less than the memory that a run through all organizations would take. */
+const derivedKeysOfRing = 500;
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Counts and failures of a run, and whom to tell of them. */
@@ -31,6 +35,12 @@ export class Run {
 		this.provider = keyProvider(options.keys ?? process.env.DESTINATIONS_ENCRYPTION_KEYS);
 		this.batchSize = checkBatchSize(options.batchSize);
 		this.organizationId = checkOrganizationId(options.organizationId);
+	}
+
+	tenantKeys(): TenantKeys {
+		return this.provider instanceof Keyring
+			? new TenantKeys(this.provider, derivedKeysOfRing)
+			: new TenantKeys(this.provider);
 	}
 
 	get stopped(): boolean {

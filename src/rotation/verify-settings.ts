@@ -1,7 +1,7 @@
 import { decryptionFailed } from '../encryption/envelope.ts';
 import { isPlainObject } from '../encryption/json.ts';
 import type { PlaintextPolicy } from '../encryption/settings-encryption.ts';
-import { TenantKeys } from '../encryption/tenant-keys.ts';
+import type { TenantKeys } from '../encryption/tenant-keys.ts';
 import { byPrimaryKey, MaintenanceConnection } from './maintenance-connection.ts';
 import type { SealedSettingsFailure, SealedSettingsOptions } from './options.ts';
 import { contextOf, keyIdOf, PageKeys } from './page-keys.ts';
@@ -57,7 +57,7 @@ export async function verifySettings(
 	options: VerifySettingsOptions = {},
 ): Promise<VerifySettingsResult> {
 	const run = new Run(options);
-	const keys = new TenantKeys(run.provider);
+	const keys = run.tenantKeys();
 	await using connection = await MaintenanceConnection.open(options);
 	const verification = new Verification(run, keys, connection, options.plaintext ?? 'refuse');
 	for (const store of sealedStores) await verification.count(store);

@@ -68,10 +68,12 @@ describe('the provider is asked', () => {
 		expect(counting.chosen).toHaveLength(organizations.length);
 	});
 
-	it('once for a result without a cache too', async () => {
+	it('once for a write and once for a result without a cache too', async () => {
 		const counting = countingProvider({ cacheSeconds: 0 });
 		const client = db.connect(counting.provider);
 		const { organizations, where } = await newRows(client);
+		expect(counting.chosen.sort()).toEqual([...organizations].sort());
+		expect(counting.asked.sort()).toEqual(names(organizations));
 		counting.asked.length = 0;
 		await client.destination.findMany({ where });
 		expect(counting.asked.sort()).toEqual(names(organizations));

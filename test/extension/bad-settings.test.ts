@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { ExtendedDatabase, errorOf, posthogSettings, run } from '../support/extended-client.ts';
+import {
+	ExtendedDatabase,
+	errorOf,
+	type LooseClient,
+	loose,
+	posthogSettings,
+	run,
+} from '../support/extended-client.ts';
 
 let db: ExtendedDatabase;
 let organizationId: string;
@@ -229,6 +236,20 @@ it.each([250, 100_000])('%i levels are refused as what they are', async (levels)
 	const error = await errorOf(() => run(db.prisma, 'destination', 'update', args));
 	const message = 'must not be nested more than 200 levels deep';
 	expect(error.issues).toEqual([{ path: ['settings'], message }]);
+});
+
+it('what contains itself is refused in transactions and by every client that is made of this one', async () => {
+	const args = { where: { id }, data: { settings: cyclic() } };
+	const later = loose(db.prisma).$extends({ client: { hello: () => 'hello' } });
+	const made = later.$extends((client: LooseClient) => client.$extends({ name: 'nothing' }));
+	for (const client of [db.prisma, later, made]) {
+		const error = await errorOf(() => run(client, 'destination', 'update', args));
+		expect(error.code).toBe('VALIDATION');
+		const inside = await errorOf(() =>
+			loose(client).$transaction((tx: object) => run(tx, 'destination', 'update', args)),
+		);
+		expect(inside.code).toBe('VALIDATION');
+	}
 });
 
 it('the same object in two places is no cycle', async () => {

@@ -190,6 +190,25 @@ describe('without the CHECK of the table', () => {
 	});
 });
 
+// Prisma gives the row only after it was written. What must not happen then belongs in a transaction.
+it('a write of a row that does not open is undone in a transaction, and needs no settings outside', async () => {
+	const { id } = await db.newDestination();
+	await member(id, 'ct', flipFirst);
+	const { destination } = db.prisma;
+	for (const write of [
+		(of: typeof destination) => of.update({ where: { id }, data: { name: 'renamed' } }),
+		(of: typeof destination) => of.delete({ where: { id } }),
+	]) {
+		const error = await errorOf(() =>
+			db.prisma.$transaction((tx) => write(tx.destination as typeof destination)),
+		);
+		expect(error.code).toBe('DECRYPTION_FAILED');
+		expect(await db.stored(id)).toMatchObject({ name: 'EU project', deleted_at: null });
+	}
+	const select = { name: true } as const;
+	expect(await destination.delete({ where: { id }, select })).toEqual({ name: 'EU project' });
+});
+
 it('one row that does not open fails the whole read, and writes still repair it', async () => {
 	const { id, organizationId } = await db.newDestination();
 	const good = await db.newDestination({ organizationId, environment: 'staging' });

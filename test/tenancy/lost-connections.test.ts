@@ -137,3 +137,28 @@ test('a connection that is lost while it is cleaned is replaced', async () => {
 	await far.db.close();
 	await wire.close();
 });
+
+// From one scope to the next nobody holds the connection for a moment, and Node ends the process when a
+// connection is lost to which nobody listens.
+test.each([1, 2, 3, 4, 5])(
+	'a connection that ends together with its answer no. %s is replaced, and the process goes on',
+	async (which) => {
+		const wire = await Wire.before(deployment.url);
+		const far = openSingle(deployment, { connectionString: wire.through(deployment.url) });
+		const { prisma } = far.db.forOrganization(a.id);
+		wire.endWithAnswer(which);
+		const results = await Promise.allSettled([
+			prisma.$queryRaw<{ id: string }[]>`SELECT id FROM destinations WHERE deleted_at IS NULL`,
+			prisma.$queryRaw<{ id: string }[]>`SELECT id FROM destinations WHERE deleted_at IS NULL`,
+			prisma.destination.findMany(),
+			prisma.destination.findMany(),
+		]);
+		for (const result of results) {
+			if (result.status === 'fulfilled') expect(result.value).toMatchObject([{ id: a.own.id }]);
+		}
+		expect(results.filter(({ status }) => status === 'rejected').length).toBeLessThanOrEqual(1);
+		expect(await prisma.destination.findMany()).toEqual([a.own]);
+		await far.db.close();
+		await wire.close();
+	},
+);

@@ -1,14 +1,25 @@
 import { setTimeout } from 'node:timers/promises';
 import { Deployment, newName } from './deployment.ts';
-import { pickOperation } from './stress-operations.ts';
-import { Organization, remember, Tally } from './stress-organization.ts';
+import { failures } from './stress/failures.ts';
+import { Organization, remember, Tally } from './stress/organization.ts';
+import { reads } from './stress/reads.ts';
+import { type Operation, pick } from './stress/step.ts';
+import { writes } from './stress/writes.ts';
 
 // Many organizations at once on few connections, some of which are killed under them.
 
 const organizationCount = 16;
 const operationCount = 20_000;
-/** As many as the operations need, and one less than the organizations, so that some always wait. */
+/** Fewer than organizations, so that some always wait, and every connection goes from one to another. */
 const connectionCount = 8;
+
+/** Reads half of the time, writes a third, failures the rest. */
+function pickOperation(): Operation {
+	const dice = Math.random();
+	const operation = pick(dice < 0.5 ? reads : dice < 0.85 ? writes : failures);
+	if (operation === undefined) throw new Error('there are no operations');
+	return operation;
+}
 
 let deployment: Deployment;
 
@@ -41,7 +52,7 @@ test('of organizations at once none sees a row of another, and none misses its o
 	let running = true;
 	const kill = async () => {
 		while (running) {
-			await setTimeout(40);
+			await setTimeout(60);
 			const command = killed % 4 === 3 ? 'pg_cancel_backend' : 'pg_terminate_backend';
 			await deployment.rows(
 				`SELECT ${command}(pid) FROM pg_stat_activity
@@ -65,7 +76,7 @@ test('of organizations at once none sees a row of another, and none misses its o
 				id: '00000000-0000-0000-0000-000000000000',
 				organizationId: '00000000-0000-0000-0000-000000000000',
 			};
-			await pickOperation()(organization, foreign);
+			await pickOperation()(organization, foreign, organizations);
 		}
 	};
 	await Promise.all(organizations.map(work));

@@ -20,6 +20,7 @@ export class Wire {
 	#writes = 0;
 	#types = '';
 	#simpleQueries: string[] = [];
+	#answersToLive = Number.POSITIVE_INFINITY;
 
 	private constructor(target: URL) {
 		this.#server = createServer({ noDelay: true }, (client) => this.#join(client, target));
@@ -63,6 +64,14 @@ export class Wire {
 		}
 	}
 
+	/**
+	 * Lets the server end the connection together with one of its next answers: in the same packet, before
+	 * anything can happen between the two.
+	 */
+	endWithAnswer(which: number): void {
+		this.#answersToLive = which;
+	}
+
 	async close(): Promise<void> {
 		this.cut();
 		this.#server.close();
@@ -77,7 +86,15 @@ export class Wire {
 			read(bytes);
 			server.write(bytes);
 		});
-		server.on('data', (bytes) => client.write(bytes));
+		server.on('data', (bytes) => {
+			if (isAnswer(bytes)) this.#answersToLive -= 1;
+			if (this.#answersToLive > 0) {
+				client.write(bytes);
+				return;
+			}
+			this.#answersToLive = Number.POSITIVE_INFINITY;
+			client.end(Buffer.concat([bytes, endedByAdministrator]));
+		});
 		for (const [socket, other] of [
 			[client, server],
 			[server, client],
@@ -113,3 +130,16 @@ export class Wire {
 		};
 	}
 }
+
+/** Whether a packet ends with ReadyForQuery. */
+function isAnswer(bytes: Buffer): boolean {
+	return bytes.subarray(-6, -1).equals(Buffer.from([0x5a, 0, 0, 0, 5]));
+}
+
+/** The ErrorResponse of a backend that is terminated. */
+const endedByAdministrator = (() => {
+	const fields = Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0');
+	const header = Buffer.from([0x45, 0, 0, 0, 0]);
+	header.writeInt32BE(fields.length + 4, 1);
+	return Buffer.concat([header, fields]);
+})();

@@ -11,9 +11,6 @@ let b: Tenant;
 beforeAll(async () => {
 	deployment = await Deployment.open();
 	db = deployment.open();
-});
-
-beforeEach(async () => {
 	a = await deployment.newTenant(db);
 	b = await deployment.newTenant(db);
 });
@@ -24,6 +21,8 @@ afterAll(() => deployment.close());
 function everythingOf({ id, actorId }: Tenant) {
 	return deployment.rows(
 		`SELECT to_jsonb(d) AS row FROM destinations d WHERE organization_id = $1
+		 UNION ALL SELECT to_jsonb(l) FROM destination_audit_log l WHERE organization_id = $1
+		 UNION ALL SELECT to_jsonb(h) FROM destination_settings_history h WHERE organization_id = $1
 		 UNION ALL SELECT to_jsonb(o) FROM organizations o WHERE id = $1
 		 UNION ALL SELECT to_jsonb(u) FROM users u WHERE id = $2 ORDER BY row`,
 		[id, actorId],
@@ -60,12 +59,14 @@ describe.each(Object.entries(ways))('a write %s', (_, run) => {
 	});
 
 	test.each(writes)('changes the own rows: %s', async (name, [write]) => {
-		// `restore` needs the type and environment to be free, `connect` a row that is not connected.
-		if (name === 'restore') await a.client.destinations.softDelete(a.own.id);
-		const before = await everythingOf(a);
-		await run(write, a, a);
+		const own = await deployment.newTenant(db);
+		// The kind of what is restored must be free.
+		if (name === 'restore') await own.client.destinations.softDelete(own.own.id);
+		const before = await everythingOf(own);
+		await run(write, own, own);
+		// What is connected already stays so.
 		if (name !== 'organization.update of the own one, connecting') {
-			expect(await everythingOf(a)).not.toEqual(before);
+			expect(await everythingOf(own)).not.toEqual(before);
 		}
 	});
 });
@@ -82,12 +83,12 @@ test.each(Object.entries(refusedWrites))(
 );
 
 test('a write to everything there is changes the own rows', async () => {
-	const before = await everythingOf(b);
-	const { prisma } = a.client;
+	const before = [await everythingOf(a), await everythingOf(b)];
+	const { prisma } = (await deployment.newTenant(db)).client;
 	expect(await prisma.destination.updateMany({ data: { enabled: false } })).toEqual({ count: 1 });
 	expect(await prisma.$executeRaw`UPDATE destinations SET test_mode = true`).toBe(2);
 	expect(await prisma.destination.deleteMany()).toEqual({ count: 1 });
-	expect(await everythingOf(b)).toEqual(before);
+	expect([await everythingOf(a), await everythingOf(b)]).toEqual(before);
 });
 
 test('a write names its actor, whatever its data says', async () => {

@@ -232,4 +232,23 @@ export const refusedWrites: Readonly<Record<string, readonly [Write, refusal: st
 		({ $executeRaw }) => $executeRaw`TRUNCATE destinations`,
 		'P2010 42501',
 	],
+	'$executeRaw, writing the audit log': [
+		({ $executeRaw }, { id, own }) =>
+			$executeRaw`INSERT INTO destination_audit_log
+					(organization_id, destination_id, version, action, role, login, transaction_id)
+				VALUES (${id}::uuid, ${own.id}::uuid, 1, 'purged', 'x', 'x', 1)`,
+		'P2010 42501',
+	],
+	'$executeRaw, deleting from the audit log': [
+		({ $executeRaw }) => $executeRaw`DELETE FROM destination_audit_log`,
+		'P2010 42501',
+	],
+	'$executeRaw, changing earlier settings': [
+		({ $executeRaw }) => $executeRaw`UPDATE destination_settings_history SET settings = '{}'`,
+		'P2010 42501',
+	],
+	'$executeRaw, deleting earlier settings': [
+		({ $executeRaw }) => $executeRaw`DELETE FROM destination_settings_history`,
+		'P2010 42501',
+	],
 };

@@ -15,7 +15,7 @@ Options:
   --dry-run          Open and seal everything, write nothing.
   --organization ID  Only this organization.
   --from-plaintext   Encrypt settings that are not encrypted yet, too.
-  --batch ROWS       Rows of one statement. Default: 500.
+  --batch ROWS       Rows of one statement. Default: 250.
   --json             One JSON object a line: progress, failure, and at the end result.
   -h, --help         Print this.
 

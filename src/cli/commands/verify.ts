@@ -12,7 +12,7 @@ Usage: consent-destinations verify [options]
 Options:
   --organization ID  Only this organization.
   --allow-plaintext  Settings that are not encrypted are no failure: a migration is under way.
-  --batch ROWS       Rows of one page. Default: 500.
+  --batch ROWS       Rows of one page. Default: 250.
   --json             One JSON object a line: progress, failure, and at the end result.
   -h, --help         Print this.
 

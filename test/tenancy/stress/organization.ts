@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { Destination, DestinationsClient, ScopedClient } from '../../src/index.ts';
-import { codesOf } from './refusal.ts';
+import type { Destination, DestinationsClient, ScopedClient } from '../../../src/index.ts';
+import { codesOf } from '../refusal.ts';
 
 export const types = ['posthog', 'amplitude', 'mixpanel'] as const;
 export const environments = ['production', 'staging', 'development'] as const;
@@ -54,7 +54,7 @@ export class Tally {
 
 /** Prisma's and pg's words for a connection that was lost, or a statement that was cancelled. */
 const lostCodes =
-	/57P01|57014|08006|P1017|P2010 N\/A|Connection terminated|connection error|closed the connection|ECONNRESET|P2028|not queryable/;
+	/57P01|57014|08006|P1017|P2010 N\/A|Connection terminated|connection error|closed the connection|terminating connection|ECONNRESET|P2028|not queryable/;
 
 /** An organization with its memory, which checks all that it reads and writes against it. */
 export class Organization {
@@ -92,6 +92,16 @@ export class Organization {
 		await this.#attempt(work, (result) => {
 			const rows = result === null ? [] : Array.isArray(result) ? result : [result];
 			this.#check(rows, expected);
+		});
+	}
+
+	/** Looks for one row that never changes: its own, or another's. */
+	async find(work: () => PromiseLike<object | null>, expected: 0 | 1): Promise<void> {
+		await this.#attempt(work, (result) => {
+			const found = result === null ? 0 : 1;
+			this.#tally.rowsChecked += found;
+			this.#tally.foreignRows += Math.max(found - expected, 0);
+			this.#tally.missingRows += Math.max(expected - found, 0);
 		});
 	}
 
