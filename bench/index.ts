@@ -1,6 +1,7 @@
 /** Runs the benchmarks, or those named on the command line; prints a table and writes bench/results.json. */
 import { fileURLToPath } from 'node:url';
 import { benchAudit } from './audit.ts';
+import { benchDestinations } from './destinations.ts';
 import { print, type Report, reached, save } from './report.ts';
 import { benchRotate } from './rotate.ts';
 import { benchSettings } from './settings.ts';
@@ -8,6 +9,7 @@ import { benchTenancy } from './tenancy.ts';
 
 const benchmarks = new Map<string, () => Promise<Report>>([
 	['audit', benchAudit],
+	['destinations', benchDestinations],
 	['rotate', benchRotate],
 	['settings', benchSettings],
 	['tenancy', benchTenancy],
