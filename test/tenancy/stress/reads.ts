@@ -95,4 +95,3 @@ export const reads: Operation[] = [
 		);
 	},
 ];
-

@@ -1,5 +1,12 @@
 import { uuidv7 } from '../../../src/extension/uuid.ts';
-import { environments, type Known, newToken, type Organization, settingsOf, types } from './organization.ts';
+import {
+	environments,
+	type Known,
+	newToken,
+	type Organization,
+	settingsOf,
+	types,
+} from './organization.ts';
 
 /** One step of an organization, near others of which `foreign` is a row. */
 export type Operation = (
@@ -14,7 +21,9 @@ export const pick = <T>(list: readonly T[]): T | undefined =>
 export const newName = () => `Name ${newToken().slice(0, 6)}`;
 
 /** A kind of which the organization has no live destination. */
-export function freeKind(organization: Organization): Pick<Known, 'type' | 'environment'> | undefined {
+export function freeKind(
+	organization: Organization,
+): Pick<Known, 'type' | 'environment'> | undefined {
 	const taken = new Set(
 		organization.live().map(([, { type, environment }]) => `${type} ${environment}`),
 	);
@@ -45,4 +54,3 @@ export const sessionChanges = [
 ];
 
 export const own = async (organization: Organization) => pick(organization.live());
-
