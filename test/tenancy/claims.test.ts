@@ -110,6 +110,8 @@ const forgeries: Record<string, () => string> = {
 		RESET ROLE; SET ROLE authenticated;
 		SET LOCAL request.jwt.claims = '${json(b.id)}';
 		UPDATE public.destinations SET description = 'Forged'; END $$`,
+	'an anonymous block that changes the login itself': () =>
+		`DO $$ BEGIN RESET ROLE; ALTER ROLE CURRENT_USER SET application_name = 'taken over'; END $$`,
 	'a function with a setting of its own': () =>
 		`CREATE FUNCTION pg_temp.forge() RETURNS bigint LANGUAGE sql
 			SET request.jwt.claims = '${json(b.id)}' AS 'SELECT count(*) FROM public.destinations'`,
@@ -130,6 +132,14 @@ test('without measures, SQL that sets the claims in its own statement acts as it
 	).toEqual([]);
 	await prisma.$executeRawUnsafe(forgeries['an anonymous block']?.() ?? '');
 	expect(await b.client.destinations.findById(b.own.id)).toMatchObject({ description: 'Forged' });
+	await prisma.$executeRawUnsafe(
+		forgeries['an anonymous block that changes the login itself']?.() ?? '',
+	);
+	expect(
+		await deployment.rows(
+			`SELECT FROM pg_db_role_setting WHERE setconfig = ARRAY['application_name=taken over']`,
+		),
+	).toHaveLength(1);
 });
 
 describe('with set_config and the languages revoked, as SECURITY.md tells', () => {

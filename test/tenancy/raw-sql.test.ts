@@ -22,6 +22,8 @@ beforeAll(async () => {
 	a = await deployment.newTenant(single.db);
 	b = await deployment.newTenant(single.db);
 	untouched = await single.rest();
+	// Leaves no prepared statements, so that every test begins alike.
+	await expectClean(single, untouched, [a, b]);
 });
 
 afterAll(() => deployment.close());
@@ -152,6 +154,8 @@ describe('refused by Postgres', () => {
 		['ALTER TABLE destinations DISABLE TRIGGER ALL', '42501'],
 		["SET session_replication_role = 'replica'", '42501'],
 		['GRANT service_role TO CURRENT_USER', '42501'],
+		["ALTER ROLE SESSION_USER PASSWORD 'mine'", '42501'],
+		["ALTER ROLE SESSION_USER SET search_path = 'mine'", '42501'],
 		['CREATE TABLE public.destinations_copy AS TABLE destinations', '42501'],
 		['CREATE SCHEMA mine', '42501'],
 		["COPY destinations TO '/tmp/destinations'", '42501'],

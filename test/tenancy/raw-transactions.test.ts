@@ -20,6 +20,8 @@ beforeAll(async () => {
 	a = await deployment.newTenant(single.db);
 	b = await deployment.newTenant(single.db);
 	untouched = await single.rest();
+	// Leaves no prepared statements, so that every test begins alike.
+	await expectClean(single, untouched, [a, b]);
 });
 
 afterAll(() => deployment.close());

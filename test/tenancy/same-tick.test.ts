@@ -132,25 +132,26 @@ describe('a promise belongs to the scope that made it', () => {
 	});
 
 	test('a write too, whose settings are looked up in its own scope', async () => {
+		const { client, own } = await deployment.newTenant(db);
 		const settings = { apiKey: 'phc_changed' };
 		const changed = await a.client.transaction(async () => {
-			const row = await b.client.prisma.destination.update({
-				where: { id: b.own.id },
+			const row = await client.prisma.destination.update({
+				where: { id: own.id },
 				data: { settings },
 			});
 			return row;
 		});
-		expect(changed).toMatchObject({ id: b.own.id, settings });
+		expect(changed).toMatchObject({ id: own.id, settings });
 	});
 
 	test('also after the transaction in which it was made', async () => {
+		const { client, own } = await deployment.newTenant(db);
 		const settings = { apiKey: 'phc_later' };
-		const later = await a.client.transaction(async () => ({
-			change: () =>
-				a.client.prisma.destination.update({ where: { id: a.own.id }, data: { settings } }),
+		const later = await client.transaction(async () => ({
+			change: () => client.prisma.destination.update({ where: { id: own.id }, data: { settings } }),
 		}));
 		expect(await later.change()).toMatchObject({ settings });
-		const { detached } = await a.client.transaction(async () => ({
+		const { detached } = await client.transaction(async () => ({
 			detached: setTimeout(50).then(later.change),
 		}));
 		expect(await detached).toMatchObject({ settings });
