@@ -44,8 +44,15 @@ const members = ['v', 'alg', 'kid', 'kc', 'iv', 'ct'] as const;
  * Where envelopes are decoded, because an allocation a row costs more than decoding it. It only ever
  * holds what is stored in clear: ciphertexts and what they are bound to.
  */
-const scratch = Buffer.allocUnsafeSlow(maxCiphertextLength);
+const scratch = Buffer.allocUnsafeSlow(nonceBytes + maxCiphertextLength);
+/** Nonce and tag have their fixed places in it, at its ends, so that they need no view of their own for each row. */
+const nonceView = scratch.subarray(0, nonceBytes);
+const tagAt = scratch.length - tagBytes;
+const tagView = scratch.subarray(tagAt);
 const additionalDataScratch = Buffer.allocUnsafeSlow(4096);
+const additionalDataViews: Buffer[] = [];
+/** Faster than writing to a buffer, by a fifth. */
+const encoder = new TextEncoder();
 
 export function sealJson(json: string, key: TenantKey, context: SettingsContext): SettingsEnvelope {
 	const nonce = nextNonce();
@@ -71,24 +78,53 @@ export function openJson(
 	// The commitment stands in clear in every envelope of the organization, so the time that comparing
 	// it takes tells nothing.
 	if (envelope.kc !== key.commitment) throw decryptionFailed(context);
-	// The nonce's 16 characters are whole groups of base64, so nonce and ciphertext decode as one.
-	const text = envelope.iv + envelope.ct;
-	const end = scratch.write(text, 'base64url');
-	const tagAt = end - tagBytes;
-	if (tagAt < nonceBytes || scratch.toString('base64url', 0, end) !== text) {
-		throw decryptionFailed(context);
-	}
+	const ciphertext = decode(envelope);
+	if (ciphertext === undefined) throw decryptionFailed(context);
 	try {
-		const nonce = scratch.subarray(0, nonceBytes);
-		const decipher = createDecipheriv('aes-256-gcm', key.cipherKey, nonce, gcmOptions);
+		const decipher = createDecipheriv('aes-256-gcm', key.cipherKey, nonceView, gcmOptions);
 		decipher.setAAD(additionalData(key, context));
-		decipher.setAuthTag(scratch.subarray(tagAt, end));
-		const json = decipher.update(scratch.subarray(nonceBytes, tagAt));
+		decipher.setAuthTag(tagView);
+		const json = decipher.update(ciphertext);
 		decipher.final();
 		return json.toString();
 	} catch {
 		throw decryptionFailed(context);
 	}
+}
+
+/** Decodes nonce, ciphertext and tag to their places; gives the ciphertext, or nothing if a text is not canonical. */
+function decode({ iv, ct }: SettingsEnvelope): Buffer | undefined {
+	const start = scratch.length - decodedLength(ct);
+	if (start > tagAt) return undefined;
+	if (!decodeTo(0, iv) || !decodeTo(start, ct)) return undefined;
+	return scratch.subarray(start, tagAt);
+}
+
+/**
+ * Decodes base64url to a place in the scratch. Says whether the text was the one canonical spelling of its bytes;
+ * to encode them again and compare would tell as much, at twice the price.
+ */
+function decodeTo(start: number, text: string): boolean {
+	// Padding, spaces and whatever else is not of the alphabet are passed over by Node's decoder.
+	if (scratch.write(text, start, 'base64url') !== decodedLength(text)) return false;
+	// These two are taken, though they are of base64's other alphabet.
+	if (text.includes('+') || text.includes('/')) return false;
+	// The last character of an incomplete group has bits that nothing uses: they must be zero.
+	const last = text.charAt(text.length - 1);
+	switch (text.length % 4) {
+		case 0:
+			return true;
+		case 2:
+			return 'AQgw'.includes(last);
+		case 3:
+			return 'AEIMQUYcgkosw048'.includes(last);
+		default:
+			return false;
+	}
+}
+
+function decodedLength(text: string): number {
+	return Math.floor((text.length * 3) / 4);
 }
 
 /** Checks the form of an envelope, lengths included, before anything is decoded. */
@@ -133,7 +169,9 @@ export function decryptionFailed(context: SettingsContext): DecryptionFailedErro
 
 function additionalData(key: TenantKey, context: SettingsContext): Buffer {
 	const text = key.boundTo + netstring(context.destinationId) + netstring(context.type);
-	return additionalDataScratch.subarray(0, additionalDataScratch.write(text));
+	const length = encoder.encodeInto(text, additionalDataScratch).written;
+	additionalDataViews[length] ??= additionalDataScratch.subarray(0, length);
+	return additionalDataViews[length];
 }
 
 /** Random bytes are drawn for many nonces at once, because each draw costs as much as sealing a row. */

@@ -7,6 +7,9 @@ import { deriveTenantKey, type TenantKey } from './tenant-key.ts';
 /** How many derived keys are kept, unless told otherwise; about 1 KB each. */
 const defaultCapacity = 10_000;
 
+/** All primary key ids are in one group of their cache. */
+const primary = 'primary';
+
 /**
  * Derived keys, kept because a derivation costs more than opening an envelope. Bounded, and no key
  * outlives the provider's `cacheSeconds`.
@@ -33,26 +36,24 @@ export class TenantKeys {
 
 	/** The key if it is at hand, without asking the provider. */
 	cached(keyId: string, organizationId: string): TenantKey | undefined {
-		return this.#keys.get(entryName(keyId, organizationId));
+		return this.#keys.get(keyId, organizationId);
 	}
 
 	/** The key, asked of the provider once however many callers wait for it. */
 	async load(keyId: string, organizationId: string): Promise<TenantKey> {
-		return this.#keys.load(entryName(keyId, organizationId), () =>
-			this.#fetch(keyId, organizationId),
-		);
+		return this.#keys.load(keyId, organizationId, () => this.#fetch(keyId, organizationId));
 	}
 
 	/** The key that seals this organization's settings now. */
 	async primary(organizationId: string): Promise<TenantKey> {
-		const remembered = this.#primaryKeyIds.get(organizationId);
+		const remembered = this.#primaryKeyIds.get(primary, organizationId);
 		if (remembered !== undefined) {
 			try {
 				return await this.load(remembered, organizationId);
 			} catch (error) {
 				if (!(error instanceof UnknownKeyError)) throw error;
 				// The key is gone since it was named primary, so the provider has another one by now.
-				this.#primaryKeyIds.delete(organizationId);
+				this.#primaryKeyIds.delete(primary, organizationId);
 			}
 		}
 		return this.load(await this.#primaryKeyId(organizationId), organizationId);
@@ -65,11 +66,11 @@ export class TenantKeys {
 			promised = isPromised(answer);
 			return answer;
 		};
-		const keyId = await this.#primaryKeyIds.load(organizationId, async () =>
+		const keyId = await this.#primaryKeyIds.load(primary, organizationId, async () =>
 			checkKeyId(await askProvider(ask, this.#timeoutSeconds)),
 		);
 		// What is at hand costs nothing to ask for, and the provider may change its mind at any time.
-		if (!promised) this.#primaryKeyIds.delete(organizationId);
+		if (!promised) this.#primaryKeyIds.delete(primary, organizationId);
 		return keyId;
 	}
 
@@ -92,8 +93,4 @@ function checkKeyId(keyId: unknown): string {
 	throw new ConfigurationError(
 		'The key provider gave a primary key id that is not 1 to 64 letters, digits, dots, dashes and underscores.',
 	);
-}
-
-function entryName(keyId: string, organizationId: string): string {
-	return `${keyId}/${organizationId}`;
 }
