@@ -2,7 +2,7 @@ import { changesBackTo } from './audit/revert.ts';
 import { changedFields, type SettingsChange } from './audit/settings-change.ts';
 import type { Destination, UpdateDestinationInput } from './destinations/destination.ts';
 import type { DestinationType } from './destinations/registry.ts';
-import { validateUpdate } from './destinations/validate.ts';
+import { validateFields, validateUpdate } from './destinations/validate.ts';
 import type { SettingsEncryption } from './encryption/settings-encryption.ts';
 import { ConflictError, DestinationsError, NotFoundError, ValidationError } from './errors.ts';
 import type { ScopedPrismaClient } from './prisma.ts';
@@ -23,13 +23,15 @@ export interface WriteOptions {
 /** How often a change is tried again when others change the same row at the same time. */
 const attempts = 5;
 
-/** What never changes of a row, and what an update takes for granted. */
-interface Target {
+/** What never changes of a row, and what its settings are sealed to. */
+interface Identity {
 	readonly id: string;
 	readonly organizationId: string;
 	readonly type: DestinationType;
-	readonly version?: number;
 }
+
+/** The row that an update means, and what it takes for granted of it. */
+type Target = Pick<Identity, 'id'> & Partial<Identity> & { readonly version?: number };
 
 /** Changes destinations that are there. */
 export class DestinationWriter {
@@ -50,16 +52,15 @@ export class DestinationWriter {
 		changes: UpdateDestinationInput,
 		{ expectedVersion }: WriteOptions,
 	): Promise<Destination> {
-		const target = await this.#identify(id);
 		const expected = checkVersion('expectedVersion', expectedVersion);
-		const valid = validateUpdate(target.type, changes);
-		const change =
-			valid.settings === undefined ? undefined : await this.#compare(id, valid.settings);
-		return this.#write(
-			expected === undefined ? target : { ...target, version: expected },
-			valid,
-			change,
-		);
+		const version = expected === undefined ? {} : { version: expected };
+		if (changes?.settings === undefined) {
+			// Nothing else depends on the type, so nothing need be read first.
+			return this.#write({ id: checkUuid('id', id), ...version }, validateFields(changes));
+		}
+		const before = await this.#findToReplace(id);
+		const valid = validateUpdate(before.type, changes);
+		return this.#write({ ...identityOf(before), ...version }, valid, changeOf(before, valid));
 	}
 
 	async patch(
@@ -92,15 +93,11 @@ export class DestinationWriter {
 		});
 	}
 
-	/** Writes to the version that was read; what its settings become is compared with what they are. */
+	/** Writes to the version that was read. */
 	#writeTo(before: Destination, changes: UpdateDestinationInput): Promise<Destination> {
-		const { id, organizationId, type, version } = before;
-		const valid = validateUpdate(type, changes);
-		const change =
-			valid.settings === undefined
-				? undefined
-				: { id, version, fields: changedFields(before.settings, valid.settings) };
-		return this.#write({ id, organizationId, type, version }, valid, change);
+		const valid = validateUpdate(before.type, changes);
+		const where = { ...identityOf(before), version: before.version };
+		return this.#write(where, valid, changeOf(before, valid));
 	}
 
 	/** Tries again what lost against somebody else, unless the caller named the version. */
@@ -121,7 +118,7 @@ export class DestinationWriter {
 	async #write(
 		where: Target,
 		{ requiredConsent, ...fields }: ReturnType<typeof validateUpdate>,
-		change: SettingsChange | undefined,
+		change?: SettingsChange,
 	): Promise<Destination> {
 		const data = {
 			...fields,
@@ -138,25 +135,23 @@ export class DestinationWriter {
 		}
 	}
 
-	/** What settings are sealed to. It never changes, so it may be read before the write. */
-	async #identify(id: string): Promise<Target> {
+	/** The destination, or, where the settings that are there do not open, who it is: they can be replaced. */
+	async #findToReplace(id: string): Promise<Destination | Identity> {
+		try {
+			return await this.#find(id);
+		} catch (error) {
+			if (!(error instanceof DestinationsError) || error instanceof NotFoundError) throw error;
+			return this.#identify(id);
+		}
+	}
+
+	async #identify(id: string): Promise<Identity> {
 		const identity = await this.#prisma.destination.findUnique({
 			where: { id: checkUuid('id', id) },
 			select: { id: true, organizationId: true, type: true },
 		});
 		if (identity === null) throw new NotFoundError(noSuchDestination(id));
 		return identity;
-	}
-
-	/** Nothing where the settings that are there do not open: they can be replaced all the same. */
-	async #compare(id: string, after: object): Promise<SettingsChange | undefined> {
-		try {
-			const { version, settings } = await this.#find(id);
-			return { id: id.toLowerCase(), version, fields: changedFields(settings, after) };
-		} catch (error) {
-			if (error instanceof DestinationsError) return undefined;
-			throw error;
-		}
 	}
 
 	async #find(id: string): Promise<Destination> {
@@ -173,6 +168,20 @@ export class DestinationWriter {
 		if (row === null) throw new NotFoundError(noSuchDestination(id));
 		return row;
 	}
+}
+
+function identityOf({ id, organizationId, type }: Identity): Identity {
+	return { id, organizationId, type };
+}
+
+/** What to tell the log. Nothing where the settings that were there did not open. */
+function changeOf(
+	before: Destination | Identity,
+	{ settings }: { readonly settings?: object },
+): SettingsChange | undefined {
+	if (!('settings' in before) || settings === undefined) return undefined;
+	const { id, version } = before;
+	return { id, version, fields: changedFields(before.settings, settings) };
 }
 
 function conflict({ id, version }: { id: string; version: number }, cause?: unknown) {

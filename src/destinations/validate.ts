@@ -97,6 +97,16 @@ export function validateUpdate<T extends DestinationType>(
 	return value as ValidatedUpdate<T>;
 }
 
+/**
+ * Checks changes without settings, which are all that depends on the type.
+ *
+ * @throws {ValidationError} See {@link validateUpdate}.
+ */
+export function validateFields(changes: unknown): Omit<ValidatedUpdate, 'settings'> {
+	// Just checked against the schema that the type stands for.
+	return passed(check(updateFields, fieldsOf(changes), [], unknownChange)) as ValidatedUpdate;
+}
+
 /** Callers without types may pass anything. */
 function assertKnown(type: unknown): void {
 	if (!isDestinationType(type)) {
