@@ -62,6 +62,8 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 		updateMany: ({ prisma }) => prisma.destination.updateMany({ data: { testMode: true } }),
 		'the repository, by id': ({ destinations }) => destinations.findById(a.own.id),
 		'the repository, by type': ({ destinations }) => destinations.findByType('posthog'),
+		'the repository, another name': ({ destinations }) =>
+			destinations.update(a.own.id, { name: 'Renamed' }),
 	};
 
 	test.each(Object.entries(single))('%s takes one round trip and one write', async (_, work) => {
@@ -70,6 +72,13 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 		expect(sent.types).toMatch(/^[PBDE]+S$/);
 		// Named statements are parsed once a connection.
 		expect(sent.types.includes('P')).toBe(!namedStatements);
+	});
+
+	test('new settings take two: they are validated by the type, and compared with what is there', async () => {
+		const sent = await sentFor(() =>
+			client.destinations.update(a.own.id, { settings: { apiKey: 'phc_new' } }),
+		);
+		expect(sent).toMatchObject({ roundTrips: 2, writes: 2, simpleQueries: [] });
 	});
 
 	test('raw SQL is answered after one; its cleaning is nothing that the caller waits for', async () => {
