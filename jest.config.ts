@@ -6,8 +6,8 @@ const config: Config = {
 	testMatch: ['<rootDir>/test/**/*.test.ts'],
 	// Types are checked by `npm run check`; here each file is only transpiled, which is faster.
 	transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/test/tsconfig.json' }] },
-	globalSetup: '<rootDir>/test/support/global-setup.mjs',
-	globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
+	globalSetup: '<rootDir>/test/support/global-setup.ts',
+	globalTeardown: '<rootDir>/test/support/global-teardown.ts',
 	testTimeout: 30_000,
 };
 

