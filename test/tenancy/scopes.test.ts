@@ -125,14 +125,18 @@ describe('making scopes', () => {
 				`SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database()`,
 			);
 		const before = await connections();
-		const start = process.hrtime.bigint();
-		for (let made = 0; made < many; made += 1) {
-			const { prisma } = db.forOrganization(uuid);
-			// The delegates are made when they are first asked for.
-			expect(typeof prisma.destination.findMany).toBe('function');
-		}
-		const microseconds = Number(process.hrtime.bigint() - start) / 1000 / many;
-		expect(microseconds).toBeLessThan(100);
+		let method: unknown;
+		const batches = Array.from({ length: many / 100 }, () => {
+			const start = process.hrtime.bigint();
+			for (let made = 0; made < 100; made += 1) {
+				// The delegates are made when they are first asked for.
+				method = db.forOrganization(uuid).prisma.destination.findMany;
+			}
+			return Number(process.hrtime.bigint() - start) / 1000 / 100;
+		});
+		expect(typeof method).toBe('function');
+		// The median, for other tests take their turns on the same processors.
+		expect(batches.sort((a, b) => a - b)[batches.length / 2]).toBeLessThan(100);
 		expect(await connections()).toEqual(before);
 	});
 
