@@ -1,12 +1,14 @@
 import { DestinationsError } from '../errors.ts';
+import { messageOf } from '../message-of.ts';
 import { type Command, UsageError } from './command.ts';
+import { doctor } from './commands/doctor.ts';
 import { keygen } from './commands/keygen.ts';
 import { rotate } from './commands/rotate.ts';
 import { verify } from './commands/verify.ts';
 import { type ExitStatus, exitStatus, type Terminal } from './terminal.ts';
 
 /** Every subcommand, in the order of the help. */
-const commands: readonly Command[] = [keygen, verify, rotate];
+const commands: readonly Command[] = [keygen, doctor, verify, rotate];
 
 const help = `Looks after the encrypted settings of destinations.
 
@@ -57,10 +59,4 @@ function report(error: unknown, { name }: Command, { stderr }: Terminal): ExitSt
 	// What the database says; pg quotes no values of parameters, and the password is in no message of its.
 	stderr.write(`The database refused or did not answer: ${messageOf(error)}\n`);
 	return exitStatus.failed;
-}
-
-function messageOf(error: unknown): string {
-	// A host with several addresses fails with one error for each and no message of its own.
-	if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
-	return error instanceof Error ? error.message : String(error);
 }

@@ -49,7 +49,11 @@ export const byPrimaryKey = 'SET LOCAL enable_seqscan = off;';
 
 const begin = `BEGIN; SET LOCAL ROLE service_role; SET LOCAL "request.jwt.claims" = '{"role":"service_role"}';`;
 
-function clientConfig({ connectionString, connection }: SealedSettingsOptions): ClientConfig {
+/** What pg is to connect with. @throws ConfigurationError if there is nothing to connect to. */
+export function clientConfig({
+	connectionString,
+	connection,
+}: Pick<SealedSettingsOptions, 'connectionString' | 'connection'>): ClientConfig {
 	const url = connectionString ?? (connection === undefined ? process.env.DATABASE_URL : undefined);
 	if (url === undefined && connection === undefined) {
 		throw new ConfigurationError(

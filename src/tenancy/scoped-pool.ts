@@ -58,7 +58,7 @@ function leaveToQuery(): void {}
  * `@prisma/adapter-pg` reads a timestamptz as if it were in UTC, so the session must be. A pooler that
  * cannot keep statements cannot keep sessions either: there each statement sets the zone for itself.
  */
-function inUtc(config: PoolConfig): PoolConfig {
+export function inUtc(config: PoolConfig): PoolConfig {
 	const { connectionString = '', options } = config;
 	const url = URL.canParse(connectionString) ? new URL(connectionString) : undefined;
 	const inUrl = url?.searchParams.get('options');

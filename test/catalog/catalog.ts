@@ -1,23 +1,62 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import {
+	type CatalogObject,
+	type FoundObject,
+	identityOf,
+	readCatalog as readObjects,
+} from '../../src/doctor/catalog.ts';
+import type { Manifest } from '../../src/doctor/manifest.ts';
+import { readMigrations } from '../database/migrations.ts';
 
-const directory = join(process.cwd(), 'test/catalog');
+/** The committed manifest, which `doctor` compares databases with. */
+export const manifestPath = join(process.cwd(), 'src/doctor/manifest.json');
 
-/** The committed lines of {@link readCatalog}. */
-export const manifestPath = join(directory, 'catalog.txt');
+export async function readManifest(): Promise<Manifest> {
+	return JSON.parse(await readFile(manifestPath, 'utf8'));
+}
 
 /** Everything that a database holds, one line a thing. */
 export async function readCatalog(connectionString: string): Promise<string[]> {
-	const sql = await readFile(join(directory, 'catalog.sql'), 'utf8');
 	const client = new Client({ connectionString });
 	await client.connect();
 	try {
-		// Every name is written with its schema then.
-		await client.query(`SET search_path = ''`);
-		const { rows } = await client.query<{ line: string }>(sql);
-		return rows.map(({ line }) => line);
+		return (await objectsOf(client)).map(lineOf);
 	} finally {
 		await client.end();
 	}
+}
+
+/** Applies the migrations one by one, and tells of each thing which of them made it what it is. */
+export async function makeManifest(client: Client): Promise<Manifest> {
+	const migrations: Manifest['migrations'][number][] = [];
+	let objects = new Map<string, Manifest['objects'][number]>();
+	for (const { name: migration, sql } of await readMigrations()) {
+		await client.query(sql);
+		const before = objects;
+		objects = new Map(
+			(await objectsOf(client)).map(({ kind, of, name, definition }) => {
+				const made = { kind, of, name, definition, migration };
+				const known = before.get(identityOf(made));
+				return [identityOf(made), known?.definition === definition ? known : made];
+			}),
+		);
+		migrations.push({ name: migration, checksum: createHash('sha256').update(sql).digest('hex') });
+	}
+	return { migrations, objects: [...objects.values()] };
+}
+
+async function objectsOf(client: Client): Promise<FoundObject[]> {
+	await client.query(`SET search_path = ''`);
+	try {
+		return await readObjects(client);
+	} finally {
+		await client.query('RESET search_path');
+	}
+}
+
+export function lineOf(object: CatalogObject): string {
+	return `${identityOf(object)}: ${object.definition}`;
 }

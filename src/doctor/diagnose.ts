@@ -1,0 +1,136 @@
+import { type ClientConfig, DatabaseError } from 'pg';
+import { clientConfig } from '../rotation/maintenance-connection.ts';
+import { type FoundObject, readCatalog } from './catalog.ts';
+import { lookedAt } from './expected-objects.ts';
+import { type Finding, failure } from './finding.ts';
+import { checkKeys } from './keys.ts';
+import { checkLogins, type Login, readLogin } from './logins.ts';
+import { checkMigrations } from './migrations.ts';
+import { checkPlatformTables } from './platform-tables.ts';
+import { ReadOnlySession } from './read-only-session.ts';
+import { checkRoles } from './roles.ts';
+import { checkSchema } from './schema.ts';
+import { checkServer } from './server.ts';
+
+/** Options of {@link diagnose}. */
+export interface DiagnoseOptions {
+	/**
+	 * URL of the database, with the login that serves tenants.
+	 *
+	 * @defaultValue the environment variable `DATABASE_URL`, unless `connection` is given
+	 */
+	readonly connectionString?: string | undefined;
+	/** Options of pg's client, such as TLS (https://node-postgres.com/apis/client). @defaultValue none */
+	readonly connection?: ClientConfig | undefined;
+	/**
+	 * URL with the login for the service itself, where there are two.
+	 *
+	 * @defaultValue the login of `connectionString` serves both
+	 */
+	readonly serviceConnectionString?: string | undefined;
+	/** The keys as text: `id:hex,id:hex`. @defaultValue keys are counted and not compared */
+	readonly keys?: string | undefined;
+	/** Called with where the logins lead, once they are connected: host, port, database and user. */
+	readonly onConnected?: ((targets: readonly string[]) => void) | undefined;
+	/** Called for each part of the diagnosis, as soon as it is there. */
+	readonly onSection?: ((section: Section) => void) | undefined;
+}
+
+/** A part of the diagnosis. */
+export interface Section {
+	readonly name:
+		| 'server'
+		| 'migrations'
+		| 'schema'
+		| 'roles'
+		| 'logins'
+		| 'platform tables'
+		| 'keys';
+	readonly findings: readonly Finding[];
+}
+
+/**
+ * Looks whether a database is as this package needs it, and what its logins may do. Reads only, in a
+ * read-only transaction, and needs no more rights than a service has.
+ *
+ * @throws ConfigurationError if there is no URL, or one that cannot be read.
+ * @throws UnreachableError if the database cannot be reached; its cause is what pg threw.
+ *
+ * @example
+ * ```ts
+ * import { diagnose } from './diagnose.ts';
+ *
+ * const sections = await diagnose({ keys: process.env.DESTINATIONS_ENCRYPTION_KEYS });
+ * const healthy = sections.every(({ findings }) =>
+ *   findings.every(({ severity }) => severity !== 'failure'),
+ * );
+ * ```
+ */
+export async function diagnose(options: DiagnoseOptions = {}): Promise<Section[]> {
+	const config = clientConfig(options);
+	await using tenant = await ReadOnlySession.open(config);
+	if (options.serviceConnectionString === undefined)
+		return await examine(options, config, tenant, tenant);
+	await using service = await ReadOnlySession.open({
+		...config,
+		connectionString: options.serviceConnectionString,
+	});
+	return await examine(options, config, tenant, service);
+}
+
+async function examine(
+	options: DiagnoseOptions,
+	config: ClientConfig,
+	tenant: ReadOnlySession,
+	service: ReadOnlySession,
+): Promise<Section[]> {
+	options.onConnected?.([...new Set([tenant, service])].map(({ target }) => target));
+	const sections: Section[] = [];
+	const report = async (
+		name: Section['name'],
+		session: ReadOnlySession,
+		check: () => Promise<Finding[]>,
+	) => {
+		const findings = await session.attempt(check);
+		const section = {
+			name,
+			findings: findings instanceof DatabaseError ? [notChecked(findings)] : findings,
+		};
+		sections.push(section);
+		options.onSection?.(section);
+	};
+	let pending: ReadonlySet<string> | undefined;
+	let catalog: FoundObject[] = [];
+	let logins: Login[] = [];
+	await report('server', tenant, () => checkServer(tenant, config));
+	await report('migrations', service, async () => {
+		const checked = await checkMigrations(service);
+		pending = checked.pending;
+		return checked.findings;
+	});
+	await report('logins', tenant, async () => {
+		const first = await readLogin(tenant);
+		const second = service === tenant ? undefined : await readLogin(service);
+		logins = [first, ...(second === undefined ? [] : [second])];
+		return checkLogins(first, second);
+	});
+	await report('roles', tenant, () => checkRoles(tenant));
+	await report('schema', tenant, async () => {
+		catalog = await readCatalog(tenant, lookedAt);
+		return checkSchema(
+			catalog,
+			pending,
+			logins.map(({ name }) => name),
+		);
+	});
+	await report('platform tables', tenant, () => checkPlatformTables(tenant, catalog));
+	await report('keys', service, () => checkKeys(service, options.keys));
+	return sections;
+}
+
+/** What is not known is not well. */
+function notChecked(error: DatabaseError): Finding {
+	return failure(`Not checked: ${error.message}`, {
+		fix: 'See what Postgres says of it; after a lock or a timeout, run doctor again.',
+	});
+}

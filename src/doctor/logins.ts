@@ -1,0 +1,173 @@
+import { DatabaseError } from 'pg';
+import { type Finding, failure, ok, warning } from './finding.ts';
+import type { ReadOnlySession } from './read-only-session.ts';
+import { isPowerful } from './roles.ts';
+
+export interface Login {
+	/** As SQL writes it. */
+	readonly name: string;
+	readonly superuser: boolean;
+	readonly bypassrls: boolean;
+	readonly createrole: boolean;
+	readonly owner: boolean;
+	/** Powerful roles that it may become, but for service_role. */
+	readonly powerful: readonly string[];
+	/** Of `authenticated` and `service_role`, those whose rights it has without becoming them. */
+	readonly inherited: readonly string[];
+	/** Whether it may call set_config(), by which every statement becomes a tenant's. */
+	readonly sets: boolean;
+	/** Why it may not become the role; undefined where it may. */
+	readonly notTenant: string | undefined;
+	readonly notService: string | undefined;
+	/** Since PostgreSQL 16 a membership says itself whether it is inherited. */
+	readonly grantsInherit: boolean;
+	/** What tells the database from others. */
+	readonly database: string;
+}
+
+type LoginRow = Omit<Login, 'notTenant' | 'notService'>;
+
+export async function readLogin(session: ReadOnlySession): Promise<Login> {
+	const [row] = await session.rows<LoginRow>(`
+		SELECT quote_ident(own.rolname) AS name, own.rolsuper AS superuser,
+			own.rolbypassrls AS bypassrls, own.rolcreaterole AS createrole,
+			coalesce(own.oid = (SELECT relowner FROM pg_catalog.pg_class
+				WHERE oid = to_regclass('public.destinations')), false) AS owner,
+			array(SELECT quote_ident(r.rolname) FROM pg_catalog.pg_roles AS r
+				WHERE r.oid <> own.oid AND NOT own.rolsuper AND r.rolname <> 'service_role'
+					AND ${isPowerful} AND pg_has_role(own.oid, r.oid, 'MEMBER')
+				ORDER BY r.rolname) AS powerful,
+			array(SELECT r.rolname::text FROM pg_catalog.pg_roles AS r
+				WHERE r.rolname IN ('authenticated', 'service_role') AND r.oid <> own.oid
+					AND pg_has_role(own.oid, r.oid, 'USAGE')
+				ORDER BY r.rolname) AS inherited,
+			has_function_privilege(own.oid, 'pg_catalog.set_config(text, text, boolean)', 'EXECUTE') AS sets,
+			current_setting('server_version_num')::integer >= 160000 AS "grantsInherit",
+			concat_ws('/', (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()),
+				extract(epoch FROM pg_postmaster_start_time())) AS database
+		FROM pg_catalog.pg_roles AS own WHERE own.rolname = session_user`);
+	if (row === undefined) throw new Error('the login is no role of the server');
+	const refusal = async (role: string) => {
+		const answer = await session.attemptAs(role, async () => undefined);
+		return answer instanceof DatabaseError ? answer.message : undefined;
+	};
+	return {
+		...row,
+		notTenant: await refusal('authenticated'),
+		notService: await refusal('service_role'),
+	};
+}
+
+const ownLogins = 'Give services logins without rights of their own: prisma/grants/logins.sql.';
+
+/** What a service's logins may do. @param service the second login, where there is one. */
+export function checkLogins(tenant: Login, service: Login | undefined): Finding[] {
+	const findings = powersOf(tenant);
+	if (service !== undefined && service.name !== tenant.name) findings.push(...powersOf(service));
+	if (tenant.notTenant !== undefined) {
+		findings.push(
+			failure(`${tenant.name} may not become authenticated: ${tenant.notTenant}`, {
+				fix: 'forOrganization() needs it:',
+				sql: `GRANT authenticated TO ${tenant.name};`,
+			}),
+		);
+	}
+	const server = service ?? tenant;
+	if (service !== undefined && service.database !== tenant.database) {
+		findings.push(
+			failure('The two URLs lead to different databases, or the server was restarted in between', {
+				fix: 'Give both logins the same host and database.',
+			}),
+		);
+	}
+	if (server.notService !== undefined) {
+		const report = service === undefined ? warning : failure;
+		findings.push(
+			report(`${server.name} may not become service_role: ${server.notService}`, {
+				fix:
+					service === undefined
+						? 'asService(), rotate and verify need a login that may. Set DATABASE_SERVICE_URL to it, so that doctor sees what it sees.'
+						: 'asService(), rotate and verify need it:',
+				...(service === undefined ? {} : { sql: `GRANT service_role TO ${server.name};` }),
+			}),
+		);
+	}
+	findings.push(...wallBetween(tenant, service));
+	return findings;
+}
+
+/** What keeps SQL that a tenant smuggles in from acting for every organization. */
+function wallBetween(tenant: Login, service: Login | undefined): Finding[] {
+	if (tenant.superuser || tenant.notTenant !== undefined) return [];
+	if (tenant.notService !== undefined) {
+		return [ok(`${tenant.name} may become authenticated and not service_role`)];
+	}
+	if (service === undefined || service.name === tenant.name) {
+		return [
+			warning(
+				`${tenant.name} serves tenants and the service: role and claims of each statement keep them apart, but SQL of a tenant's own may SET ROLE service_role`,
+				{
+					fix: 'Two logins close that: prisma/grants/logins.sql; then connectionString and serviceConnectionString, for doctor DATABASE_SERVICE_URL.',
+				},
+			),
+		];
+	}
+	return [
+		failure(`${tenant.name} may become service_role, which only ${service.name} should`, {
+			fix: "A tenant's own SQL could:",
+			sql: `REVOKE service_role FROM ${tenant.name};`,
+		}),
+	];
+}
+
+function powersOf(login: Login): Finding[] {
+	const { name } = login;
+	if (login.superuser) {
+		return [failure(`${name} is a superuser: no wall holds what it runs`, { fix: ownLogins })];
+	}
+	const findings: Finding[] = [];
+	if (login.owner) {
+		findings.push(
+			failure(`${name} owns the tables: it may switch row level security off`, { fix: ownLogins }),
+		);
+	}
+	if (login.bypassrls) {
+		findings.push(
+			failure(`${name} goes behind row level security (BYPASSRLS)`, {
+				sql: `ALTER ROLE ${name} NOBYPASSRLS;`,
+			}),
+		);
+	}
+	if (login.createrole) {
+		findings.push(
+			failure(`${name} may create roles, and so give itself others (CREATEROLE)`, {
+				sql: `ALTER ROLE ${name} NOCREATEROLE;`,
+			}),
+		);
+	}
+	for (const role of login.powerful) {
+		findings.push(
+			failure(`${name} may become ${role}, which has more power than any policy`, {
+				sql: `REVOKE ${role} FROM ${name};`,
+			}),
+		);
+	}
+	for (const role of login.inherited) {
+		findings.push(
+			warning(`${name} has the rights of ${role} without becoming it`, {
+				fix: 'Without SET ROLE a login should have no rights on any table:',
+				sql: login.grantsInherit
+					? `GRANT ${role} TO ${name} WITH INHERIT FALSE;\nALTER ROLE ${name} NOINHERIT;`
+					: `ALTER ROLE ${name} NOINHERIT;`,
+			}),
+		);
+	}
+	if (!login.sets) {
+		findings.push(
+			failure(`${name} may not call set_config(), so that no statement runs`, {
+				sql: `GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO ${name};`,
+			}),
+		);
+	}
+	return findings.length === 0 ? [ok(`${name} has no rights but to become its role`)] : findings;
+}

@@ -1,0 +1,135 @@
+import { madeRoles } from './expected-objects.ts';
+import { type Finding, failure, note, ok, warning } from './finding.ts';
+import type { ReadOnlySession } from './read-only-session.ts';
+
+interface RoleRow {
+	readonly name: string;
+	readonly superuser: boolean;
+	readonly bypassrls: boolean;
+	readonly createrole: boolean;
+	readonly can_login: boolean;
+	readonly uses_schema: boolean;
+	readonly creates_in_schema: boolean;
+	/** Roles that it may become, and those of them that go behind row level security. */
+	readonly member_of: readonly string[];
+	readonly powerful: readonly string[];
+}
+
+/** Roles whose members see or change rows, or the server, beside every policy; of a name in `r`. */
+export const isPowerful = `(r.rolsuper OR r.rolbypassrls OR r.rolcreaterole
+	OR r.oid = (SELECT relowner FROM pg_catalog.pg_class WHERE oid = to_regclass('public.destinations'))
+	OR r.rolname IN ('service_role', 'pg_read_all_data', 'pg_write_all_data', 'pg_maintain',
+		'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))`;
+
+/** The roles that statements run as, and what everybody may do. */
+export async function checkRoles(session: ReadOnlySession): Promise<Finding[]> {
+	const rows = await session.rows<RoleRow>(
+		`SELECT quote_ident(own.rolname) AS name, own.rolsuper AS superuser, own.rolbypassrls AS bypassrls,
+			own.rolcreaterole AS createrole, own.rolcanlogin AS can_login,
+			has_schema_privilege(own.oid, 'public', 'USAGE') AS uses_schema,
+			has_schema_privilege(own.oid, 'public', 'CREATE') AS creates_in_schema,
+			array_remove(array_agg(quote_ident(r.rolname) ORDER BY r.rolname), NULL) AS member_of,
+			coalesce(array_agg(quote_ident(r.rolname) ORDER BY r.rolname)
+				FILTER (WHERE ${isPowerful}), '{}') AS powerful
+		FROM pg_catalog.pg_roles AS own
+		LEFT JOIN pg_catalog.pg_roles AS r ON r.oid <> own.oid AND NOT own.rolsuper
+			AND pg_has_role(own.oid, r.oid, 'MEMBER')
+		WHERE own.rolname = ANY ($1)
+		GROUP BY own.oid, own.rolname, own.rolsuper, own.rolbypassrls, own.rolcreaterole, own.rolcanlogin
+		ORDER BY own.rolname`,
+		[madeRoles],
+	);
+	const findings = rows.flatMap(judge);
+	for (const name of madeRoles) {
+		if (rows.some((row) => row.name === name)) continue;
+		findings.push(
+			failure(`Role ${name} does not exist`, {
+				fix: 'Create it, then grant what the schema lacks below:',
+				sql: `CREATE ROLE ${name} NOLOGIN NOINHERIT;`,
+			}),
+		);
+	}
+	if (findings.length === 0)
+		findings.push(ok(`Roles ${madeRoles.join(', ')} have no more than they need`));
+	return [...findings, ...(await checkPublic(session))];
+}
+
+function judge(row: RoleRow): Finding[] {
+	const { name } = row;
+	const isService = name === 'service_role';
+	const findings: Finding[] = [];
+	const take = (attribute: string, what: string) =>
+		findings.push(failure(`Role ${name} ${what}`, { sql: `ALTER ROLE ${name} NO${attribute};` }));
+	if (row.superuser) take('SUPERUSER', 'is a superuser: no policy and no grant binds it');
+	if (row.createrole) take('CREATEROLE', 'may create roles, and so give itself others');
+	if (row.bypassrls) {
+		// Supabase's own is so, and its policies let it see everything here anyway.
+		if (isService) findings.push(note('Role service_role has BYPASSRLS, as on Supabase'));
+		else take('BYPASSRLS', 'goes behind row level security');
+	}
+	if (row.can_login) {
+		findings.push(
+			warning(`Role ${name} may log in: whoever knows its password sets the claims freely`, {
+				sql: `ALTER ROLE ${name} NOLOGIN;`,
+			}),
+		);
+	}
+	for (const other of row.member_of) {
+		const powerful = row.powerful.includes(other);
+		if (!powerful && isService) continue;
+		const report = powerful ? failure : warning;
+		findings.push(
+			report(`Role ${name} is a member of ${other}, and may become it`, {
+				sql: `REVOKE ${other} FROM ${name};`,
+			}),
+		);
+	}
+	if (!row.uses_schema && name !== 'anon') {
+		findings.push(
+			failure(`Role ${name} may not use schema public, where the tables are`, {
+				sql: `GRANT USAGE ON SCHEMA public TO ${name};`,
+			}),
+		);
+	}
+	if (row.creates_in_schema && !row.superuser && name !== 'anon') {
+		findings.push(
+			warning(`Role ${name} may create tables and functions in schema public`, {
+				fix: 'Unless others need it there:',
+				sql: `REVOKE CREATE ON SCHEMA public FROM PUBLIC, ${name};`,
+			}),
+		);
+	}
+	return findings;
+}
+
+const seeSecurity =
+	'SECURITY.md says what is to be gained by revoking both, under "What is not promised".';
+
+/** Whoever may run SQL of their own may use these to set claims. */
+async function checkPublic(session: ReadOnlySession): Promise<Finding[]> {
+	const [row] = await session.rows<{ sets: boolean; languages: readonly string[] }>(`
+		SELECT EXISTS (
+			SELECT FROM pg_catalog.pg_proc,
+				aclexplode(coalesce(proacl, acldefault('f', proowner))) AS entry
+			WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = 'set_config' AND grantee = 0
+		) AS sets,
+		array(
+			SELECT lanname::text FROM pg_catalog.pg_language,
+				aclexplode(coalesce(lanacl, acldefault('l', lanowner))) AS entry
+			WHERE lanpltrusted AND grantee = 0 ORDER BY lanname
+		) AS languages`);
+	if (row === undefined) return [];
+	const { sets, languages } = row;
+	if (!sets && languages.length === 0) {
+		return [ok('set_config() and the trusted languages are revoked from PUBLIC')];
+	}
+	const open = [
+		...(sets ? ['call set_config()'] : []),
+		...(languages.length > 0 ? [`write code in ${languages.join(', ')}`] : []),
+	];
+	return [
+		note(`Everybody may ${open.join(' and ')}: SQL of a tenant's own can set claims`, {
+			fix: seeSecurity,
+		}),
+	];
+}

@@ -1,0 +1,144 @@
+import type { ClientConfig } from 'pg';
+import { inUtc } from '../tenancy/scoped-pool.ts';
+import { type Finding, failure, note, ok, warning } from './finding.ts';
+import { ReadOnlySession, UnreachableError } from './read-only-session.ts';
+
+/** Versions that the tests run on. */
+const oldest = 15;
+const newest = 18;
+
+interface ServerRow {
+	readonly version: string;
+	readonly number: number;
+	readonly login: string;
+	readonly zone: string;
+	readonly is_utc: boolean;
+	readonly replication_role: string;
+	readonly read_only: boolean;
+	readonly in_recovery: boolean;
+}
+
+/** Summer and winter, because London is on UTC for half of the year. */
+const isUtc = `extract(timezone FROM timestamptz '2026-01-01') = 0
+	AND extract(timezone FROM timestamptz '2026-07-01') = 0 AS is_utc`;
+
+/** The server, and what a session on it begins with. */
+export async function checkServer(
+	session: ReadOnlySession,
+	config: ClientConfig,
+): Promise<Finding[]> {
+	const [row] = await session.rows<ServerRow>(`
+		SELECT current_setting('server_version') AS version,
+			current_setting('server_version_num')::integer AS number,
+			quote_ident(session_user) AS login,
+			current_setting('TimeZone') AS zone,
+			${isUtc},
+			current_setting('session_replication_role') AS replication_role,
+			current_setting('default_transaction_read_only')::boolean AS read_only,
+			pg_is_in_recovery() AS in_recovery`);
+	if (row === undefined) return [];
+	return [
+		versionFinding(row),
+		...stateFindings(row),
+		...(await poolerFindings(session)),
+		...(await zoneFindings(row, config)),
+	];
+}
+
+function versionFinding({ version, number }: ServerRow): Finding {
+	const major = Math.floor(number / 10_000);
+	if (major < oldest) {
+		return failure(`PostgreSQL ${version} is too old`, {
+			fix: `Upgrade to PostgreSQL ${oldest} to ${newest}.`,
+		});
+	}
+	if (major > newest) {
+		return warning(`PostgreSQL ${version} is newer than this package knows`, {
+			fix: `See whether a newer release of this package names it; ${oldest} to ${newest} are tested.`,
+		});
+	}
+	return ok(`PostgreSQL ${version}`);
+}
+
+/** What keeps statements from doing what they do elsewhere. */
+function stateFindings({ login, replication_role, read_only, in_recovery }: ServerRow): Finding[] {
+	const findings: Finding[] = [];
+	if (replication_role !== 'origin') {
+		findings.push(
+			failure(`session_replication_role is ${replication_role} for ${login}: no trigger runs`, {
+				fix: 'Take it out of the settings of the login, the database and the server. For the login:',
+				sql: `ALTER ROLE ${login} RESET session_replication_role;`,
+			}),
+		);
+	}
+	if (in_recovery) {
+		findings.push(
+			warning('The server is a replica: nothing can be written here', {
+				fix: 'Give services the URL of the primary server.',
+			}),
+		);
+	} else if (read_only) {
+		findings.push(
+			failure(`default_transaction_read_only is on for ${login}: nothing can be written`, {
+				fix: 'Take it out of the settings of the login, the database and the server. For the login:',
+				sql: `ALTER ROLE ${login} RESET default_transaction_read_only;`,
+			}),
+		);
+	}
+	return findings;
+}
+
+async function poolerFindings(session: ReadOnlySession): Promise<Finding[]> {
+	if (!(await session.isProxied())) return [];
+	return [
+		note('A pooler or a proxy stands before the server', {
+			fix: 'Where it is in transaction mode, read "Poolers in transaction mode" in SECURITY.md; before PgBouncer 1.21 set namedStatements: false.',
+		}),
+	];
+}
+
+/** `@prisma/adapter-pg` reads times as if they were in UTC. Clients of this package see to that. */
+async function zoneFindings(row: ServerRow, config: ClientConfig): Promise<Finding[]> {
+	const asClient = await clientZone(config);
+	if (asClient instanceof Error) {
+		return [
+			failure(
+				`A session that begins in UTC, as those of clients do, was refused: ${asClient.message}`,
+				{
+					fix: 'If it is for the parameter "options", set ignore_startup_parameters = options in PgBouncer, and namedStatements: false, with which each statement sets its zone.',
+				},
+			),
+		];
+	}
+	if (!asClient.is_utc) {
+		return [
+			failure(`Sessions are in ${asClient.zone} though clients ask for UTC: times are read wrong`, {
+				fix: 'Something sets TimeZone after a session begins, such as a pooler or a login trigger: take that away, or set namedStatements: false.',
+			}),
+		];
+	}
+	if (row.is_utc) return [ok(`Sessions are in UTC, by default too (${row.zone})`)];
+	return [
+		warning(
+			`Sessions of ${row.login} begin in ${row.zone}. createDestinationsClient sets UTC; a Prisma client of your own would read times wrong`,
+			{ fix: 'Let the login begin in UTC:', sql: `ALTER ROLE ${row.login} SET TimeZone = 'UTC';` },
+		),
+	];
+}
+
+/** The zone of a session that begins as a client's does. */
+async function clientZone(
+	config: ClientConfig,
+): Promise<{ zone: string; is_utc: boolean } | UnreachableError> {
+	try {
+		await using session = await ReadOnlySession.open(inUtc(config));
+		const [row] = await session.rows<{ zone: string; is_utc: boolean }>(
+			`SELECT current_setting('TimeZone') AS zone, ${isUtc}`,
+		);
+		return row ?? { zone: 'unknown', is_utc: false };
+	} catch (error) {
+		// Such as PgBouncer's "unsupported startup parameter".
+		if (error instanceof UnreachableError) return error;
+		throw error;
+	}
+}

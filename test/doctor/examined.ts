@@ -1,0 +1,87 @@
+import { diagnose, type Section } from '../../src/doctor/diagnose.ts';
+import type { Finding } from '../../src/doctor/finding.ts';
+import { newKey } from '../rotation/sealed-service.ts';
+import { Deployment } from '../tenancy/deployment.ts';
+
+/** What is expected to be said of a thing that was broken: severity and a part of the message. */
+export type Complaint = readonly [Finding['severity'], RegExp];
+
+/** A healthy database with two logins, to be broken and examined. */
+export class Examined {
+	readonly deployment: Deployment;
+	readonly tenantUrl: string;
+	readonly serviceUrl: string;
+	readonly keys: string;
+	#healthy: readonly Finding[] = [];
+
+	private constructor(deployment: Deployment, tenantUrl: string, serviceUrl: string) {
+		this.deployment = deployment;
+		this.tenantUrl = tenantUrl;
+		this.serviceUrl = serviceUrl;
+		this.keys = `test:${newKey()}`;
+	}
+
+	static async open(): Promise<Examined> {
+		const deployment = await Deployment.open();
+		const examined = new Examined(
+			deployment,
+			await deployment.newLogin('authenticated'),
+			await deployment.newLogin('service_role'),
+		);
+		await examined.run('GRANT SELECT ON _prisma_migrations TO service_role');
+		examined.#healthy = await examined.findings();
+		return examined;
+	}
+
+	close(): Promise<void> {
+		return this.deployment.close();
+	}
+
+	sections(options: Parameters<typeof diagnose>[0] = {}): Promise<Section[]> {
+		return diagnose({
+			connectionString: this.tenantUrl,
+			serviceConnectionString: this.serviceUrl,
+			keys: this.keys,
+			...options,
+		});
+	}
+
+	/** Everything but what is well. */
+	async findings(options: Parameters<typeof diagnose>[0] = {}): Promise<Finding[]> {
+		const sections = await this.sections(options);
+		return sections.flatMap(({ findings }) => findings).filter(({ severity }) => severity !== 'ok');
+	}
+
+	/** What is said now and was not when all was well. */
+	async complaints(options: Parameters<typeof diagnose>[0] = {}): Promise<Finding[]> {
+		const healthy = this.#healthy.map(({ message }) => message);
+		return (await this.findings(options)).filter(({ message }) => !healthy.includes(message));
+	}
+
+	/** As superuser. */
+	async run(sql: string): Promise<void> {
+		// What cannot run in a transaction cannot share a message with others.
+		const statements = sql.includes('CONCURRENTLY') ? sql.split('\n') : [sql];
+		for (const statement of statements) await this.deployment.admin.query(statement);
+	}
+
+	/** Breaks something, expects exactly these complaints, follows their fixes, and expects none. */
+	async expectHealing(broken: string, ...expected: Complaint[]): Promise<void> {
+		await this.run(broken);
+		const complaints = await this.complaints();
+		expectComplaints(complaints, ...expected);
+		for (const { sql } of complaints) if (sql !== undefined) await this.run(sql);
+		expect(await this.complaints()).toEqual([]);
+	}
+}
+
+export function expectComplaints(complaints: readonly Finding[], ...expected: Complaint[]): void {
+	expect(complaints).toEqual(
+		expected.map(([severity, message]) =>
+			expect.objectContaining({ severity, message: expect.stringMatching(message) }),
+		),
+	);
+	for (const { severity, fix, sql } of complaints) {
+		if (severity !== 'note') expect(fix ?? sql).toEqual(expect.any(String));
+	}
+}

@@ -1,0 +1,159 @@
+import { newName } from '../tenancy/deployment.ts';
+import { Examined, expectComplaints } from './examined.ts';
+
+let examined: Examined;
+let tenant: string;
+let service: string;
+
+beforeAll(async () => {
+	examined = await Examined.open();
+	tenant = new URL(examined.tenantUrl).username;
+	service = new URL(examined.serviceUrl).username;
+});
+afterAll(() => examined.close());
+
+const loginComplaints = async (options: Parameters<Examined['sections']>[0]) => {
+	const sections = await examined.sections(options);
+	return sections
+		.filter(({ name }) => name === 'logins')
+		.flatMap(({ findings }) => findings)
+		.filter(({ severity }) => severity !== 'ok');
+};
+
+test('one login for both roles is a warning that names the script', async () => {
+	const complaints = await loginComplaints({
+		connectionString: examined.deployment.url,
+		serviceConnectionString: undefined,
+	});
+	expectComplaints(complaints, ['warning', /serves tenants and the service/]);
+	expect(complaints[0]?.fix).toContain('prisma/grants/logins.sql');
+});
+
+test('the same login in both URLs is one login', async () => {
+	const { url } = examined.deployment;
+	expectComplaints(await loginComplaints({ connectionString: url, serviceConnectionString: url }), [
+		'warning',
+		/serves tenants and the service/,
+	]);
+});
+
+test("a tenants' login alone says what was not seen", async () => {
+	const complaints = await examined.complaints({ serviceConnectionString: undefined });
+	expectComplaints(
+		complaints,
+		['note', /^Migrations were not checked/],
+		['warning', /may not become service_role/],
+		['warning', /^Keys in use were not counted/],
+	);
+	for (const { fix } of complaints.slice(1)) expect(fix).toContain('DATABASE_SERVICE_URL');
+});
+
+test('a superuser', async () => {
+	const complaints = await loginComplaints({ connectionString: examined.deployment.superuserUrl });
+	expectComplaints(complaints, ['failure', /^postgres is a superuser/]);
+	expect(complaints[0]?.fix).toContain('prisma/grants/logins.sql');
+});
+
+test('a login that goes behind row level security', () =>
+	examined.expectHealing(`ALTER ROLE ${tenant} BYPASSRLS`, ['failure', /BYPASSRLS/]));
+
+test('a login that creates roles', () =>
+	examined.expectHealing(`ALTER ROLE ${service} CREATEROLE`, ['failure', /CREATEROLE/]));
+
+test("a tenants' login that may become the service", () =>
+	examined.expectHealing(`GRANT service_role TO ${tenant}`, [
+		'failure',
+		new RegExp(`^${tenant} may become service_role, which only ${service} should$`),
+	]));
+
+test('a login that may read all data', () =>
+	examined.expectHealing(`GRANT pg_read_all_data TO ${tenant}`, [
+		'failure',
+		/may become pg_read_all_data/,
+	]));
+
+test('a login that inherits what its role may', async () => {
+	// From PostgreSQL 16 on the membership says it, before that the login.
+	await examined.expectHealing(
+		`ALTER ROLE ${tenant} INHERIT; REVOKE authenticated FROM ${tenant}; GRANT authenticated TO ${tenant}`,
+		['warning', new RegExp(`^${tenant} has the rights of authenticated without becoming it$`)],
+	);
+});
+
+test('a login that may not become a tenant', () =>
+	examined.expectHealing(`REVOKE authenticated FROM ${tenant}`, [
+		'failure',
+		new RegExp(`^${tenant} may not become authenticated`),
+	]));
+
+test('a login that may not become the service', () =>
+	examined.expectHealing(
+		`REVOKE service_role FROM ${service}`,
+		['note', /^Migrations were not checked/],
+		['failure', new RegExp(`^${service} may not become service_role`)],
+		['warning', /^Keys in use were not counted/],
+	));
+
+test('logins that may not set what every statement begins with', async () => {
+	const setConfig = 'EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean)';
+	await examined.expectHealing(
+		`REVOKE ${setConfig} FROM PUBLIC; REVOKE USAGE ON LANGUAGE plpgsql, sql FROM PUBLIC`,
+		['failure', new RegExp(`^${tenant} may not call set_config`)],
+		['failure', new RegExp(`^${service} may not call set_config`)],
+	);
+	const sections = await examined.sections();
+	expect(sections.find(({ name }) => name === 'roles')?.findings).toContainEqual({
+		severity: 'ok',
+		message: 'set_config() and the trusted languages are revoked from PUBLIC',
+	});
+	await examined.run(
+		`GRANT ${setConfig} TO PUBLIC; GRANT USAGE ON LANGUAGE plpgsql, sql TO PUBLIC`,
+	);
+});
+
+test('a login that owns the tables', async () => {
+	const owner = newName();
+	const other = await Examined.open();
+	try {
+		const login = new URL(other.tenantUrl).username;
+		await other.run(`CREATE ROLE ${owner}`);
+		other.deployment.dropLater(owner);
+		const handOver = `DO $$ BEGIN
+			EXECUTE (SELECT string_agg(format('ALTER TABLE %s OWNER TO ${owner}', oid::regclass), ';')
+				FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r');
+			EXECUTE (SELECT string_agg(format('ALTER FUNCTION %s OWNER TO ${owner}', oid::regprocedure), ';')
+				FROM pg_proc WHERE pronamespace = 'public'::regnamespace); END $$`;
+		// The policy by which the triggers write names the owner, whom it does not follow.
+		await other.expectHealing(handOver, [
+			'failure',
+			/^policy destination_settings_history_recording .* TO postgres/,
+		]);
+		await other.expectHealing(`GRANT ${owner} TO ${login}`, [
+			'failure',
+			new RegExp(`^${login} may become ${owner}`),
+		]);
+		await other.run(`REASSIGN OWNED BY ${owner} TO ${login}`);
+		const complaints = await other.complaints();
+		expectComplaints(
+			complaints,
+			['failure', new RegExp(`^${login} owns the tables`)],
+			['failure', /^policy destination_settings_history_recording/],
+		);
+		expect(complaints[0]?.fix).toContain('prisma/grants/logins.sql');
+		await other.run(`REASSIGN OWNED BY ${login} TO postgres`);
+	} finally {
+		await other.close();
+	}
+});
+
+test('two URLs that lead to different databases', async () => {
+	const other = await Examined.open();
+	try {
+		expectComplaints(await loginComplaints({ serviceConnectionString: other.serviceUrl }), [
+			'failure',
+			/different databases/,
+		]);
+	} finally {
+		await other.close();
+	}
+});

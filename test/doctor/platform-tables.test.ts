@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { diagnose } from '../../src/doctor/diagnose.ts';
+import { HostDatabase, migrate } from '../database/migrations.ts';
+import { expectComplaints } from './examined.ts';
+
+let host: HostDatabase;
+
+beforeEach(async () => {
+	host = await HostDatabase.open(`
+		CREATE TABLE organizations (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name text);
+		CREATE TABLE users (email text PRIMARY KEY, id uuid NOT NULL UNIQUE);
+		CREATE SCHEMA auth;
+		CREATE FUNCTION auth.jwt() RETURNS jsonb LANGUAGE sql STABLE AS $$ SELECT '{}'::jsonb $$`);
+	await migrate(host.client);
+});
+afterEach(() => host.close());
+
+const complaints = async () => {
+	const sections = await diagnose({ connectionString: host.connectionString });
+	return sections
+		.filter(({ name }) => name === 'schema' || name === 'platform tables')
+		.flatMap(({ findings }) => findings)
+		.filter(({ severity }) => severity !== 'ok');
+};
+
+const runScript = async () =>
+	host.client.query(
+		await readFile(join(process.cwd(), 'prisma/grants/platform-tables.sql'), 'utf8'),
+	);
+
+test("the platform's own tables and schema auth are not compared, missing grants name the script", async () => {
+	const found = await complaints();
+	expectComplaints(
+		found,
+		['warning', /^service_role and authenticated may not read public.organizations\(id\)/],
+		['warning', /^service_role and authenticated may not read public.users\(id\)/],
+	);
+	for (const { fix } of found) expect(fix).toContain('prisma/grants/platform-tables.sql');
+});
+
+test('the script without row level security leaves tenants out, with it all is well', async () => {
+	await runScript();
+	expectComplaints(
+		await complaints(),
+		['warning', /^authenticated may not read public.organizations/],
+		['warning', /^authenticated may not read public.users/],
+	);
+	await host.client.query(
+		'ALTER TABLE organizations ENABLE ROW LEVEL SECURITY; ALTER TABLE users ENABLE ROW LEVEL SECURITY',
+	);
+	await runScript();
+	expect(await complaints()).toEqual([]);
+});
+
+test('ids that tenants may read without row level security', async () => {
+	await host.client.query('GRANT SELECT ON organizations, users TO authenticated, service_role');
+	const found = await complaints();
+	expectComplaints(
+		found,
+		['warning', /^Tenants may read the ids of everybody in public.organizations/],
+		['warning', /^Tenants may read the ids of everybody in public.users/],
+	);
+	for (const { sql } of found) await host.client.query(sql ?? '');
+	expectComplaints(
+		await complaints(),
+		['warning', /^No policy of public.organizations shows tenants a row/],
+		['warning', /^No policy of public.users shows tenants a row/],
+	);
+	await runScript();
+	expect(await complaints()).toEqual([]);
+});
+
+test('tables that the migrations made are compared', async () => {
+	const other = await HostDatabase.open();
+	try {
+		await migrate(other.client);
+		await other.client.query('DROP POLICY users_tenant_isolation ON users');
+		const sections = await diagnose({ connectionString: other.connectionString });
+		const schema = sections.find(({ name }) => name === 'schema')?.findings;
+		expect(schema?.filter(({ severity }) => severity !== 'ok')).toEqual([
+			expect.objectContaining({
+				message: 'policy users_tenant_isolation of public.users is missing',
+			}),
+		]);
+	} finally {
+		await other.close();
+	}
+});
