@@ -11,7 +11,9 @@ import { checkUuid, type Scope } from './tenancy/scope.ts';
 export interface DestinationPageOptions extends PageOptions {
 	/** UUID. @defaultValue all organizations of the scope */
 	readonly organizationId?: string | undefined;
+	/** Those of this type alone. @defaultValue all types */
 	readonly type?: DestinationType | undefined;
+	/** Those of this environment alone. @defaultValue all environments */
 	readonly environment?: Environment | undefined;
 }
 
@@ -27,8 +29,10 @@ export async function pageOfDestinations(
 	const limit = checkLimit(wanted);
 	const organizationId = scope.organizationId ?? options.organizationId;
 	const after = cursor === undefined ? undefined : checkUuid('cursor', cursor);
+	const bound = after === undefined ? {} : await boundOf(prisma, after);
 	const found = await prisma.destination.findMany({
 		where: {
+			...bound,
 			...(organizationId === undefined ? {} : { organizationId }),
 			...(type === undefined ? {} : { type }),
 			...(environment === undefined ? {} : { environment }),
@@ -39,13 +43,20 @@ export async function pageOfDestinations(
 	});
 	// Not by `skip`, which would pass over another row where that of the cursor was deleted meanwhile.
 	const rows = found.filter(({ id }) => id !== after);
-	if (rows.length === 0 && after !== undefined) await refuseLostCursor(prisma, after);
+	// Behind a row that was purged meanwhile Postgres finds nothing, which must not look like the end.
+	if (rows.length === 0 && after !== undefined) await boundOf(prisma, after);
 	return pageOf(rows, limit, ({ id }) => id, toDestination);
 }
 
-/** Behind a row that is gone Postgres finds nothing, which must not look like the end. */
-async function refuseLostCursor(prisma: ScopedPrismaClient, id: string): Promise<void> {
-	if ((await prisma.destination.withDeleted().count({ where: { id } })) > 0) return;
+/**
+ * Where the index is entered. What Prisma makes of a cursor alone is no range to Postgres, which then reads
+ * everything newer than the cursor as well. A JavaScript date has no microseconds, hence one millisecond more.
+ */
+async function boundOf(prisma: ScopedPrismaClient, id: string) {
+	const row = await prisma.destination
+		.withDeleted()
+		.findFirst({ where: { id }, select: { createdAt: true } });
+	if (row !== null) return { createdAt: { lte: new Date(row.createdAt.getTime() + 1) } };
 	throw new NotFoundError(
 		'The destination at the cursor is gone. Begin with the first page again.',
 	);

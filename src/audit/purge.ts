@@ -7,7 +7,7 @@ export interface BatchOptions {
 	readonly batch?: number | undefined;
 	/** Called after each batch with how many are gone so far. */
 	readonly onProgress?: ((progress: { readonly removed: number }) => void) | undefined;
-	/** Stops between two batches. What is removed stays removed. */
+	/** Stops between two batches. What is removed stays removed. @defaultValue never */
 	readonly signal?: AbortSignal | undefined;
 }
 
@@ -71,8 +71,10 @@ export async function pruneSettingsHistory(
 		signal?.throwIfAborted();
 		// A page of destinations at a time, by the primary key.
 		const ids: { id: string }[] = await prisma.$queryRaw`
-			SELECT DISTINCT destination_id::text AS id FROM public.destination_settings_history
-			 WHERE destination_id > ${after}::uuid ORDER BY 1 LIMIT ${batch}`;
+			SELECT id::text FROM (
+				SELECT DISTINCT destination_id AS id FROM public.destination_settings_history
+				 WHERE destination_id > ${after}::uuid ORDER BY destination_id LIMIT ${batch}) AS page
+			 ORDER BY page.id`;
 		const last = ids.at(-1);
 		if (last === undefined) return removed;
 		removed += await prisma.$transaction(async (transaction) => {

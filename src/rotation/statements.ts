@@ -37,7 +37,7 @@ export function selectPage(
 	limit: number,
 ): Statement {
 	const values: unknown[] = [];
-	const conditions = conditionsOf(wanted, values);
+	const conditions = conditionsOf(store, wanted, values);
 	if (after !== undefined) {
 		const parts = keyParts(after);
 		const bounds = store.key.map(({ type }, index) => `$${values.push(parts[index])}::${type}`);
@@ -53,7 +53,7 @@ export function selectAgain(
 	keys: readonly string[],
 ): Statement {
 	const values: unknown[] = [];
-	const conditions = conditionsOf(wanted, values);
+	const conditions = conditionsOf(store, wanted, values);
 	conditions.push(
 		`(${keyNames(store)}) IN (SELECT * FROM unnest(${keyLists(store, keys, values)}))`,
 	);
@@ -66,11 +66,11 @@ export function selectSamples(store: SealedStore, keyId: string, limit: number):
 	return { text: select(store, [condition], `LIMIT ${limit}`), values: [keyId] };
 }
 
-export function countWanted({ table }: SealedStore, wanted: Wanted): Statement {
+export function countWanted(store: SealedStore, wanted: Wanted): Statement {
 	const values: unknown[] = [];
-	const conditions = conditionsOf(wanted, values);
+	const conditions = conditionsOf(store, wanted, values);
 	return {
-		text: `SELECT count(*)::integer AS count FROM public.${table} WHERE ${conditions.join(' AND ')}`,
+		text: `SELECT count(*)::integer AS count FROM public.${store.table} WHERE ${conditions.join(' AND ')}`,
 		values,
 	};
 }
@@ -85,7 +85,7 @@ function select(store: SealedStore, conditions: readonly string[], tail: string)
 		${tail}`;
 }
 
-function conditionsOf(wanted: Wanted, values: unknown[]): string[] {
+function conditionsOf(store: SealedStore, wanted: Wanted, values: unknown[]): string[] {
 	const sealed = ['settings_encrypted'];
 	// Rows without settings have no key id, so the comparison leaves them out as well.
 	if (wanted.exceptKeyId !== undefined) {
@@ -97,7 +97,14 @@ function conditionsOf(wanted: Wanted, values: unknown[]): string[] {
 		wanted.plaintext ? `(${sealed.join(' AND ')} OR NOT settings_encrypted)` : sealed.join(' AND '),
 	];
 	if (wanted.organizationId !== undefined) {
-		conditions.push(`organization_id = $${values.push(wanted.organizationId)}::uuid`);
+		const organization = `organization_id = $${values.push(wanted.organizationId)}::uuid`;
+		conditions.push(organization);
+		// The history has no index by organization, but one by destination.
+		if (store.destinationId !== 'id') {
+			conditions.push(
+				`${store.destinationId} IN (SELECT id FROM public.destinations WHERE ${organization})`,
+			);
+		}
 	}
 	return conditions;
 }
