@@ -26,7 +26,8 @@ routine AS (
 acl AS (
   SELECT 'schema ' || quote_ident(nspname) AS object, nspowner AS owner, entry.*, NULL::name AS col
     FROM pg_catalog.pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) AS entry
-   WHERE $1::text[] IS NULL AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+   WHERE $1::text[] IS NULL AND nspname !~ '^pg_'
+     AND nspname NOT IN ('information_schema', 'destinations_migrations')
   UNION ALL
   SELECT CASE relkind WHEN 'S' THEN 'sequence ' ELSE 'table ' END || name, relowner, entry.*, NULL
     FROM relation, aclexplode(coalesce(relacl, acldefault(

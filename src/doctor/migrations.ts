@@ -20,8 +20,8 @@ export interface MigrationsChecked {
 
 /** What Prisma noted of the migrations against those that this package has. */
 export async function checkMigrations(session: ReadOnlySession): Promise<MigrationsChecked> {
-	const [table] = await session.rows<{ name: string }>(`
-		SELECT format('%I.%I', nspname, relname) AS name FROM pg_catalog.pg_class
+	const [table] = await session.rows<{ name: string; schema: string }>(`
+		SELECT format('%I.%I', nspname, relname) AS name, quote_ident(nspname) AS schema FROM pg_catalog.pg_class
 		JOIN pg_catalog.pg_namespace AS n ON n.oid = relnamespace
 		WHERE relname = '_prisma_migrations' AND relkind = 'r'
 		ORDER BY nspname = 'destinations_migrations' DESC, nspname = 'public' DESC, nspname LIMIT 1`);
@@ -33,7 +33,7 @@ export async function checkMigrations(session: ReadOnlySession): Promise<Migrati
 			findings: [
 				note(`Migrations were not checked: ${applied.message}`, {
 					fix: '`npx prisma migrate status` tells, with the login that migrates. To see it here:',
-					sql: `GRANT SELECT ON ${table.name} TO service_role;`,
+					sql: `GRANT USAGE ON SCHEMA ${table.schema} TO service_role; GRANT SELECT ON ${table.name} TO service_role;`,
 				}),
 			],
 		};

@@ -5,7 +5,7 @@ import type { Client } from 'pg';
 import { place } from './place.cjs';
 
 /** Prisma's own table, as its schema engine creates it. */
-const bookkeeping = `CREATE TABLE _prisma_migrations (
+const bookkeeping = `CREATE TABLE public._prisma_migrations (
 	id varchar(36) PRIMARY KEY NOT NULL,
 	checksum varchar(64) NOT NULL,
 	finished_at timestamptz,
@@ -15,6 +15,14 @@ const bookkeeping = `CREATE TABLE _prisma_migrations (
 	started_at timestamptz NOT NULL DEFAULT now(),
 	applied_steps_count integer NOT NULL DEFAULT 0
 )`;
+
+/**
+ * The same for `prisma-config`, which keeps the history in a schema of its own: neither a service's command nor
+ * this project's has anything left to do.
+ */
+const historyOfServices = `CREATE SCHEMA destinations_migrations;
+	CREATE TABLE destinations_migrations._prisma_migrations (LIKE public._prisma_migrations INCLUDING ALL);
+	INSERT INTO destinations_migrations._prisma_migrations TABLE public._prisma_migrations`;
 
 /**
  * Applies the package's migrations to an empty database as `prisma migrate deploy` does, and keeps the same
@@ -32,7 +40,7 @@ export async function applyMigrations(client: Client): Promise<void> {
 		// Whole, so that it is one transaction.
 		await client.query(script.toString('utf8'));
 		await client.query(
-			`INSERT INTO _prisma_migrations
+			`INSERT INTO public._prisma_migrations
 			   (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
 			 VALUES ($1, $2, $3, $4, $5, 1)`,
 			[
@@ -44,4 +52,5 @@ export async function applyMigrations(client: Client): Promise<void> {
 			],
 		);
 	}
+	await client.query(historyOfServices);
 }

@@ -28,7 +28,8 @@ export class Examined {
 			await deployment.newLogin('authenticated'),
 			await deployment.newLogin('service_role'),
 		);
-		await examined.run('GRANT SELECT ON _prisma_migrations TO service_role');
+		await examined.run(`GRANT USAGE ON SCHEMA destinations_migrations TO service_role;
+			GRANT SELECT ON destinations_migrations._prisma_migrations TO service_role`);
 		examined.#healthy = await examined.findings();
 		return examined;
 	}

@@ -25,7 +25,7 @@ describe('of a migrated database', () => {
 	});
 
 	test('a failed one', async () => {
-		await examined.run(`UPDATE _prisma_migrations SET finished_at = NULL, logs = 'x'
+		await examined.run(`UPDATE destinations_migrations._prisma_migrations SET finished_at = NULL, logs = 'x'
 			WHERE migration_name = '20261123000010_data_keys'`);
 		expect(await examined.complaints()).toEqual([
 			{
@@ -39,7 +39,7 @@ describe('of a migrated database', () => {
 	});
 
 	test('one that was rolled back, and one that was rolled back and then ran', async () => {
-		await examined.run(`UPDATE _prisma_migrations SET finished_at = NULL, rolled_back_at = now()
+		await examined.run(`UPDATE destinations_migrations._prisma_migrations SET finished_at = NULL, rolled_back_at = now()
 			WHERE migration_name = '20261123000010_data_keys'`);
 		expect(await examined.complaints()).toEqual([
 			{
@@ -48,22 +48,22 @@ describe('of a migrated database', () => {
 				fix: expect.stringMatching(deploy),
 			},
 		]);
-		await examined.run(`INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at)
-			SELECT 'again', checksum, migration_name, now() FROM _prisma_migrations
+		await examined.run(`INSERT INTO destinations_migrations._prisma_migrations (id, checksum, migration_name, finished_at)
+			SELECT 'again', checksum, migration_name, now() FROM destinations_migrations._prisma_migrations
 			WHERE rolled_back_at IS NOT NULL`);
 		expect(await examined.complaints()).toEqual([]);
 	});
 
 	test('an edited one, and what to say where it came to the same', async () => {
 		await examined.expectHealing(
-			`UPDATE _prisma_migrations SET checksum = repeat('0', 64)
+			`UPDATE destinations_migrations._prisma_migrations SET checksum = repeat('0', 64)
 			 WHERE migration_name = '20261123000005_row_level_security'`,
 			['failure', /^Migration 20261123000005_row_level_security was edited/],
 		);
 	});
 
 	test('one that this package does not have', async () => {
-		await examined.run(`INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at)
+		await examined.run(`INSERT INTO destinations_migrations._prisma_migrations (id, checksum, migration_name, finished_at)
 			VALUES ('next', repeat('0', 64), '20991231000000_next', now())`);
 		expect(await examined.complaints()).toEqual([
 			expect.objectContaining({
@@ -74,14 +74,21 @@ describe('of a migrated database', () => {
 	});
 
 	test('a login that may not see them says so, and the fix lets it', async () => {
-		await examined.expectHealing('REVOKE SELECT ON _prisma_migrations FROM service_role', [
-			'note',
-			/^Migrations were not checked: permission denied for table _prisma_migrations$/,
-		]);
+		for (const right of [
+			'SELECT ON destinations_migrations._prisma_migrations',
+			'USAGE ON SCHEMA destinations_migrations',
+		]) {
+			await examined.expectHealing(`REVOKE ${right} FROM service_role`, [
+				'note',
+				/^Migrations were not checked: permission denied for schema destinations_migrations$/,
+			]);
+		}
 	});
 
 	test('a database without the table of Prisma', async () => {
-		await examined.run('DROP TABLE _prisma_migrations');
+		await examined.run(
+			'DROP TABLE destinations_migrations._prisma_migrations, public._prisma_migrations',
+		);
 		expect(await examined.complaints()).toEqual([
 			expect.objectContaining({ severity: 'warning', fix: expect.stringMatching(/--applied/) }),
 		]);

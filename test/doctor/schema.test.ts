@@ -297,7 +297,7 @@ test('where it is not known which migrations ran, a fix says so first', async ()
 	const other = await Examined.open();
 	try {
 		await other.run(
-			'DROP INDEX idx_destinations_type; REVOKE SELECT ON _prisma_migrations FROM service_role',
+			'DROP INDEX idx_destinations_type; REVOKE SELECT ON destinations_migrations._prisma_migrations FROM service_role',
 		);
 		expect((await other.complaints()).at(-1)).toMatchObject({
 			message: 'index idx_destinations_type of public.destinations is missing',

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { migrateDeploy } from '../../src/testing/migrate.ts';
 import { readCatalog } from '../catalog/catalog.ts';
@@ -47,14 +46,21 @@ test('the books are kept as the Prisma command keeps them', async () => {
 	expect(rows).toEqual(expectedRows);
 });
 
-test('the Prisma command finds nothing to do', async () => {
-	expect(await migrateDeploy(process.cwd(), ours.connectionString)).toContain(
-		'No pending migrations',
-	);
+/** What `prisma migrate` prints, with this project's configuration or that of services. */
+async function migrate(command: string, config: string): Promise<string> {
 	const { stdout } = await promisify(execFile)(
 		process.execPath,
-		[join(process.cwd(), 'node_modules/prisma/build/index.js'), 'migrate', 'status'],
+		['node_modules/prisma/build/index.js', 'migrate', command, '--config', config],
 		{ env: { ...process.env, DATABASE_URL: ours.connectionString } },
 	);
-	expect(stdout).toContain('Database schema is up to date');
-}, 60_000);
+	return stdout;
+}
+
+test.each(['prisma.config.ts', 'prisma/config.mjs'])(
+	'the Prisma command finds nothing to do, with %s',
+	async (config) => {
+		expect(await migrate('deploy', config)).toContain('No pending migrations');
+		expect(await migrate('status', config)).toContain('Database schema is up to date');
+	},
+	60_000,
+);
