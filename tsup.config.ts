@@ -1,46 +1,55 @@
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defineConfig } from 'tsup';
 
+/** What other packages import. */
+const entryPoints = { index: 'src/index.ts', 'testing/index': 'src/testing/index.ts' };
+
 export default defineConfig({
-	entry: { index: 'src/index.ts', cli: 'src/cli/bin.ts', 'testing/index': 'src/testing/index.ts' },
-	format: ['esm', 'cjs'],
+	entry: { ...entryPoints, cli: 'src/cli/bin.ts' },
+	// One form, which `import` loads too: see docs/decisions/packaging.md.
+	format: 'cjs',
 	target: 'node20',
 	platform: 'node',
 	dts: {
-		entry: { index: 'src/index.ts', 'testing/index': 'src/testing/index.ts' },
+		entry: entryPoints,
 		// tsup sets an option that TypeScript 6 calls deprecated.
 		compilerOptions: { ignoreDeprecations: '6.0' },
 	},
 	sourcemap: false,
-	clean: true,
+	// It would take away the declarations that are written below.
+	clean: false,
 	splitting: false,
-	// `__dirname` in the ES module.
-	shims: true,
 	// Prisma's generated client names exact files of its runtime, and pg must be one copy for all.
 	external: [/^@prisma\//, 'pg', 'zod', 'ipaddr.js', '@testcontainers/postgresql'],
 	esbuildPlugins: [
 		{
-			name: 'testing',
-			setup({ initialOptions: { format, outdir = 'dist' }, onResolve, onEnd }) {
+			name: 'entry points',
+			setup({ initialOptions: { outdir = 'dist' }, onStart, onResolve, onEnd }) {
+				onStart(() => rm(outdir, { recursive: true, force: true }));
 				// One copy of the package for both entry points, or an error of one would be no error of the other.
-				const index = format === 'cjs' ? '../index.cjs' : '../index.js';
 				onResolve({ filter: /^\.\.\// }, ({ importer }) =>
-					/[\\/]src[\\/]testing[\\/]/.test(importer) ? { path: index, external: true } : undefined,
+					/[\\/]src[\\/]testing[\\/]/.test(importer)
+						? { path: '../index.cjs', external: true }
+						: undefined,
 				);
-				// Node runs it as it is.
 				onEnd(async () => {
-					await mkdir(join(outdir, 'testing'), { recursive: true });
-					await copyFile(
-						'src/testing/postgres-keeper.js',
-						join(outdir, 'testing/postgres-keeper.js'),
-					);
+					for (const name of Object.keys(entryPoints)) {
+						const file = join(outdir, name);
+						const again = `export * from './index.cjs';\n`;
+						await mkdir(join(file, '..'), { recursive: true });
+						await writeFile(`${file}.js`, again);
+						await writeFile(`${file}.d.ts`, again);
+					}
+					// Node runs it as it is.
+					const keeper = 'testing/postgres-keeper.js';
+					await copyFile(join('src', keeper), join(outdir, keeper));
 				});
 			},
 		},
 	],
-	esbuildOptions(options, { format }) {
+	esbuildOptions(options) {
 		// A CommonJS Jest cannot run the dynamic import by which the generated client loads its compiler.
-		if (format === 'cjs') options.supported = { 'dynamic-import': false };
+		options.supported = { 'dynamic-import': false };
 	},
 });

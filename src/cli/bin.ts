@@ -30,7 +30,7 @@ const terminal = {
 	environment: process.env,
 	signal: stop.signal,
 };
-// No top-level await: the bundler makes a CommonJS form of this too.
+// No top-level await: it is built as CommonJS.
 main(process.argv.slice(2), terminal).then((status) => {
 	process.exitCode = status;
 });
