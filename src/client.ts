@@ -71,6 +71,7 @@ export interface DestinationsClientOptions {
 
 /** The clients of one scope. Everything they do runs under row level security, in that scope. */
 export interface ScopedTransaction {
+	/** Create, read, change, delete and test destinations. */
 	readonly destinations: DestinationRepository;
 	/** Who changed what. */
 	readonly audit: AuditLog;
@@ -144,9 +145,22 @@ export class DestinationsClient implements AsyncDisposable {
 	}
 
 	/**
-	 * The clients of one organization: they see its rows and no others.
+	 * The clients of one organization: they see its rows and no others. Opens no connection; make one for
+	 * each request.
 	 *
+	 * @param organizationId UUID. That the caller may act for it is the service's word.
 	 * @throws ValidationError if an id is not a UUID.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { DestinationsClient } from '@consent-io/destinations';
+	 *
+	 * declare const db: DestinationsClient;
+	 *
+	 * const acme = db.forOrganization('0193a1b2-0000-7000-8000-000000000001', {
+	 *   actorId: '0193a1b2-0000-7000-8000-00000000000a',
+	 * });
+	 * ```
 	 */
 	forOrganization(organizationId: string, options: ScopeOptions = {}): ScopedClient {
 		return scope(
@@ -158,9 +172,19 @@ export class DestinationsClient implements AsyncDisposable {
 	}
 
 	/**
-	 * The clients of the system itself: they see every organization.
+	 * The clients of the system itself: they see every organization. Keep them out of the way of requests.
 	 *
 	 * @throws ValidationError if `actorId` is not a UUID.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { DestinationsClient } from '@consent-io/destinations';
+	 *
+	 * declare const db: DestinationsClient;
+	 *
+	 * const month = 30 * 24 * 60 * 60 * 1000;
+	 * await db.asService().destinations.purgeDeleted({ olderThan: new Date(Date.now() - month) });
+	 * ```
 	 */
 	asService(options: ScopeOptions = {}): ScopedClient {
 		return scope(this.#service, serviceScope(options), this.#test, this.#encryption);
@@ -182,6 +206,7 @@ export class DestinationsClient implements AsyncDisposable {
 		await Promise.all([this.#tenants, this.#service].map((prisma) => prisma.$disconnect()));
 	}
 
+	/** {@link close}, for `await using`. */
 	async [Symbol.asyncDispose](): Promise<void> {
 		await this.close();
 	}

@@ -44,6 +44,18 @@ export abstract class DestinationVersions {
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
 	 * @throws AlreadyExistsError if the new environment has a live one of this type.
 	 * @throws ConflictError if it is at another version than `expectedVersion`; `currentVersion` says which.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { ScopedClient } from '@consent-io/destinations';
+	 *
+	 * declare const acme: ScopedClient;
+	 * declare const id: string;
+	 *
+	 * const made = await acme.destinations.update(id, { enabled: false });
+	 * // Only if nobody changed it meanwhile:
+	 * await acme.destinations.update(id, { name: 'Shop' }, { expectedVersion: made.version });
+	 * ```
 	 */
 	async update(
 		id: string,
@@ -61,6 +73,16 @@ export abstract class DestinationVersions {
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
 	 * @throws ConflictError if it is at another version than `expectedVersion`, or, without one, if others
 	 * keep changing it at the same time.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { ScopedClient } from '@consent-io/destinations';
+	 *
+	 * declare const acme: ScopedClient;
+	 * declare const id: string;
+	 *
+	 * await acme.destinations.patchSettings(id, { host: 'https://us.i.posthog.com' });
+	 * ```
 	 */
 	async patchSettings(
 		id: string,
@@ -122,8 +144,10 @@ export abstract class DestinationVersions {
 	}
 
 	/**
-	 * Purges what was soft-deleted before a date, in batches; gives how many.
+	 * Purges what was soft-deleted before a date, in batches.
 	 *
+	 * @returns How many.
+	 * @throws ValidationError if `olderThan` or `batch` is none.
 	 * @throws ForbiddenError in the scope of an organization.
 	 * @throws The reason of `signal`, once that is aborted.
 	 */
@@ -133,9 +157,11 @@ export abstract class DestinationVersions {
 	}
 
 	/**
-	 * Deletes earlier settings that are too many or too old, in batches; gives how many. What was changed,
-	 * when and by whom stays in the log; only {@link revert} cannot go back that far.
+	 * Deletes earlier settings that are too many or too old, in batches. What was changed, when and by whom
+	 * stays in the log; only {@link revert} cannot go back that far.
 	 *
+	 * @returns How many.
+	 * @throws ValidationError if there is no bound, or one that is none.
 	 * @throws ForbiddenError in the scope of an organization.
 	 * @throws The reason of `signal`, once that is aborted.
 	 */

@@ -35,6 +35,7 @@ export interface ValidationIssue {
  * ```
  */
 export abstract class DestinationsError extends Error {
+	/** Says which error it is. Stable. */
 	abstract readonly code: DestinationsErrorCode;
 
 	constructor(message: string, options?: ErrorOptions) {
@@ -51,6 +52,7 @@ export abstract class DestinationsError extends Error {
 /** The input does not have the form that it must have; `issues` lists every place. Nothing was written. */
 export class ValidationError extends DestinationsError {
 	readonly code = 'VALIDATION';
+	/** Everything that is wrong, by place. */
 	readonly issues: readonly ValidationIssue[];
 
 	constructor(issues: readonly ValidationIssue[], options?: ErrorOptions) {

@@ -82,6 +82,8 @@ export class DestinationRepository extends DestinationVersions {
 	 * The destination of this id, or null where there is none that the scope may see.
 	 *
 	 * @throws ValidationError if the id is not a UUID.
+	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError, as every read, if its settings
+	 * do not open.
 	 */
 	async findById(id: string): Promise<Destination | null> {
 		const row = await this.#prisma.destination.findUnique({ where: { id: checkUuid('id', id) } });
@@ -89,7 +91,8 @@ export class DestinationRepository extends DestinationVersions {
 	}
 
 	/**
-	 * An organization's destinations, the newest first.
+	 * An organization's destinations, the newest first: all of them, of which there is one live one for each
+	 * type and environment. In the scope of the service, {@link list} has pages.
 	 *
 	 * @throws ForbiddenError if the organization is not the scope's.
 	 */
@@ -101,7 +104,10 @@ export class DestinationRepository extends DestinationVersions {
 		return this.#find({ organizationId, ...(environment === undefined ? {} : { environment }) });
 	}
 
-	/** The scope's destinations of a type, the newest first. */
+	/**
+	 * The scope's destinations of a type, the newest first: all of them. In the scope of the service these can
+	 * be many; {@link list} has pages.
+	 */
 	async findByType(type: DestinationType, environment?: Environment): Promise<Destination[]> {
 		return this.#find({ type, ...(environment === undefined ? {} : { environment }) });
 	}
@@ -112,6 +118,20 @@ export class DestinationRepository extends DestinationVersions {
 	 * @throws ForbiddenError if the organization is not the scope's.
 	 * @throws ValidationError if the cursor or the limit is none.
 	 * @throws NotFoundError if the destination that the cursor stands at was purged meanwhile.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { ScopedClient } from '@consent-io/destinations';
+	 *
+	 * declare const acme: ScopedClient;
+	 *
+	 * let cursor: string | null | undefined;
+	 * while (cursor !== null) {
+	 *   const page = await acme.destinations.list({ limit: 100, cursor });
+	 *   for (const { name } of page.items) process.stdout.write(`${name}\n`);
+	 *   cursor = page.nextCursor;
+	 * }
+	 * ```
 	 */
 	async list(options: DestinationPageOptions = {}): Promise<Page<Destination>> {
 		const { organizationId } = options;

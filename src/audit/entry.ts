@@ -14,7 +14,9 @@ export type AuditAction =
 
 /** A field before and after a change. Times are ISO 8601. A field of a new destination has no `old`. */
 export interface FieldChange {
+	/** What it was. */
 	readonly old?: unknown;
+	/** What it became. */
 	readonly new?: unknown;
 }
 
@@ -24,9 +26,11 @@ export interface AuditEntry {
 	readonly id: string;
 	/** Null for a key rotation, like `destinationId` and `version`. */
 	readonly organizationId: string | null;
+	/** UUID. The destination need not exist any more. */
 	readonly destinationId: string | null;
 	/** The destination's version after the change. */
 	readonly version: number | null;
+	/** What happened. */
 	readonly action: AuditAction;
 	/** What changed, by field. Settings are not among them. */
 	readonly changes: Readonly<Record<string, FieldChange>>;
@@ -38,6 +42,7 @@ export interface AuditEntry {
 	readonly role: string;
 	/** The database login that wrote. */
 	readonly login: string;
+	/** When the transaction began, by the database's clock. */
 	readonly recordedAt: Date;
 	/** Postgres's number of the transaction, the same for all that happened in it. */
 	readonly transactionId: string;

@@ -9,6 +9,7 @@ import { changedFields } from './settings-change.ts';
 /** A version of a destination: what led to it, and who. */
 export interface DestinationVersion
 	extends Pick<AuditEntry, 'action' | 'changes' | 'actorId' | 'recordedAt'> {
+	/** Counts from 1. */
 	readonly version: number;
 	/**
 	 * The names of the settings that changed; none for the first version. Null where some did and it is no

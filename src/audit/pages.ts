@@ -10,6 +10,7 @@ export interface PageOptions {
 
 /** A part of a list, the newest first. What is added meanwhile shifts nothing from one page to another. */
 export interface Page<T> {
+	/** At most as many as `limit` says. */
 	readonly items: readonly T[];
 	/** Where the next page begins; null after the last one. */
 	readonly nextCursor: string | null;

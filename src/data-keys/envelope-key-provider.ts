@@ -21,7 +21,7 @@ export interface EnvelopeKeyProviderOptions extends DataKeysOptions {
 /**
  * Envelope encryption: each organization has a data key of its own, which the database keeps wrapped by a key
  * management service. `wrap` and `unwrap` are all that a service has to offer. Whoever has the database, or a
- * backup, has nothing without it; and {@link shred} makes one organization's settings unreadable for good.
+ * backup, has nothing without it; and {@link shred} makes one organization's settings unreadable.
  *
  * The data key of an organization is made with its first write. It is unwrapped once in `cacheSeconds` by
  * each process.
@@ -88,9 +88,12 @@ export class EnvelopeKeyProvider implements KeyProvider, AsyncDisposable {
 	}
 
 	/**
-	 * Deletes the data keys of an organization. Its settings, in backups too, can never be read again: reads
-	 * fail with `UNKNOWN_KEY`, in processes that have the key cached after `cacheSeconds`. What they write
-	 * until then is lost as well, so stop writing for the organization first.
+	 * Deletes the data keys of an organization. Its settings can be read no more: reads fail with
+	 * `UNKNOWN_KEY`, in processes that have the key cached after `cacheSeconds`. What they write until then is
+	 * lost as well, so stop writing for the organization first.
+	 *
+	 * A backup of the database has the wrapped keys: with it, and the key management service, the settings can
+	 * be read until the backup is gone or the service unwraps them no more.
 	 *
 	 * @returns How many keys were deleted.
 	 */
@@ -103,6 +106,7 @@ export class EnvelopeKeyProvider implements KeyProvider, AsyncDisposable {
 		return this.#store.close();
 	}
 
+	/** {@link close}, for `await using`. */
 	[Symbol.asyncDispose](): Promise<void> {
 		return this.close();
 	}

@@ -26,7 +26,12 @@ export type ClientConfig = { [T in DestinationType]: ClientConfigOf<T> }[Destina
  *
  * @example
  * ```ts
- * const configs = destinations.map(toClientConfig).filter((config) => config !== null);
+ * import { type ScopedClient, toClientConfig } from '@consent-io/destinations';
+ *
+ * declare const acme: ScopedClient;
+ *
+ * const { items } = await acme.destinations.list({ environment: 'production' });
+ * const configs = items.map(toClientConfig).filter((config) => config !== null);
  * // [{ type: 'meta-pixel', requiredConsent: ['marketing'], testMode: false, settings: { pixelId: '1234567890' } }]
  * ```
  */

@@ -11,7 +11,9 @@ export interface DestinationOf<T extends DestinationType> {
 	type: T;
 	/** For people; 1 to 255 characters. */
 	name: string;
+	/** For people; at most 5,000 characters. */
 	description: string | null;
+	/** The deployment stage that it is for. An organization has one live destination of a type in each. */
 	environment: Environment;
 	/**
 	 * In the clear: pass a destination through `redact` before it goes to a log or a list. Rows that were
@@ -22,16 +24,21 @@ export interface DestinationOf<T extends DestinationType> {
 	settingsEncrypted: boolean;
 	/** What a visitor must have consented to, all of it, before this destination gets an event. */
 	requiredConsent: ConsentPurpose[];
+	/** Whether it gets events. For the service to heed: this package sends none. */
 	enabled: boolean;
+	/** Whether events are marked as tests, where the provider has such a thing. For the service to heed. */
 	testMode: boolean;
 	/** When the connection was last tested; null before the first test. */
 	lastTestedAt: Date | null;
+	/** What the last connection test found; `unknown` again once the settings change. */
 	connectionStatus: ConnectionStatus;
 	/** What the last test found wrong, at most 500 characters, without secrets; null when it succeeded. */
 	lastError: string | null;
 	/** When it was soft-deleted; null while it is live. */
 	deletedAt: Date | null;
+	/** By the database's clock. */
 	createdAt: Date;
+	/** By the database's clock; later with each change, also within one transaction. */
 	updatedAt: Date;
 	/** The user who created it; null for a system, or when the user is gone. */
 	createdBy: string | null;
@@ -59,6 +66,7 @@ export type Destination = { [T in DestinationType]: DestinationOf<T> }[Destinati
 export interface CreateDestinationInputOf<T extends DestinationType> {
 	/** UUID. */
 	organizationId: string;
+	/** Never changes. */
 	type: T;
 	/** 1 to 255 characters after trimming, without control characters. */
 	name: string;
@@ -66,6 +74,7 @@ export interface CreateDestinationInputOf<T extends DestinationType> {
 	description?: string | null;
 	/** @defaultValue `'production'` */
 	environment?: Environment;
+	/** What has a default may be left out. At most 64 KiB as JSON. */
 	settings: SettingsInputOf<T>;
 	/** Duplicates are dropped. @defaultValue `[]` */
 	requiredConsent?: readonly ConsentPurpose[];
@@ -91,10 +100,14 @@ export interface UpdateDestinationInput<T extends DestinationType = DestinationT
 	name?: string;
 	/** At most 5,000 characters; null removes it. */
 	description?: string | null;
+	/** Where the organization has no other live one of this type. */
 	environment?: Environment;
+	/** All of them; `patchSettings` merges. */
 	settings?: SettingsInputOf<T>;
 	/** Duplicates are dropped. */
 	requiredConsent?: readonly ConsentPurpose[];
+	/** Whether it gets events. */
 	enabled?: boolean;
+	/** Whether events are marked as tests. */
 	testMode?: boolean;
 }

@@ -16,7 +16,11 @@ export type Redacted<D> = D extends unknown
  * @param destination - From the repository, or a row of the Prisma client.
  * @example
  * ```ts
- * logger.info(redact(destination));
+ * import { type Destination, redact } from '@consent-io/destinations';
+ *
+ * declare const destination: Destination;
+ *
+ * console.log(redact(destination));
  * // { type: 'meta-pixel', settings: { pixelId: '1234567890', accessToken: '••••••••x9Qz', … }, … }
  * ```
  */

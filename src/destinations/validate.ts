@@ -36,6 +36,8 @@ export type ValidatedUpdate<T extends DestinationType = DestinationType> = Omit<
  * (with `type`, if that is unknown). No message repeats a value.
  * @example
  * ```ts
+ * import { validateSettings } from './validate.ts';
+ *
  * validateSettings('posthog', { apiKey: ' phc_example ' });
  * // { apiKey: 'phc_example', host: 'https://eu.i.posthog.com', enableServerSide: true, enableClientSide: true }
  * ```

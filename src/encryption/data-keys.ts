@@ -4,6 +4,7 @@ import { type KeyProvider, keyBytes } from './key-provider.ts';
 
 /** What a data key is for. A key management service can bind the wrapped key to it. */
 export interface DataKeyContext {
+	/** UUID. */
 	readonly organizationId: string;
 }
 
@@ -85,7 +86,7 @@ export class DataKeys implements KeyProvider {
 		return this.#store.insertNext(organizationId, await this.#newKey(organizationId));
 	}
 
-	/** Deletes an organization's data keys: nothing of its settings can be read again, anywhere. */
+	/** Deletes an organization's data keys: without a backup of them, none of its settings can be read again. */
 	async shred(organizationId: string): Promise<number> {
 		return this.#store.deleteAll(organizationId);
 	}

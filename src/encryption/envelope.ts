@@ -24,8 +24,11 @@ export interface SettingsEnvelope {
 
 /** What an envelope is bound to: it opens nowhere else. */
 export interface SettingsContext {
+	/** 1 to 255 characters; a UUID in any spelling is the same. */
 	readonly organizationId: string;
+	/** 1 to 255 characters; a UUID in any spelling is the same. */
 	readonly destinationId: string;
+	/** 1 to 255 characters: the destination's type. */
 	readonly type: string;
 }
 

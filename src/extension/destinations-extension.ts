@@ -68,7 +68,7 @@ const rawOperations = new Set([
  * @example
  * ```ts
  * import { destinationsExtension } from '@consent-io/destinations';
- * import { PrismaClient } from './generated/prisma/client.js';
+ * import { PrismaClient } from '../generated/prisma/client.js';
  *
  * declare const base: PrismaClient;
  *

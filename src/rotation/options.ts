@@ -45,9 +45,11 @@ export interface SealedSettingsProgress {
 export interface SealedSettingsFailure {
 	/** The table: `destinations`, or `destination_settings_history` for settings that were replaced. */
 	readonly table: SealedStore['table'];
+	/** UUID. */
 	readonly destinationId: string;
 	/** Which of the replaced settings; undefined for a destination's own. */
 	readonly version?: number;
+	/** UUID. */
 	readonly organizationId: string;
 	/** The code of the error that a read of this row throws. */
 	readonly code: DestinationsErrorCode;

@@ -36,7 +36,9 @@ export type ConnectionTestCode =
 
 /** What a test found, without the time it took. */
 export interface Finding {
+	/** How much was proved. */
 	readonly verdict: ConnectionVerdict;
+	/** Why it came out so. */
 	readonly code: ConnectionTestCode;
 	/** For people; never a secret, and never text that a custom host sent. */
 	readonly message: string;

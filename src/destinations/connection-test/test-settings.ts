@@ -21,7 +21,7 @@ export interface TestSettingsOptions {
 	 * @defaultValue `[]`
 	 */
 	readonly allowedHosts?: readonly string[];
-	/** Cancels the test. */
+	/** Cancels the test. @defaultValue never */
 	readonly signal?: AbortSignal;
 }
 
@@ -36,6 +36,8 @@ export interface TestSettingsOptions {
  * @throws {ConfigurationError} If `allowedHosts` holds anything but host names.
  * @example
  * ```ts
+ * import { testSettings } from '@consent-io/destinations';
+ *
  * const outcome = await testSettings('posthog', { apiKey: 'phc_example' });
  * if (!outcome.ok) console.error(outcome.message);
  * ```

@@ -1,0 +1,32 @@
+/**
+ * Makes the documents that come from the sources: the API reference and the entity diagram. With `--check`
+ * it writes nothing, and fails where one of them is not what it would write.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { apiReference } from './api-reference.ts';
+import { entityDiagram } from './entity-diagram.ts';
+import { formatted, root } from './generated-file.ts';
+
+const folder = 'docs/api';
+const files = [entityDiagram(), ...(await apiReference())].map(formatted);
+const paths = new Set(files.map(({ path }) => path));
+const known = existsSync(join(root, folder)) ? await readdir(join(root, folder)) : [];
+const leftOver = known.map((name) => `${folder}/${name}`).filter((path) => !paths.has(path));
+
+if (process.argv.includes('--check')) {
+	const stale: string[] = [...leftOver];
+	for (const { path, text } of files) {
+		const place = join(root, path);
+		const there = existsSync(place) ? await readFile(place, 'utf8') : undefined;
+		if (there !== text) stale.push(path);
+	}
+	for (const path of stale) process.stderr.write(`${path} is not current. Run \`npm run docs\`.\n`);
+	if (stale.length > 0) process.exitCode = 1;
+} else {
+	await mkdir(join(root, folder), { recursive: true });
+	for (const path of leftOver) await rm(join(root, path));
+	for (const { path, text } of files) await writeFile(join(root, path), text);
+	process.stdout.write(`${files.map(({ path }) => path).join('\n')}\n`);
+}
