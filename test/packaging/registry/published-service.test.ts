@@ -1,0 +1,85 @@
+import { chmod, cp, lstat, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createEmptyDatabase, type TestDatabase } from '../../support/database.ts';
+import { succeed } from '../command.ts';
+import { root } from '../made-once.ts';
+import { unpacked } from '../packed.ts';
+import { type Registry, startRegistry } from './registry.ts';
+
+jest.setTimeout(300_000);
+
+const name = '@consent-io/destinations';
+const version = `0.0.0-test.${Date.now()}`;
+const example = join(root, 'examples/service');
+let folder: string;
+let service: string;
+let registry: Registry;
+let database: TestDatabase;
+
+beforeAll(async () => {
+	folder = await mkdtemp(join(tmpdir(), 'destinations-registry-'));
+	// Where root runs the tests, another user runs the Postgres that is installed in here.
+	await chmod(folder, 0o755);
+	service = join(folder, 'service');
+	database = await createEmptyDatabase();
+	registry = await startRegistry(join(folder, 'registry'));
+});
+
+afterAll(async () => {
+	await registry?.stop();
+	await database?.drop();
+	await rm(folder, { recursive: true, force: true });
+});
+
+function npm(cwd: string, ...args: string[]): Promise<string> {
+	const { connectionString: DATABASE_URL } = database;
+	return succeed(['npm', ...args], { cwd, environment: { ...registry.environment, DATABASE_URL } });
+}
+
+/** Changes one thing in a package.json. */
+async function edit(folder: string, from: string, to: string): Promise<void> {
+	const manifest = join(folder, 'package.json');
+	const text = await readFile(manifest, 'utf8');
+	expect(text).toContain(from);
+	await writeFile(manifest, text.replace(from, to));
+}
+
+// Each needs the ones before it: together they are what a service goes through.
+describe('through a real registry', () => {
+	it('the package is published, for users of the registry alone', async () => {
+		const packed = join(folder, 'package');
+		await cp(await unpacked(), packed, { recursive: true });
+		await edit(packed, '"version": "0.0.0"', `"version": "${version}"`);
+		await npm(packed, 'publish', '--ignore-scripts', '--tag', 'test');
+		expect((await npm(folder, 'view', `${name}@${version}`, 'version')).trim()).toBe(version);
+		expect((await fetch(`${registry.url}/${name}`)).status).toBe(401);
+	});
+
+	it('the example service installs it', async () => {
+		await cp(example, service, {
+			recursive: true,
+			filter: (path) => !path.includes('node_modules'),
+		});
+		await edit(service, 'file:../..', version);
+		await npm(service, 'install', '--no-audit', '--no-fund');
+		const installed = join(service, 'node_modules', name);
+		expect((await lstat(installed)).isDirectory()).toBe(true);
+		expect(JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'))).toMatchObject({
+			version,
+		});
+	});
+
+	it('its types fit', async () => {
+		await npm(service, 'run', 'types');
+	});
+
+	it('it migrates a new database, once', async () => {
+		expect(await npm(service, 'run', 'migrate')).toContain('successfully applied');
+		expect(await npm(service, 'run', 'migrate')).toContain('No pending migrations');
+	});
+
+	it('its tests pass', async () => {
+		expect(await npm(service, 'test')).toMatch(/Tests +\d+ passed/);
+	});
+});

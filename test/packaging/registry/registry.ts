@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { succeed } from '../command.ts';
+import { registryTools } from './tools.ts';
+
+/** A running registry, and what npm needs to use it. */
+export interface Registry {
+	readonly url: string;
+	/** Variables under which npm knows this registry alone, logged in as a user who may publish. */
+	readonly environment: Record<string, string>;
+	stop(): Promise<void>;
+}
+
+/**
+ * Starts a private registry in a folder. It has the packages of this project's scope itself, for users alone,
+ * and takes all others from the registry that npm is configured with.
+ */
+export async function startRegistry(folder: string): Promise<Registry> {
+	const tools = await registryTools();
+	const port = await freePort();
+	const url = `http://127.0.0.1:${port}`;
+	await mkdir(folder, { recursive: true });
+	const config = join(folder, 'config.json');
+	await writeFile(config, JSON.stringify(await configuration(folder)));
+	const verdaccio = start(tools, ['--config', config, '--listen', url]);
+	const stop = async () => {
+		if (verdaccio.exitCode === null) {
+			const exited = once(verdaccio, 'exit');
+			verdaccio.kill();
+			await exited;
+		}
+	};
+	try {
+		await answering(url, verdaccio);
+		const userConfig = join(folder, 'npmrc');
+		await writeFile(userConfig, `//127.0.0.1:${port}/:_authToken=${await newUser(url)}\n`);
+		const environment = { npm_config_registry: `${url}/`, npm_config_userconfig: userConfig };
+		return { url, environment, stop };
+	} catch (error) {
+		await stop();
+		throw error;
+	}
+}
+
+async function configuration(folder: string): Promise<object> {
+	const upstream = (await succeed(['npm', 'config', 'get', 'registry'], { cwd: folder })).trim();
+	const users = { access: '$authenticated', publish: '$authenticated' };
+	return {
+		storage: join(folder, 'storage'),
+		auth: { htpasswd: { file: join(folder, 'htpasswd') } },
+		uplinks: { upstream: { url: upstream, maxage: '1d', timeout: '60s' } },
+		packages: {
+			// Without an uplink: nobody else's package can take the place of one of this scope.
+			'@consent-io/*': users,
+			'**': { access: '$all', proxy: 'upstream' },
+		},
+		log: { type: 'stdout', format: 'json', level: 'warn' },
+	};
+}
+
+/** Ends with standard input, so that it does not outlive tests that are killed. */
+const endsWithInput = `data:text/javascript,${encodeURIComponent(
+	"process.stdin.resume().on('close', () => process.exit())",
+)}`;
+
+function start(tools: string, args: readonly string[]): ChildProcess {
+	const node = join(tools, 'node_modules/node/bin/node');
+	const verdaccio = join(tools, 'node_modules/verdaccio/bin/verdaccio');
+	return spawn(node, ['--import', endsWithInput, verdaccio, ...args], {
+		stdio: ['pipe', 'ignore', 'ignore'],
+	});
+}
+
+async function answering(url: string, verdaccio: ChildProcess): Promise<void> {
+	for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(100)) {
+		if (verdaccio.exitCode !== null) break;
+		const response = await fetch(`${url}/-/ping`).catch(() => undefined);
+		if (response?.ok) return;
+	}
+	throw new Error('verdaccio did not start');
+}
+
+/** By the call that `npm adduser` makes. */
+async function newUser(url: string): Promise<string> {
+	const name = 'publisher';
+	const response = await fetch(`${url}/-/user/org.couchdb.user:${name}`, {
+		method: 'PUT',
+		headers: { 'content-type': 'application/json' },
+		body: JSON.stringify({ name, password: randomBytes(12).toString('hex') }),
+	});
+	const { token } = Object(await response.json());
+	if (typeof token !== 'string') throw new Error(`verdaccio made no user: HTTP ${response.status}`);
+	return token;
+}
+
+async function freePort(): Promise<number> {
+	const server = createServer().listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	const address = server.address();
+	server.close();
+	await once(server, 'close');
+	if (address === null || typeof address === 'string') throw new Error('no TCP port is free');
+	return address.port;
+}
