@@ -1,6 +1,7 @@
 import type { PoolConfig } from 'pg';
 import { AuditLog } from './audit/audit-log.ts';
 import { scopeTelling } from './audit/settings-change.ts';
+import { withDatabaseAddress } from './database-address.ts';
 import { testSettings } from './destinations/connection-test/test-settings.ts';
 import type {
 	Keys,
@@ -22,7 +23,7 @@ export interface DestinationsClientOptions {
 	 * URL of the database, with a login that may switch to the role `authenticated`, and to `service_role`
 	 * unless {@link serviceConnectionString} is given.
 	 *
-	 * @defaultValue the environment variable `DATABASE_URL`, unless `pool` is given
+	 * @defaultValue the environment variable `DATABASE_URL`, unless `pool` names a host
 	 */
 	readonly connectionString?: string | undefined;
 	/**
@@ -137,11 +138,17 @@ export class DestinationsClient implements AsyncDisposable {
 		const open = (config: PoolConfig) => openPrisma(config, options.namedStatements ?? true);
 		this.#encryption = encryption;
 		this.#test = connectionTester(options.allowedHosts ?? []);
-		this.#tenants = open(tenantPool(options));
+		this.#tenants = open(withDatabaseAddress(options.connectionString, options.pool, 'pool'));
+		const { serviceConnectionString } = options;
+		if (serviceConnectionString === '') {
+			throw new ConfigurationError(
+				'`serviceConnectionString` is empty. Leave it out, or pass the URL of the second login.',
+			);
+		}
 		this.#service =
-			options.serviceConnectionString === undefined
+			serviceConnectionString === undefined
 				? this.#tenants
-				: open({ ...options.pool, connectionString: options.serviceConnectionString });
+				: open({ ...options.pool, connectionString: serviceConnectionString });
 	}
 
 	/**
@@ -214,16 +221,6 @@ export class DestinationsClient implements AsyncDisposable {
 
 /** The nil UUID (RFC 9562, section 5.9), which no organization has. */
 const nobody = '00000000-0000-0000-0000-000000000000';
-
-function tenantPool({ connectionString, pool }: DestinationsClientOptions): PoolConfig {
-	const url = connectionString ?? (pool === undefined ? process.env.DATABASE_URL : undefined);
-	if (url === undefined && pool === undefined) {
-		throw new ConfigurationError(
-			'No database was given. Set DATABASE_URL, or pass `connectionString` or `pool`.',
-		);
-	}
-	return url === undefined ? { ...pool } : { ...pool, connectionString: url };
-}
 
 function connectionTester(allowedHosts: readonly string[]): TestConnection {
 	return (type, settings, signal) =>

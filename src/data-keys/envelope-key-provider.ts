@@ -1,7 +1,7 @@
 import type { PoolConfig } from 'pg';
+import { withDatabaseAddress } from '../database-address.ts';
 import { DataKeys, type DataKeysOptions } from '../encryption/data-keys.ts';
 import type { KeyProvider } from '../encryption/key-provider.ts';
-import { ConfigurationError } from '../errors.ts';
 import { checkUuid } from '../tenancy/scope.ts';
 import { PostgresDataKeys } from './postgres-data-keys.ts';
 
@@ -11,7 +11,7 @@ export interface EnvelopeKeyProviderOptions extends DataKeysOptions {
 	 * URL of the database, with a login that may switch to the role `authenticated`; to `service_role` as
 	 * well for `renew` and `shred`.
 	 *
-	 * @defaultValue the environment variable `DATABASE_URL`, unless `pool` is given
+	 * @defaultValue the environment variable `DATABASE_URL`, unless `pool` names a host
 	 */
 	readonly connectionString?: string | undefined;
 	/** Options of pg's pool. @defaultValue 4 connections */
@@ -54,16 +54,7 @@ export class EnvelopeKeyProvider implements KeyProvider, AsyncDisposable {
 	/** @throws ConfigurationError if the functions or the connection are missing. */
 	constructor(options: EnvelopeKeyProviderOptions) {
 		const { connectionString, pool } = options;
-		const url = connectionString ?? (pool === undefined ? process.env.DATABASE_URL : undefined);
-		if (url === undefined && pool === undefined) {
-			throw new ConfigurationError(
-				'No database was given. Set DATABASE_URL, or pass `connectionString` or `pool`.',
-			);
-		}
-		this.#store = new PostgresDataKeys({
-			...pool,
-			...(url === undefined ? {} : { connectionString: url }),
-		});
+		this.#store = new PostgresDataKeys(withDatabaseAddress(connectionString, pool, 'pool'));
 		this.#dataKeys = new DataKeys(options, this.#store);
 		this.cacheSeconds = options.cacheSeconds;
 		this.timeoutSeconds = options.timeoutSeconds;

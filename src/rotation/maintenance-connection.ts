@@ -1,5 +1,5 @@
 import { Client, type ClientConfig } from 'pg';
-import { ConfigurationError } from '../errors.ts';
+import { withDatabaseAddress } from '../database-address.ts';
 import type { SealedSettingsOptions } from './options.ts';
 import type { Statement } from './statements.ts';
 
@@ -54,15 +54,8 @@ export function clientConfig({
 	connectionString,
 	connection,
 }: Pick<SealedSettingsOptions, 'connectionString' | 'connection'>): ClientConfig {
-	const url = connectionString ?? (connection === undefined ? process.env.DATABASE_URL : undefined);
-	if (url === undefined && connection === undefined) {
-		throw new ConfigurationError(
-			'No database was given. Set DATABASE_URL, or pass `connectionString` or `connection`.',
-		);
-	}
 	return {
 		application_name: 'consent-destinations',
-		...connection,
-		...(url === undefined ? {} : { connectionString: url }),
+		...withDatabaseAddress(connectionString, connection, 'connection'),
 	};
 }
