@@ -61,6 +61,9 @@ export function explain(thrown) {
 // The WebAssembly build cannot read the environment itself.
 const withoutLock = !['', '0', undefined].includes(process.env.PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK);
 
+/** @type {import('pg').QueryArrayResult} */
+const nothing = { command: '', rowCount: 0, oid: 0, fields: [], rows: [] };
+
 const INTERNAL_CHAR = 18;
 const TEXT = 25;
 
@@ -81,7 +84,12 @@ async function adapt(pool, schema, dispose) {
 		/** @param {import('pg').QueryArrayConfig} config */
 		async query(config) {
 			if (withoutLock && /^SELECT pg_advisory_lock/.test(config.text)) return { rowCount: 0 };
-			const result = await query(config).catch((error) => fail(error, config.text));
+			const result = await query(config).catch((error) => {
+				// Another deploy created it since the engine looked, before there is anything to lock.
+				const isThere = ['42P06', '23505'].includes(error.code);
+				if (isThere && config.text.startsWith('CREATE SCHEMA "')) return nothing;
+				return fail(error, config.text);
+			});
 			const found = result.fields?.filter(({ dataTypeID }) => dataTypeID === INTERNAL_CHAR) ?? [];
 			for (const field of found) field.dataTypeID = TEXT;
 			const columns = found.map((field) => result.fields.indexOf(field));

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -8,6 +8,16 @@ const WASM = '@prisma/schema-engine-wasm/schema_engine_bg';
 
 /** Where packages are looked up: beside this file, then in the project the CLI runs in. */
 const roots = () => [import.meta.url, path.join(process.cwd(), 'package.json')];
+
+/** The file that Node runs: of the CLI, wherever `npx` put it, when it reads its configuration. */
+function runningFile() {
+	try {
+		return [realpathSync(String(process.argv[1]))];
+	} catch {
+		// No file, but a program from standard input.
+		return [];
+	}
+}
 
 /**
  * @param {string} specifier
@@ -37,18 +47,45 @@ export function resolvePackage(specifier, through) {
 	const file = lookUp(specifier, through);
 	if (file) return file;
 	const name = specifier.split('/').slice(0, 2).join('/');
+	throw new Error(`The schema engine needs the package ${name}: run ${installationOf(name)}`);
+}
+
+/** @param {string} name */
+function installationOf(name) {
+	return `npm install --save-dev --save-exact ${name}@${testedVersion(name) ?? 'latest'}`;
+}
+
+/**
+ * @param {string} name
+ * @returns {string | undefined}
+ */
+function testedVersion(name) {
 	const { dependencies, devDependencies } = JSON.parse(
 		readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
 	);
-	const version = { ...devDependencies, ...dependencies }[name] ?? 'latest';
+	return { ...devDependencies, ...dependencies }[name];
+}
+
+/**
+ * The engine that npm carries is the package's peer, of which package managers install another version too.
+ *
+ * @param {string | undefined} file
+ */
+function checkVersion(file) {
+	if (file === undefined) return;
+	const { name, version } = JSON.parse(
+		readFileSync(path.join(path.dirname(file), 'package.json'), 'utf8'),
+	);
+	if (version === testedVersion(name)) return;
 	throw new Error(
-		`The schema engine needs the package ${name}: run npm install --save-dev ${name}@${version}`,
+		`${name} ${version} is another engine than the one of Prisma ${testedVersion('@prisma/client')}: run ${installationOf(name)}`,
 	);
 }
 
 /** @returns {Promise<typeof import('@prisma/schema-engine-wasm/schema_engine_bg')>} */
 export async function loadBindings() {
 	const file = resolvePackage(WASM);
+	checkVersion(file);
 	const bindings = await import(pathToFileURL(file).href);
 	const module = readFileSync(file.replace(/\.js$/, '.wasm'));
 	const { WebAssembly } = /** @type {any} */ (globalThis);
@@ -60,7 +97,7 @@ export async function loadBindings() {
 
 /** @returns {boolean} whether the CLI has, or would copy from its cache, a native engine */
 function nativeEngineIsPresent() {
-	for (const root of roots()) {
+	for (const root of [...runningFile(), ...roots()]) {
 		const engines = lookUp('@prisma/engines/package.json', ['prisma/package.json'], [root]);
 		if (!engines) continue;
 		if (readdirSync(path.dirname(engines)).some((name) => name.startsWith('schema-engine-'))) {
@@ -93,6 +130,8 @@ function cacheDirectory() {
 export function schemaEnginePath() {
 	const chosen = process.env.PRISMA_SCHEMA_ENGINE_BINARY;
 	if (chosen) return chosen;
-	if (nativeEngineIsPresent() || !lookUp(WASM)) return undefined;
-	return fileURLToPath(new URL('./schema-engine.mjs', import.meta.url));
+	if (nativeEngineIsPresent()) return undefined;
+	const file = lookUp(WASM);
+	checkVersion(file);
+	return file && fileURLToPath(new URL('./schema-engine.mjs', import.meta.url));
 }

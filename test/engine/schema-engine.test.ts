@@ -332,9 +332,13 @@ test('is found, unless another engine is there', async () => {
 	expect(await locate()).toBe('undefined');
 	const args = ['--datasource', '{"url":"postgresql://h/x"}', 'cli', 'can-connect-to-database'];
 	const { output } = await run(path.join(copy, 'schema-engine.mjs'), args, directory, '');
-	expect(output).toMatch(/needs the package pg: run npm install --save-dev pg@\d/);
+	expect(output).toMatch(/needs the package pg: run npm install --save-dev --save-exact pg@\d/);
 
 	put('node_modules/@prisma/schema-engine-wasm/schema_engine_bg.js');
+	cpSync(
+		path.join(root, 'node_modules/@prisma/schema-engine-wasm/package.json'),
+		path.join(directory, 'node_modules/@prisma/schema-engine-wasm/package.json'),
+	);
 	put('node_modules/prisma/package.json', '{}');
 	put('node_modules/@prisma/engines/package.json', '{}');
 	put('node_modules/@prisma/engines-version/index.js', 'exports.enginesVersion = "abc";');

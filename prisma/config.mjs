@@ -1,0 +1,59 @@
+import { readFileSync, realpathSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { schemaEnginePath } from './engine/locate.mjs';
+
+/**
+ * Holds nothing but Prisma's table of the migrations that ran. In a schema of its own it meets neither the
+ * table of another Prisma project in the same database, nor tables for which Prisma wants a baseline (P3005).
+ * The migrations themselves name the schema of all that they make.
+ */
+const historySchema = 'destinations_migrations';
+
+/** @param {string | undefined} url */
+function withHistorySchema(url) {
+	if (!url) {
+		throw new Error(
+			'DATABASE_URL is not set. It is the URL of the database to migrate, as the login that may create tables. Prisma does not read .env files by itself: see docs/guides/migrate.md of @consent-io/destinations.',
+		);
+	}
+	const [, address = '', query = ''] = /^([^?]*)\??(.*)$/s.exec(url) ?? [];
+	// Not by `URL`: it would write the other parameters anew, and knows no lists of hosts.
+	const others = query.split('&').filter((part) => part !== '' && !part.startsWith('schema='));
+	return `${address}?${[...others, `schema=${historySchema}`].join('&')}`;
+}
+
+/** Refuses another version of the command than the one that the migrations are tested with. */
+function checkCommand() {
+	const command = runningPrisma();
+	const { dependencies } = readPackage(new URL('../package.json', import.meta.url));
+	const version = dependencies['@prisma/client'];
+	if (command === undefined || command.version === version) return;
+	throw new Error(
+		`This is prisma ${command.version}, but @consent-io/destinations migrates with ${version}: npm install --save-dev --save-exact prisma@${version}. Where the service has a Prisma of its own, npx prisma@${version} leaves that alone.`,
+	);
+}
+
+/** @returns {{ version: string } | undefined} undefined where something else loads the configuration */
+function runningPrisma() {
+	try {
+		const file = path.join(realpathSync(String(process.argv[1])), '../../package.json');
+		const { name, version } = readPackage(file);
+		return name === 'prisma' ? { version } : undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+/** @param {string | URL} file */
+const readPackage = (file) => JSON.parse(readFileSync(file, 'utf8'));
+
+checkCommand();
+const engine = schemaEnginePath();
+if (engine) process.env.PRISMA_SCHEMA_ENGINE_BINARY = engine;
+
+export default {
+	schema: fileURLToPath(new URL('./schema.prisma', import.meta.url)),
+	migrations: { path: fileURLToPath(new URL('./migrations', import.meta.url)) },
+	datasource: { url: withHistorySchema(process.env.DATABASE_URL) },
+};

@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Client } from 'pg';
+import {
+	applied,
+	createLogin,
+	expectDone,
+	newName,
+	nothingToDo,
+	offline,
+	onHost,
+	own,
+	prisma,
+	tables,
+	upToDate,
+} from './migrating.ts';
+import { Service } from './service.ts';
+
+jest.setTimeout(300_000);
+
+let service: Service;
+let withType: Service;
+
+beforeAll(async () => {
+	service = await Service.create({ environment: offline });
+	withType = await Service.create({ type: 'module', environment: offline });
+});
+
+afterAll(async () => {
+	await service?.remove();
+	await withType?.remove();
+});
+
+const platform = `
+	CREATE TABLE organizations (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name text NOT NULL);
+	CREATE TABLE users (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), email text NOT NULL);
+	INSERT INTO organizations (name) VALUES ('Acme');`;
+
+describe('in a service, `npx prisma migrate deploy` migrates', () => {
+	test('an empty database, once, with and without "type": "module"', () =>
+		onHost('', async (host) => {
+			await expectDone(service, host, { 'migrate deploy': applied });
+			await Promise.all([
+				expectDone(service, host, { 'migrate status': upToDate }),
+				expectDone(withType, host, { 'migrate deploy': nothingToDo }),
+			]);
+			expect(await tables(host.client)).toEqual([
+				'destinations_migrations._prisma_migrations',
+				...own,
+				'public.organizations',
+				'public.users',
+			]);
+		}));
+
+	test('a database that another deploy is just beginning with', () =>
+		onHost('', async ({ client, connectionString }) => {
+			await client.query('BEGIN; CREATE SCHEMA destinations_migrations');
+			let ended = false;
+			const deploying = prisma(service, connectionString, 'migrate deploy').finally(() => {
+				ended = true;
+			});
+			const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database()
+				AND wait_event_type = 'Lock' AND query LIKE 'CREATE SCHEMA%'`;
+			while (!ended && (await client.query(waiting)).rowCount === 0) {
+				await delay(50);
+				// A transaction sees what others do as it saw it first.
+				await client.query('SELECT pg_stat_clear_snapshot()');
+			}
+			expect(ended).toBe(false);
+			await client.query('COMMIT');
+			expect(await deploying).toMatchObject({
+				status: 0,
+				output: expect.stringContaining(applied),
+			});
+		}));
+
+	test("a database with the platform's tables, without a baseline", () =>
+		onHost(platform, async (host) => {
+			await expectDone(service, host, { 'migrate deploy': applied });
+			const { rows } = await host.client.query('SELECT name FROM organizations');
+			expect(rows).toEqual([{ name: 'Acme' }]);
+
+			const grants = 'node_modules/@consent-io/destinations/prisma/grants/platform-tables.sql';
+			await host.client.query(await readFile(join(service.folder, grants), 'utf8'));
+			const mayRead = `SELECT has_column_privilege('service_role', 'organizations', 'id', 'SELECT') AS may`;
+			expect((await host.client.query(mayRead)).rows).toEqual([{ may: true }]);
+		}));
+
+	test('the same where the first migration is said to be applied, as Prisma has it for P3005', () =>
+		onHost(platform, (host) =>
+			expectDone(service, host, {
+				'migrate resolve --applied 20261123000001_platform_tables': 'marked as applied',
+				'migrate deploy': applied,
+			}),
+		));
+
+	test("Supabase's layout, as a login that is no superuser", () =>
+		onHost(platform, async (host) => {
+			const owner = await host.createRole(`${newName()}_auth`);
+			const login = await createLogin(host, 'CREATEROLE');
+			await host.client.query(`
+				GRANT anon, authenticated, service_role TO ${login.name};
+				ALTER TABLE organizations OWNER TO ${login.name};
+				ALTER TABLE users OWNER TO ${login.name};
+				GRANT CREATE ON SCHEMA public TO ${login.name};
+				DO $$ BEGIN
+					EXECUTE format('GRANT CREATE ON DATABASE %I TO ${login.name}', current_database());
+				END $$;
+				CREATE SCHEMA auth AUTHORIZATION ${owner};
+				CREATE FUNCTION auth.jwt() RETURNS jsonb LANGUAGE sql STABLE AS
+					$$ SELECT nullif(current_setting('request.jwt.claims', true), '')::jsonb $$;
+				ALTER FUNCTION auth.jwt() OWNER TO ${owner};
+				GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role, ${login.name};
+				ALTER DEFAULT PRIVILEGES FOR ROLE ${login.name}
+					GRANT ALL ON TABLES TO anon, authenticated, service_role`);
+			const before = await functionOf(host.client, 'auth.jwt()');
+			await expectDone(service, login, {
+				'migrate deploy': applied,
+				'migrate status': upToDate,
+			});
+			expect(await functionOf(host.client, 'auth.jwt()')).toEqual(before);
+			expect(await tables(host.client)).toEqual(expect.arrayContaining(own));
+		}));
+
+	test('as a login that may not create schemas, once its owner made the one of the history', () =>
+		onHost(`${platform} CREATE SCHEMA auth`, async (host) => {
+			const login = await createLogin(host);
+			await host.client.query(`
+				GRANT CREATE ON SCHEMA public TO ${login.name};
+				GRANT REFERENCES (id) ON organizations, users TO ${login.name}`);
+			const refused = await prisma(service, login.connectionString, 'migrate deploy');
+			expect(refused).toMatchObject({
+				status: 1,
+				output: expect.stringMatching(/permission denied for database|was denied access/),
+			});
+			expect(await tables(host.client)).toEqual(['public.organizations', 'public.users']);
+			await host.client.query(`CREATE SCHEMA destinations_migrations AUTHORIZATION ${login.name}`);
+			await expectDone(service, login, { 'migrate deploy': applied });
+		}));
+});
+
+async function functionOf(client: Client, name: string): Promise<unknown> {
+	const { rows } = await client.query(
+		`SELECT to_jsonb(p) FROM pg_proc AS p WHERE oid = $1::regprocedure`,
+		[name],
+	);
+	return rows;
+}

@@ -1,0 +1,104 @@
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { type Ended, run, type Surroundings } from './command.ts';
+import { madeOnce, root } from './made-once.ts';
+import { packed } from './packed.ts';
+
+/** What a service may have beside the package. Those that this project has too are of the same version. */
+const others = { dotenv: '17.4.2', vitest: '3.2.7' };
+const shared = [
+	'@prisma/schema-engine-wasm',
+	'@types/node',
+	'esbuild',
+	'jest',
+	'prisma',
+	'tsx',
+	'typescript',
+];
+
+/** A folder in which the tarball is installed as a service does it. Shared by all tests. */
+async function installation(): Promise<string> {
+	const tarball = await packed();
+	const version = basename(dirname(tarball)).replace('packed-', '');
+	return madeOnce('service', version, async (folder) => {
+		const versions: string[] = [];
+		for (const name of shared) {
+			const manifest = await readFile(join(root, 'node_modules', name, 'package.json'), 'utf8');
+			versions.push(`${name}@${JSON.parse(manifest).version}`);
+		}
+		for (const [name, version] of Object.entries(others)) versions.push(`${name}@${version}`);
+		await writeFile(
+			join(folder, 'package.json'),
+			// Prisma's scripts download its engine, where the network lets them; these tests do without.
+			JSON.stringify({
+				private: true,
+				allowScripts: { esbuild: true, prisma: false, '@prisma/engines': false },
+			}),
+		);
+		const install = ['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund'] as const;
+		const ended = await run([...install, tarball, ...versions], { cwd: folder });
+		await writeFile(join(folder, 'install.log'), ended.output);
+		if (ended.status !== 0) throw new Error(`npm install failed:\n${ended.output}`);
+	});
+}
+
+/** What npm said while it installed. */
+export async function installationLog(): Promise<string> {
+	return readFile(join(await installation(), 'install.log'), 'utf8');
+}
+
+const prismaConfig = `export { default } from '@consent-io/destinations/prisma-config';\n`;
+
+/** A service of a test's own, with the packages of the shared installation. */
+export class Service {
+	readonly folder: string;
+	readonly #environment: Record<string, string>;
+
+	private constructor(folder: string, environment: Record<string, string>) {
+		this.folder = folder;
+		this.#environment = environment;
+	}
+
+	/** With `prisma.config.ts` as the guide has it, and files of its own. */
+	static async create({
+		type,
+		files = {},
+		environment = {},
+	}: {
+		/** Of `package.json`; most services that are CommonJS say nothing. */
+		readonly type?: 'module';
+		readonly files?: Record<string, string>;
+		readonly environment?: Record<string, string>;
+	} = {}): Promise<Service> {
+		const folder = await mkdtemp(join(tmpdir(), 'destinations-service-'));
+		const service = new Service(folder, environment);
+		await service.write({
+			'package.json': JSON.stringify({ name: 'service', private: true, type }),
+			'prisma.config.ts': prismaConfig,
+			...files,
+		});
+		await symlink(join(await installation(), 'node_modules'), join(folder, 'node_modules'));
+		return service;
+	}
+
+	async write(files: Record<string, string>): Promise<void> {
+		for (const [name, content] of Object.entries(files)) {
+			const file = join(this.folder, name);
+			await mkdir(dirname(file), { recursive: true });
+			await writeFile(file, content);
+		}
+	}
+
+	/** Runs a command of an installed package, or node, as `npx` would. */
+	run(command: string, surroundings: Partial<Surroundings> = {}): Promise<Ended> {
+		const [name = '', ...args] = command.split(' ');
+		const file = name === 'node' ? name : join(this.folder, 'node_modules/.bin', name);
+		const environment = { ...this.#environment, ...surroundings.environment };
+		return run([file, ...args], { cwd: this.folder, ...surroundings, environment });
+	}
+
+	async remove(): Promise<void> {
+		await rm(this.folder, { recursive: true, force: true });
+	}
+}

@@ -1,0 +1,114 @@
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { run } from './command.ts';
+import { root } from './made-once.ts';
+import { unpacked } from './packed.ts';
+import { Service } from './service.ts';
+
+jest.setTimeout(300_000);
+
+let service: Service;
+
+/** Loads the configuration as the command of a package of this name and version does. */
+const command = (name: string, version: string) => ({
+	[`${name}-${version}/package.json`]: JSON.stringify({ name, version, type: 'module' }),
+	[`${name}-${version}/build/index.js`]: `
+		import config from '@consent-io/destinations/prisma-config';
+		process.stdout.write(config.migrations.path);`,
+});
+
+async function manifest(path = '.'): Promise<Record<string, Record<string, string>>> {
+	return JSON.parse(await readFile(join(root, path, 'package.json'), 'utf8'));
+}
+
+beforeAll(async () => {
+	service = await Service.create({
+		environment: { DATABASE_URL: 'postgresql://localhost/x', XDG_CACHE_HOME: '/nonexistent' },
+		files: {
+			...command('prisma', '7.10.0'),
+			...command('prisma', '7.10.1'),
+			...command('prisma', '8.0.0'),
+			...command('editor', '1.0.0'),
+		},
+	});
+});
+
+afterAll(() => service?.remove());
+
+test('prisma-config works with the version of Prisma that the package has', async () => {
+	expect((await manifest()).dependencies?.['@prisma/client']).toBe('7.10.0');
+	const { stdout, stderr } = await service.run('node prisma-7.10.0/build/index.js');
+	expect([stdout, stderr]).toEqual([expect.stringMatching(/prisma.migrations$/), '']);
+});
+
+test.each(['7.10.1', '8.0.0'])(
+	'it refuses prisma %s, and says what to install',
+	async (version) => {
+		// As npm links it into node_modules/.bin.
+		await symlink(`prisma-${version}/build/index.js`, join(service.folder, `prisma-${version}.js`));
+		const { status, stderr } = await service.run(`node prisma-${version}.js`);
+		expect(status).toBe(1);
+		expect(stderr).toContain(
+			`This is prisma ${version}, but @consent-io/destinations migrates with 7.10.0`,
+		);
+		expect(stderr).toContain('npm install --save-dev --save-exact prisma@7.10.0');
+	},
+);
+
+test('an editor may read it, whatever its version', async () => {
+	const { status } = await service.run('node editor-1.0.0/build/index.js');
+	expect(status).toBe(0);
+});
+
+test('the guide names the versions that fit', async () => {
+	const guide = await readFile(join(root, 'docs/guides/migrate.md'), 'utf8');
+	const { devDependencies } = await manifest();
+	const named = [...guide.matchAll(/\s(prisma|@prisma\/schema-engine-wasm)@([\w.-]+)/g)];
+	expect(named.length).toBeGreaterThan(2);
+	for (const [, name = '', version] of named) {
+		expect([name, version]).toEqual([name, devDependencies?.[name]]);
+	}
+});
+
+test('it refuses another engine of npm, and says which one to install', async () => {
+	const folder = await mkdtemp(join(tmpdir(), 'destinations-engine-'));
+	const put = async (file: string, content: string) => {
+		await mkdir(dirname(join(folder, file)), { recursive: true });
+		await writeFile(join(folder, file), content);
+	};
+	const engine = 'node_modules/@prisma/schema-engine-wasm';
+	try {
+		await cp(await unpacked(), join(folder, 'node_modules/@consent-io/destinations'), {
+			recursive: true,
+		});
+		await put(`${engine}/schema_engine_bg.js`, '');
+		await put(
+			`${engine}/package.json`,
+			'{ "name": "@prisma/schema-engine-wasm", "version": "8.1.0" }',
+		);
+		await put('load.mjs', "import '@consent-io/destinations/prisma-config';");
+		const { stderr } = await run(['node', 'load.mjs'], {
+			cwd: folder,
+			environment: { DATABASE_URL: 'postgresql://localhost/x', XDG_CACHE_HOME: folder },
+		});
+		expect(stderr).toContain('@prisma/schema-engine-wasm 8.1.0 is another engine');
+		const { peerDependencies } = await manifest();
+		expect(stderr).toContain(
+			`--save-exact @prisma/schema-engine-wasm@${peerDependencies?.['@prisma/schema-engine-wasm']}`,
+		);
+	} finally {
+		await rm(folder, { recursive: true });
+	}
+});
+
+test('the engine of npm that package.json names is the one of that version of Prisma', async () => {
+	const { version } = JSON.parse(
+		await readFile(join(root, 'node_modules/@prisma/engines-version/package.json'), 'utf8'),
+	);
+	const { peerDependencies, peerDependenciesMeta, devDependencies } = await manifest();
+	const name = '@prisma/schema-engine-wasm';
+	expect(peerDependencies?.[name]).toBe(version);
+	expect(devDependencies?.[name]).toBe(version);
+	expect(peerDependenciesMeta?.[name]).toEqual({ optional: true });
+});
