@@ -1,39 +1,80 @@
-/** Runs the benchmarks, or those named on the command line; prints a table and writes bench/results.json. */
-import { fileURLToPath } from 'node:url';
+/** Runs the benchmarks, or those named on the command line; see docs/benchmarks.md. */
 import { benchAudit } from './audit.ts';
 import { benchDestinations } from './destinations.ts';
-import { print, type Report, reached, save } from './report.ts';
+import { writeDocuments } from './documents.ts';
+import { benchEndToEnd } from './end-to-end.ts';
+import { benchImport } from './import.ts';
+import { benchIndexes } from './indexes.ts';
+import { benchPeers } from './peers.ts';
+import { print, type Report, reached, titleOf } from './report.ts';
+import { newRun, saveSection, wholeRun } from './results.ts';
 import { benchRotate } from './rotate.ts';
 import { benchSettings } from './settings.ts';
 import { benchTenancy } from './tenancy.ts';
+import { benchTesting } from './testing.ts';
 
 const benchmarks = new Map<string, () => Promise<Report>>([
+	['peers', benchPeers],
+	['end-to-end', benchEndToEnd],
 	['audit', benchAudit],
 	['destinations', benchDestinations],
+	['import', benchImport],
+	['indexes', benchIndexes],
 	['rotate', benchRotate],
 	['settings', benchSettings],
 	['tenancy', benchTenancy],
+	['testing', benchTesting],
 ]);
+const names = [...benchmarks.keys()];
+/** Makes the tables and pictures anew from the last whole run, without measuring. */
+const documents = 'documents';
 
 const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => !benchmarks.has(name));
+const unknown = wanted.filter((name) => !benchmarks.has(name) && name !== documents);
 if (unknown.length > 0) {
-	process.stderr.write(
-		`There is no benchmark ${unknown.join(', ')}. There are: ${[...benchmarks.keys()].join(', ')}.\n`,
+	say(
+		`There is no benchmark ${unknown.join(', ')}. There are: ${[...names, documents].join(', ')}.`,
 	);
 	process.exit(2);
 }
 
-const reports = new Map<string, Report>();
-for (const [name, run] of benchmarks) {
-	if (wanted.length > 0 && !wanted.includes(name)) continue;
-	const report = await run();
-	print(report);
-	reports.set(name, report);
+const whole = wanted.length === 0;
+const run = newRun({ whole });
+const reports: Report[] = [];
+const failed: string[] = [];
+for (const [name, bench] of benchmarks) {
+	if (!whole && !wanted.includes(name)) continue;
+	const start = performance.now();
+	try {
+		const report = await bench();
+		const seconds = Math.round((performance.now() - start) / 1000);
+		say(`${name}: ${seconds} s`);
+		saveSection(run, name, report, seconds);
+		reports.push(report);
+	} catch (error) {
+		failed.push(name);
+		say(`${name} failed: ${error instanceof Error ? error.stack : error}`);
+		// Without it there is no whole run, so what is left would be measured for nothing.
+		if (whole) break;
+	}
 }
-save(fileURLToPath(new URL('results.json', import.meta.url)), reports);
-const missed = [...reports.values()].flatMap(({ figures }) => figures).filter((f) => !reached(f));
-if (missed.length > 0) {
-	process.stderr.write(`\nMissed: ${missed.map(({ name }) => name).join(', ')}\n`);
-	process.exitCode = 1;
+if (reports.length > 0) {
+	print(reports);
+	say(`\n${Math.round(performance.now() / 1000)} s in all`);
+}
+if (failed.length === 0 && (whole || wanted.includes(documents))) {
+	try {
+		writeDocuments(wholeRun(names), names);
+	} catch (error) {
+		failed.push(documents);
+		say(error instanceof Error ? error.message : String(error));
+	}
+}
+const missed = reports.flatMap(({ figures }) => figures).filter((figure) => !reached(figure));
+if (missed.length > 0) say(`\nMissed: ${missed.map(titleOf).join('; ')}`);
+if (failed.length > 0) say(`\nFailed: ${failed.join(', ')}`);
+if (missed.length > 0 || failed.length > 0) process.exitCode = 1;
+
+function say(text: string): void {
+	process.stderr.write(`${text}\n`);
 }

@@ -10,7 +10,11 @@ export interface MeasureOptions {
 	readonly rounds: number;
 	/** How often a variant does its work in one turn. */
 	readonly repeats: number;
-	/** How many are under way at once within a turn. @defaultValue 1 */
+	/**
+	 * How many are under way at once within a turn, which then counts by the mean.
+	 *
+	 * @defaultValue one after the other, of which the median counts
+	 */
 	readonly inFlight?: number;
 }
 
@@ -30,7 +34,7 @@ export interface Measured {
  */
 export async function measure(
 	variants: readonly [Variant, ...Variant[]],
-	{ rounds, repeats, inFlight = 1 }: MeasureOptions,
+	{ rounds, repeats, inFlight }: MeasureOptions,
 ): Promise<Measured[]> {
 	for (let warmUp = 0; warmUp < 2; warmUp += 1) {
 		for (const variant of variants) await turn(variant, repeats, inFlight);
@@ -55,8 +59,8 @@ export async function measure(
 }
 
 /** Milliseconds for one piece of work: the median where they come one by one, the mean where in flight. */
-async function turn({ run }: Variant, repeats: number, inFlight: number): Promise<number> {
-	if (inFlight === 1) {
+async function turn({ run }: Variant, repeats: number, inFlight?: number): Promise<number> {
+	if (inFlight === undefined) {
 		const times: number[] = [];
 		for (let repeat = 0; repeat < repeats; repeat += 1) {
 			const start = performance.now();
@@ -65,16 +69,25 @@ async function turn({ run }: Variant, repeats: number, inFlight: number): Promis
 		}
 		return quantile(times, 0.5);
 	}
-	let left = repeats;
+	const start = performance.now();
+	await runAtOnce(run, repeats, inFlight);
+	return (performance.now() - start) / repeats;
+}
+
+/** Does the work so many times, so many of them at once. */
+export async function runAtOnce(
+	run: () => Promise<unknown>,
+	times: number,
+	inFlight: number,
+): Promise<void> {
+	let left = times;
 	const worker = async () => {
 		while (left > 0) {
 			left -= 1;
 			await run();
 		}
 	};
-	const start = performance.now();
 	await Promise.all(Array.from({ length: inFlight }, worker));
-	return (performance.now() - start) / repeats;
 }
 
 export function quantile(values: readonly number[], at: number): number {

@@ -1,101 +1,101 @@
-import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { PrismaPg } from '@prisma/adapter-pg';
-import { PrismaClient } from '../src/generated/prisma/client.ts';
 import {
 	createDestinationsClient,
 	destinationsExtension,
-	rotateKeys,
 	SettingsEncryption,
 } from '../src/index.ts';
 import { type BenchDatabase, withDatabase } from './database.ts';
 import { quantile } from './measure.ts';
+import { openBarePrisma } from './peers/bare-prisma.ts';
 import type { Figure, Report } from './report.ts';
-import type { RotationMemory } from './rotating-process.ts';
+import type { RotationOrder, RotationReport } from './rotating-process.ts';
+import { startRotator } from './rotator.ts';
 import { insertSealedRows } from './sealed-rows.ts';
 
+const allRows = 1_000_000;
 const speedRows = 200_000;
+const speedRounds = 3;
 const loopRows = 2_000;
-const rounds = 3;
-const memoryRows = 1_000_000;
 /** How many readings of each kind are taken in each round of the reading users. */
 const readings = 400;
 const readingRounds = 7;
 
-type KeyId = 'a' | 'b';
-const bytes = { a: randomBytes(32), b: randomBytes(32) };
-/** The key that rows are sealed with, and the other one: each rotation goes back the way that the last came. */
-let current: KeyId = 'a';
-let other: KeyId = 'b';
+type Rotator = Awaited<ReturnType<typeof startRotator>>;
 
-function nextKeys(): string {
-	[current, other] = [other, current];
-	return ring(current, other);
-}
-
-/** The first seals, both open. */
-const ring = (...ids: KeyId[]) => ids.map((id) => `${id}:${bytes[id].toString('hex')}`).join();
-
-/** How fast keys are rotated, in how much memory, and what its users notice of it. */
+/**
+ * How fast keys are rotated, in how much memory, and what its users notice of it. It is one rotation of a million
+ * rows: it is stopped for what it is compared with, and goes on where it was.
+ */
 export async function benchRotate(): Promise<Report> {
-	const figures: Figure[] = [];
-	await withDatabase(async (database) => {
-		await insertSealedRows(database.admin, { count: speedRows, key: bytes.a, keyId: 'a' });
-		figures.push(...(await measureSpeed(database)), await measureReads(database));
+	return withDatabase(async (database) => {
+		const [older, newer] = [randomBytes(32), randomBytes(32)];
+		await insertSealedRows(database.admin, { count: allRows, key: older, keyId: 'a' });
+		// The first seals, both open.
+		const keys = `b:${newer.toString('hex')},a:${older.toString('hex')}`;
+		const order = { connectionString: database.connectionString, keys };
+		const rotator = await startRotator();
+		try {
+			const speed = await measureSpeed(rotator, order, database);
+			const reads = await measureReads(rotator, order, database);
+			const { ended } = await rotator.rotate(order);
+			const memory = memoryFigure(await ended, await countRotated(database));
+			return { title: 'Key rotation', figures: [...speed, reads, memory] };
+		} finally {
+			rotator.kill();
+		}
 	});
-	await withDatabase(async (database) => {
-		await insertSealedRows(database.admin, { count: memoryRows, key: bytes.a, keyId: 'a' });
-		figures.push(await measureMemory(database));
-	});
-	return { title: 'Key rotation', figures };
 }
 
 /** Rotation and the loop take turns, because the machine's speed drifts. */
-async function measureSpeed({ connectionString, admin }: BenchDatabase): Promise<Figure[]> {
-	const rotations: number[] = [];
+async function measureSpeed(
+	rotator: Rotator,
+	order: RotationOrder,
+	{ admin }: BenchDatabase,
+): Promise<Figure[]> {
+	const rates: number[] = [];
 	const ratios: number[] = [];
-	for (let round = 0; round < rounds; round += 1) {
-		const keys = nextKeys();
-		const loop = await updateOneByOne(connectionString, keys);
-		await admin.query('VACUUM destinations');
-		const start = performance.now();
-		const { rotated } = await rotateKeys({ connectionString, keys });
-		const rate = (rotated / (performance.now() - start)) * 1000;
-		rotations.push(rate);
-		ratios.push(rate / loop);
+	for (let round = 0; round < speedRounds; round += 1) {
+		const loop = await updateOneByOne(order, round);
+		const { ended } = await rotator.rotate({ ...order, rows: speedRows });
+		const { rotated, seconds } = await ended;
+		rates.push(rotated / seconds);
+		ratios.push(rotated / seconds / loop);
 		await admin.query('VACUUM destinations');
 	}
 	return [
 		{
 			name: `rotate ${speedRows} rows`,
-			value: quantile(rotations, 0.5),
+			value: quantile(rates, 0.5),
 			unit: 'rows/s',
 			bound: { atLeast: 8000 },
-			detail: `one process; of ${rounds} runs the slowest ${Math.min(...rotations).toFixed(0)}, the fastest ${Math.max(...rotations).toFixed(0)}`,
+			detail: `one process, of ${allRows} rows; of ${speedRounds} runs the slowest ${Math.min(...rates).toFixed(0)}, the fastest ${Math.max(...rates).toFixed(0)}`,
 		},
 		{
 			name: 'rotate, against a loop',
 			value: quantile(ratios, 0.5),
 			unit: '× one Prisma update per row',
 			bound: { atLeast: 8 },
-			detail: `the loop did ${(quantile(rotations, 0.5) / quantile(ratios, 0.5)).toFixed(0)} rows/s`,
+			detail: `the loop did ${(quantile(rates, 0.5) / quantile(ratios, 0.5)).toFixed(0)} rows/s`,
 		},
 	];
 }
 
-/** What one would write without this command. Gives rows per second. */
-async function updateOneByOne(connectionString: string, keys: string): Promise<number> {
-	const base = new PrismaClient({
-		adapter: new PrismaPg({ connectionString, options: '-c TimeZone=UTC' }),
-	});
+/** What one would write without this command, for the last rows. Gives rows per second. */
+async function updateOneByOne(
+	{ connectionString, keys }: RotationOrder,
+	round: number,
+): Promise<number> {
+	const base = openBarePrisma(connectionString);
 	try {
 		const prisma = base.$extends(destinationsExtension({ keys }));
 		const encryption = new SettingsEncryption(keys);
 		const start = performance.now();
-		const rows = await prisma.destination.findMany({ take: loopRows, orderBy: { id: 'asc' } });
+		const rows = await prisma.destination.findMany({
+			take: loopRows,
+			skip: round * loopRows,
+			orderBy: { id: 'desc' },
+		});
 		for (const { id, organizationId, type, settings } of rows) {
 			await base.destination.update({
 				where: { id },
@@ -113,10 +113,14 @@ async function updateOneByOne(connectionString: string, keys: string): Promise<n
 	}
 }
 
-/** Reads of an organization's destinations, in turns with a rotation beside them and without. */
-async function measureReads({ connectionString, admin }: BenchDatabase): Promise<Figure> {
+/** Reads of an organization's destinations, in turns with the rotation beside them and without. */
+async function measureReads(
+	rotator: Rotator,
+	order: RotationOrder,
+	{ admin }: BenchDatabase,
+): Promise<Figure> {
 	const { rows } = await admin.query<{ id: string }>('SELECT id FROM organizations LIMIT 500');
-	await using db = createDestinationsClient({ connectionString, keys: ring('a', 'b') });
+	await using db = createDestinationsClient(order);
 	const readAll = async () => {
 		const times: number[] = [];
 		for (let reading = 0; reading < readings; reading += 1) {
@@ -132,13 +136,10 @@ async function measureReads({ connectionString, admin }: BenchDatabase): Promise
 	const p95 = { alone: [] as number[], beside: [] as number[] };
 	for (let round = 0; round < readingRounds; round += 1) {
 		const before = await readAll();
-		const keys = nextKeys();
-		const rotation = await startRotation(connectionString, keys);
-		await rotation.underWay;
+		const { ended } = await rotator.rotate(order);
 		const beside = quantile(await readAll(), 0.95);
-		await rotation.stop();
-		await rotateKeys({ connectionString, keys });
-		await admin.query('VACUUM destinations');
+		rotator.stop();
+		await ended;
 		await delay(200);
 		const after = await readAll();
 		// Around it on both sides, because the machine's speed drifts.
@@ -156,36 +157,20 @@ async function measureReads({ connectionString, admin }: BenchDatabase): Promise
 	};
 }
 
-async function measureMemory({ connectionString }: BenchDatabase): Promise<Figure> {
-	const rotation = await startRotation(connectionString, ring('b', 'a'));
-	const { idle, peak, rotated, seconds } = await rotation.ended;
+async function countRotated({ admin }: BenchDatabase): Promise<number> {
+	const { rows } = await admin.query<{ count: number }>(
+		"SELECT count(*)::int FROM destinations WHERE settings ->> 'kid' = 'b'",
+	);
+	return rows[0]?.count ?? 0;
+}
+
+function memoryFigure({ idle, peak }: RotationReport, rotated: number): Figure {
+	if (rotated !== allRows) throw new Error(`${rotated} rows were rotated`);
 	return {
-		name: `memory above idle, ${memoryRows} rows`,
+		name: `memory above idle, ${allRows} rows`,
 		value: (peak - idle) / 1e6,
 		unit: 'MB',
 		bound: { atMost: 100 },
-		detail: `${(idle / 1e6).toFixed(0)} MB idle, ${(peak / 1e6).toFixed(0)} MB at the most; ${rotated} rows in ${seconds.toFixed(0)} s`,
-	};
-}
-
-/** Rotates in a process of its own. */
-async function startRotation(connectionString: string, keys: string) {
-	const child = fork(fileURLToPath(new URL('rotating-process.ts', import.meta.url)), {
-		execArgv: ['--import', 'tsx'],
-	});
-	await once(child, 'message');
-	const underWay = once(child, 'message');
-	child.send({ connectionString, keys });
-	const ended = underWay.then(async (): Promise<RotationMemory> => {
-		const [memory] = await once(child, 'message');
-		return memory;
-	});
-	return {
-		underWay,
-		ended,
-		stop: async () => {
-			if (child.connected) child.send('stop');
-			await ended;
-		},
+		detail: `${(idle / 1e6).toFixed(0)} MB idle, ${(peak / 1e6).toFixed(0)} MB at the most, in one process`,
 	};
 }

@@ -1,22 +1,17 @@
 import { createDecipheriv, randomBytes } from 'node:crypto';
-import { PrismaPg } from '@prisma/adapter-pg';
 import { sealJson } from '../src/encryption/envelope.ts';
 import { deriveTenantKey, netstring } from '../src/encryption/tenant-key.ts';
-import { PrismaClient } from '../src/generated/prisma/client.ts';
-import {
-	createDestinationsClient,
-	destinationsExtension,
-	SettingsEncryption,
-} from '../src/index.ts';
+import { builtPackage } from './built-package.ts';
 import { type BenchDatabase, createOrganizations, withDatabase } from './database.ts';
 import { type Measured, measure, quantile } from './measure.ts';
+import { openBarePrisma } from './peers/bare-prisma.ts';
 import type { Figure, Report } from './report.ts';
 
 const keyBytes = randomBytes(32);
 const keys = `bench:${keyBytes.toString('hex')}`;
 /** 150 bytes of JSON, whose envelope has some 270 bytes of ciphertext and members. */
 const settings = { apiKey: `phc_${'a'.repeat(43)}`, host: 'https://eu.i.posthog.com' };
-const createsForEach = 52 * 20;
+const createsForEach = 32 * 20;
 
 /** What encrypting settings and hiding deleted rows costs, against Prisma without the extension. */
 export function benchSettings(): Promise<Report> {
@@ -31,11 +26,9 @@ export function benchSettings(): Promise<Report> {
  * service; the extension alone; and, as the least that any extension costs, one that does nothing.
  */
 async function measureOperations({ connectionString, admin }: BenchDatabase): Promise<Figure[]> {
-	const open = () =>
-		new PrismaClient({
-			adapter: new PrismaPg({ connectionString, options: '-c TimeZone=UTC' }),
-		});
+	const open = () => openBarePrisma(connectionString);
 	const [bare, base, idleBase] = [open(), open(), open()];
+	const { createDestinationsClient, destinationsExtension } = await builtPackage();
 	await using db = createDestinationsClient({ connectionString, keys });
 	const client = db.asService().prisma;
 	const extended = base.$extends(destinationsExtension({ keys }));
@@ -61,7 +54,7 @@ async function measureOperations({ connectionString, admin }: BenchDatabase): Pr
 				{ name: 'extension', run: () => extended.destination.findUnique({ where: { id } }) },
 				{ name: 'idle', run: () => idle.destination.findUnique({ where: { id } }) },
 			],
-			{ rounds: 60, repeats: 60 },
+			{ rounds: 30, repeats: 50 },
 		);
 		const readMany = await measure(
 			[
@@ -70,7 +63,7 @@ async function measureOperations({ connectionString, admin }: BenchDatabase): Pr
 				{ name: 'extension', run: () => extended.destination.findMany({ take: 1000 }) },
 				{ name: 'idle', run: () => idle.destination.findMany({ take: 1000 }) },
 			],
-			{ rounds: 40, repeats: 3 },
+			{ rounds: 25, repeats: 3 },
 		);
 		const places = await createOrganizations(admin, 4 * createsForEach);
 		const place = () => ({
@@ -87,7 +80,7 @@ async function measureOperations({ connectionString, admin }: BenchDatabase): Pr
 				{ name: 'extension', run: () => extended.destination.create(withPlain()) },
 				{ name: 'idle', run: () => idle.destination.create(withSealed()) },
 			],
-			{ rounds: 50, repeats: 20 },
+			{ rounds: 30, repeats: 20 },
 		);
 		return [
 			...figures('read one row by id', readOne, 1.05),
@@ -152,6 +145,7 @@ async function measureOpening(): Promise<Figure> {
 			JSON.parse(text.toString());
 		}
 	};
+	const { SettingsEncryption } = await builtPackage();
 	const encryption = new SettingsEncryption(keys);
 	await encryption.decrypt(envelopes[0], context);
 	const opened = () => {

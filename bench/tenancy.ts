@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { PrismaPg } from '@prisma/adapter-pg';
 import { Client } from 'pg';
-import { PrismaClient } from '../src/generated/prisma/client.ts';
-import { createDestinationsClient, type DestinationsClient } from '../src/index.ts';
-import { nameStatements } from '../src/tenancy/statement-names.ts';
+import type { DestinationsClient } from '../src/index.ts';
+import { builtPackage } from './built-package.ts';
 import { type BenchDatabase, createOrganizations, withDatabase } from './database.ts';
 import { type Measured, measure, quantile } from './measure.ts';
+import { openBarePrisma } from './peers/bare-prisma.ts';
+import { inBatches } from './peers/row-level-security.ts';
+import { sixDestinations } from './peers/six-destinations.ts';
 import type { Figure, Report } from './report.ts';
 import { startSlowNetwork } from './slow-network.ts';
 
@@ -45,6 +46,7 @@ async function createRows({ connectionString, admin }: BenchDatabase): Promise<s
 	const { rows } = await admin.query<{ id: string }>('SELECT id FROM organizations LIMIT 1');
 	const organizationId = rows[0]?.id ?? '';
 	await admin.query('DELETE FROM destinations WHERE organization_id = $1', [organizationId]);
+	const { createDestinationsClient } = await builtPackage();
 	await using db = createDestinationsClient({ connectionString, keys });
 	const { destinations } = db.forOrganization(organizationId);
 	for (const input of sixDestinations) {
@@ -64,53 +66,17 @@ async function createLogin({ connectionString, admin }: BenchDatabase): Promise<
 	return url.href;
 }
 
-const hex = '0123456789abcdef'.repeat(2);
-const sixDestinations = [
-	{ type: 'posthog', settings: { apiKey: `phc_${'a'.repeat(43)}` } },
-	{ type: 'meta-pixel', settings: { pixelId: '1234567890', accessToken: `EAAB${'a'.repeat(60)}` } },
-	{
-		type: 'google-analytics',
-		settings: { measurementId: 'G-ABCDEF1234', apiSecret: 'a'.repeat(22) },
-	},
-	{ type: 'mixpanel', settings: { projectToken: hex, dataResidency: 'eu' } },
-	{ type: 'amplitude', settings: { apiKey: hex, dataResidency: 'eu' } },
-	{ type: 'console', settings: {} },
-] as const;
-
-/** Prisma without row level security, with statements named as the scoped client names them. */
-function openBare(connectionString: string): PrismaClient {
-	return new PrismaClient({
-		adapter: new PrismaPg(
-			{ connectionString, options: '-c TimeZone=UTC' },
-			{ statementNameGenerator: nameStatements() },
-		),
-	});
-}
-
-/** The pattern of Prisma's own example of row level security: a batch transaction for each query. */
-function batched(prisma: PrismaClient, organizationId: string) {
-	const claims = JSON.stringify({ organization_id: organizationId });
-	return prisma.$extends({
-		query: {
-			async $allOperations({ args, query }) {
-				const [, result] = await prisma.$transaction([
-					prisma.$executeRaw`SELECT set_config('role', 'authenticated', true), set_config('request.jwt.claims', ${claims}, true)`,
-					query(args),
-				]);
-				return result;
-			},
-		},
-	});
-}
-
 async function measureReads(
 	ownerConnectionString: string,
 	connectionString: string,
 	organizationId: string,
 ): Promise<Figure[]> {
-	const [bare, base] = [openBare(ownerConnectionString), openBare(connectionString)];
+	// With statements named as the scoped client names them.
+	const bare = openBarePrisma(ownerConnectionString, { named: true });
+	const base = openBarePrisma(connectionString, { named: true });
+	const { createDestinationsClient } = await builtPackage();
 	await using db = createDestinationsClient({ connectionString, keys, pool: { max: 10 } });
-	const batch = batched(base, organizationId);
+	const batch = inBatches(base, organizationId);
 	const scoped = db.forOrganization(organizationId).prisma;
 	const where = { organizationId, environment: 'production', deletedAt: null };
 	// Opening settings has a benchmark of its own; this one is about what the scope costs.
@@ -125,13 +91,13 @@ async function measureReads(
 		{ name: 'scoped', run: () => scoped.destination.findMany({ where }) },
 	] as const;
 	try {
-		const [alone, withScope, withBatch] = await measure(variants, { rounds: 60, repeats: 60 });
+		const [alone, withScope, withBatch] = await measure(variants, { rounds: 30, repeats: 50 });
 		const busy = await measure([variants[0], variants[1]], {
-			rounds: 40,
+			rounds: 20,
 			repeats: 400,
 			inFlight: 16,
 		});
-		const [openedAlone, openedInScope] = await measure(opened, { rounds: 40, repeats: 60 });
+		const [openedAlone, openedInScope] = await measure(opened, { rounds: 30, repeats: 50 });
 		return [
 			ratioFigure('scoped read, p50', '× bare Prisma', withScope, alone, 1.1),
 			ratioFigure('the same, six settings opened', '× bare Prisma', openedInScope, openedAlone),
@@ -178,6 +144,7 @@ async function measureRoundTrips(
 	const plain = new Client({ connectionString: url.href });
 	try {
 		await plain.connect();
+		const { createDestinationsClient } = await builtPackage();
 		await using db = createDestinationsClient({ connectionString: url.href, keys });
 		const { prisma } = db.forOrganization(organizationId);
 		const [roundTrip, read] = await measure(
@@ -206,6 +173,7 @@ async function measureRoundTrips(
 const scopeCount = 10_000;
 
 async function measureScopes({ connectionString, admin }: BenchDatabase): Promise<Figure[]> {
+	const { createDestinationsClient } = await builtPackage();
 	await using db = createDestinationsClient({ connectionString, keys });
 	await db.asService().prisma.$queryRaw`SELECT 1`;
 	const ids = Array.from({ length: scopeCount }, () => randomUUID());

@@ -1,0 +1,11 @@
+/** What the peers are called, in results, tables and pictures. */
+export const peers = {
+	ours: 'this package',
+	bare: 'bare Prisma',
+	named: 'bare Prisma, named statements',
+	logged: 'bare Prisma, on logged tables',
+	rowLevelSecurity: 'Prisma’s RLS example',
+	fieldEncryption: 'prisma-field-encryption',
+	barePg: 'bare pg',
+	limit: 'pg by hand',
+} as const;

@@ -1,0 +1,60 @@
+import { peers } from '../peers/names.ts';
+import type { WholeRun } from '../results.ts';
+import { Picture } from './svg.ts';
+
+const shown = [
+	peers.ours,
+	peers.named,
+	peers.rowLevelSecurity,
+	peers.fieldEncryption,
+	peers.barePg,
+	peers.limit,
+];
+const [width, left, right, top, barHeight, groupGap] = [860, 220, 60, 74, 15, 30];
+
+/** How long the same work takes, by what does it, in times bare Prisma. */
+export function peersPicture({ section }: WholeRun): string {
+	const timed = section('peers').figures.filter(
+		({ name, unit }) => unit === '× bare Prisma' && !name.startsWith('reads per second'),
+	);
+	const works = [...new Set(timed.map(({ name }) => name))];
+	// One turn out of line must not make everything else small.
+	const most = 1.2 * Math.max(...timed.map(({ value }) => value));
+	const groupHeight = shown.length * barHeight + groupGap;
+	const height = top + works.length * groupHeight + 10;
+	const x = (ratio: number) => left + (ratio / most) * (width - left - right);
+	const picture = new Picture(width, height, 'Time for the same work, in times bare Prisma');
+	picture.text(16, 26, 'Time for the same work, in times bare Prisma', 'head');
+	picture.text(
+		16,
+		44,
+		'Shorter is faster. Medians; the line on each bar is the middle half of what was measured.',
+		'dim',
+	);
+	for (let tick = 0; tick <= most; tick += 1) {
+		picture.line(x(tick), top - 8, x(tick), height - 10, tick === 1 ? 'one' : 'rule');
+		picture.text(x(tick), top - 10, String(tick), 'dim', 'middle');
+	}
+	for (const [group, work] of works.entries()) {
+		const y = top + group * groupHeight;
+		picture.text(16, y + 16, work, 'head');
+		for (const [index, of] of shown.entries()) {
+			const figure = timed.find((one) => one.name === work && one.of === of);
+			if (figure === undefined) throw new Error(`${work} was not measured with ${of}`);
+			const at = y + 22 + index * barHeight;
+			picture.text(left - 8, at + 11, of, of === peers.ours ? '' : 'dim', 'end');
+			picture.bar(
+				x(0),
+				at + 1,
+				x(figure.value) - x(0),
+				barHeight - 3,
+				of === peers.ours ? 'ours' : 'other',
+			);
+			const { low, high } = figure.spread ?? { low: figure.value, high: figure.value };
+			const end = x(Math.min(high, most));
+			picture.line(x(low), at + 7, end, at + 7, 'spread');
+			picture.text(Math.max(end, x(figure.value)) + 6, at + 11, figure.value.toFixed(2), 'dim');
+		}
+	}
+	return picture.toString();
+}

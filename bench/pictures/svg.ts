@@ -1,0 +1,59 @@
+/** A picture of text, bars and dots. Its colours follow the reader's light or dark mode, on a ground of its own. */
+export class Picture {
+	readonly #width: number;
+	readonly #height: number;
+	readonly #parts: string[] = [];
+
+	constructor(width: number, height: number, description: string) {
+		this.#width = width;
+		this.#height = height;
+		this.#parts.push(`<title>${escapeText(description)}</title>`);
+		this.#parts.push(`<rect class="ground" width="${width}" height="${height}" rx="6"/>`);
+	}
+
+	text(x: number, y: number, text: string, style = '', anchor = 'start'): void {
+		this.#parts.push(
+			`<text x="${round(x)}" y="${round(y)}" class="${style}" text-anchor="${anchor}">${escapeText(text)}</text>`,
+		);
+	}
+
+	bar(x: number, y: number, width: number, height: number, style: string): void {
+		this.#parts.push(
+			`<rect x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}" class="${style}"/>`,
+		);
+	}
+
+	line(x1: number, y1: number, x2: number, y2: number, style: string): void {
+		this.#parts.push(
+			`<path d="M${round(x1)} ${round(y1)}L${round(x2)} ${round(y2)}" class="${style}"/>`,
+		);
+	}
+
+	dot(x: number, y: number, style: string): void {
+		this.#parts.push(`<circle cx="${round(x)}" cy="${round(y)}" r="4" class="${style}"/>`);
+	}
+
+	toString(): string {
+		const [width, height] = [this.#width, this.#height];
+		return [
+			`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
+			`<style>${style}</style>`,
+			...this.#parts,
+			'</svg>\n',
+		].join('\n');
+	}
+}
+
+const style = `
+text{font:12px system-ui,sans-serif;fill:#1f2328}.head{font-weight:600}.dim{fill:#59636e}
+.ground{fill:#fff}.rule{stroke:#d1d9e0}.one{stroke:#59636e;stroke-dasharray:3 3}.spread{stroke:#1f2328;stroke-width:1.5}
+.ours{fill:#1a7f37}.other{fill:#8c959f}.s0{fill:#8c959f}.s1{fill:#54aeff}.s2{fill:#0550ae}
+@media (prefers-color-scheme:dark){text{fill:#f0f6fc}.dim{fill:#9198a1}.ground{fill:#0d1117}.rule{stroke:#3d444d}
+.one{stroke:#9198a1}.spread{stroke:#f0f6fc}.ours{fill:#3fb950}.other{fill:#6e7681}.s0{fill:#6e7681}.s1{fill:#1f6feb}.s2{fill:#a5d6ff}}
+`;
+
+const round = (value: number) => Number(value.toFixed(1));
+
+function escapeText(text: string): string {
+	return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+}
