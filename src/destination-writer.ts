@@ -30,6 +30,12 @@ interface Identity {
 	readonly type: DestinationType;
 }
 
+/** What a change of settings is compared with. */
+interface Before extends Identity {
+	readonly version: number;
+	readonly settings: object;
+}
+
 /** The row that an update means, and what it takes for granted of it. */
 type Target = Pick<Identity, 'id'> & Partial<Identity> & { readonly version?: number };
 
@@ -94,7 +100,7 @@ export class DestinationWriter {
 	}
 
 	/** Writes to the version that was read. */
-	#writeTo(before: Destination, changes: UpdateDestinationInput): Promise<Destination> {
+	#writeTo(before: Before, changes: UpdateDestinationInput): Promise<Destination> {
 		const valid = validateUpdate(before.type, changes);
 		const where = { ...identityOf(before), version: before.version };
 		return this.#write(where, valid, changeOf(before, valid));
@@ -135,8 +141,8 @@ export class DestinationWriter {
 		}
 	}
 
-	/** The destination, or, where the settings that are there do not open, who it is: they can be replaced. */
-	async #findToReplace(id: string): Promise<Destination | Identity> {
+	/** What is there, or, where its settings do not open, whose they are: they can be replaced. */
+	async #findToReplace(id: string): Promise<Before | Identity> {
 		try {
 			return await this.#find(id);
 		} catch (error) {
@@ -154,10 +160,13 @@ export class DestinationWriter {
 		return identity;
 	}
 
-	async #find(id: string): Promise<Destination> {
-		const row = await this.#prisma.destination.findUnique({ where: { id: checkUuid('id', id) } });
+	async #find(id: string): Promise<Before> {
+		const row = await this.#prisma.destination.findUnique({
+			where: { id: checkUuid('id', id) },
+			select: { id: true, organizationId: true, type: true, version: true, settings: true },
+		});
 		if (row === null) throw new NotFoundError(noSuchDestination(id));
-		return toDestination(row);
+		return row;
 	}
 
 	async #version(id: string): Promise<{ id: string; version: number }> {
@@ -176,7 +185,7 @@ function identityOf({ id, organizationId, type }: Identity): Identity {
 
 /** What to tell the log. Nothing where the settings that were there did not open. */
 function changeOf(
-	before: Destination | Identity,
+	before: Before | Identity,
 	{ settings }: { readonly settings?: object },
 ): SettingsChange | undefined {
 	if (!('settings' in before) || settings === undefined) return undefined;
