@@ -8,6 +8,8 @@ const config: Config = {
 	transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/test/tsconfig.json' }] },
 	globalSetup: '<rootDir>/test/support/global-setup.ts',
 	globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+	// Tests wait for Postgres, npm and Prisma's command more than they compute.
+	maxWorkers: '100%',
 	testTimeout: 30_000,
 };
 
