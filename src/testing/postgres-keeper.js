@@ -116,8 +116,10 @@ async function sweep() {
 		const [, keeper] =
 			(name.startsWith(prefix) && /^(\d+)-\w{6}$/.exec(name.slice(prefix.length))) || [];
 		if (keeper === undefined || isRunning(Number(keeper))) continue;
-		// Another user's cannot be removed; that user's next start does it.
-		await rm(join(place, name), { recursive: true, force: true }).catch(() => {});
+		// A server that still runs may write to it meanwhile. Another user's cannot be removed; that user's next
+		// start does it.
+		const persistent = { recursive: true, force: true, maxRetries: 10 };
+		await rm(join(place, name), persistent).catch(() => {});
 	}
 }
 
