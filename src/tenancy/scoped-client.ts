@@ -2,6 +2,7 @@ import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { ForbiddenError, ValidationError } from '../errors.ts';
 import { modelsByDelegate } from '../extension/models.ts';
 import { scopeDelegate } from './delegate.ts';
+import { lazyPromise } from './lazy-promise.ts';
 import type { ModelOperation } from './operation.ts';
 import { type Errand, runInScope, type Scope } from './scope.ts';
 import { type TransactionWork, transactionView } from './transaction-view.ts';
@@ -73,7 +74,7 @@ function scopeOperation(scoped: Scoped, operation: ModelOperation): object {
 }
 
 /**
- * What Prisma's methods give: it runs when it is awaited, here in its scope.
+ * A promise that runs in its scope, alone or in a transaction of that scope.
  *
  * @param follow gives the fluent method of a name, where there is one.
  */
@@ -81,24 +82,10 @@ function scopePromise(
 	recipe: Recipe,
 	follow: (name: PropertyKey) => unknown = () => undefined,
 ): object {
-	let running: Promise<unknown> | undefined;
-	const promise = view<object>((property) => {
-		switch (property) {
-			case 'then':
-			case 'catch':
-			case 'finally':
-				return (...handlers: unknown[]) => {
-					running ??= start(recipe);
-					return call(running as unknown as Methods, property, handlers);
-				};
-			case 'requestTransaction':
-				return refuseForeignTransaction;
-			case Symbol.toStringTag:
-				return 'PrismaPromise';
-			default:
-				return follow(property);
-		}
-	});
+	const promise = lazyPromise(
+		() => start(recipe),
+		(property) => (property === 'requestTransaction' ? refuseForeignTransaction : follow(property)),
+	);
 	recipes.set(promise, recipe);
 	return promise;
 }

@@ -2,6 +2,7 @@ import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { UnsupportedError } from '../errors.ts';
 import { modelsByDelegate } from '../extension/models.ts';
 import { scopeDelegate } from './delegate.ts';
+import { lazyPromise } from './lazy-promise.ts';
 import type { ModelOperation } from './operation.ts';
 import type { Errand } from './scope.ts';
 import { call, type Methods, rawMethods, view } from './view.ts';
@@ -39,22 +40,16 @@ export function transactionView(
 	});
 }
 
-/** As Prisma's promises do, an operation waits until it is awaited, and runs once. */
 function lazy(
 	operation: ModelOperation,
 	encryption: SettingsEncryption,
 	transaction: Methods,
 ): object {
-	let running: Promise<unknown> | undefined;
-	return view((property) => {
-		if (property === 'then' || property === 'catch' || property === 'finally') {
-			return (...handlers: unknown[]) => {
-				running ??= operation.run(encryption, transaction);
-				return call(running as unknown as Methods, property, handlers);
-			};
-		}
-		if (property === Symbol.toStringTag) return 'PrismaPromise';
-		const follow = operation.follow(property);
-		return follow && ((args: unknown) => lazy(follow(args), encryption, transaction));
-	});
+	return lazyPromise(
+		() => operation.run(encryption, transaction),
+		(relation) => {
+			const follow = operation.follow(relation);
+			return follow && ((args: unknown) => lazy(follow(args), encryption, transaction));
+		},
+	);
 }
