@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
+import { migrateDeploy } from '../scripts/migrate-deploy.ts';
 import { createDestinationsClient } from '../src/index.ts';
-import { migrateDeploy } from '../src/testing/migrate.ts';
 import { type BenchDatabase, withDatabase } from './database.ts';
 import { type Measured, measure, quantile } from './measure.ts';
 import type { Figure, Report } from './report.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { migrateDeploy } from '../src/testing/migrate.ts';
+import { migrateDeploy } from '../scripts/migrate-deploy.ts';
 import { type BenchDatabase, withDatabase } from './database.ts';
 import { Actors } from './indexes/actors.ts';
 import { type Filled, fill } from './indexes/fill.ts';

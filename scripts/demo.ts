@@ -12,8 +12,8 @@ import {
 	DestinationsError,
 	redact,
 } from '../src/index.ts';
-import { migrateDeploy } from '../src/testing/migrate.ts';
 import { startPostgresServer } from '../src/testing/postgres-server.ts';
+import { migrateDeploy } from './migrate-deploy.ts';
 
 const projectRoot = fileURLToPath(new URL('..', import.meta.url));
 const apiKey = 'phc_aDemoKeyThatIsSentNowhere0000000000000';

@@ -1,16 +1,7 @@
-import { peers } from '../peers/names.ts';
+import { compared as columns, peers } from '../peers/names.ts';
 import { boundText, type Figure, format, titleOf } from '../report.ts';
 import type { Section, WholeRun } from '../results.ts';
 
-/** What is compared with what, in the order in which readers see it. */
-const columns = [
-	peers.ours,
-	peers.named,
-	peers.rowLevelSecurity,
-	peers.fieldEncryption,
-	peers.barePg,
-	peers.limit,
-];
 const unit = '× bare Prisma';
 
 /** By the benchmark that they show. */

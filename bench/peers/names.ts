@@ -9,3 +9,13 @@ export const peers = {
 	barePg: 'bare pg',
 	limit: 'pg by hand',
 } as const;
+
+/** What is compared with bare Prisma, in the order in which readers see it. */
+export const compared = [
+	peers.ours,
+	peers.named,
+	peers.rowLevelSecurity,
+	peers.fieldEncryption,
+	peers.barePg,
+	peers.limit,
+];

@@ -1,15 +1,7 @@
-import { peers } from '../peers/names.ts';
+import { peers, compared as shown } from '../peers/names.ts';
 import type { WholeRun } from '../results.ts';
 import { Picture } from './svg.ts';
 
-const shown = [
-	peers.ours,
-	peers.named,
-	peers.rowLevelSecurity,
-	peers.fieldEncryption,
-	peers.barePg,
-	peers.limit,
-];
 const [width, left, right, top, barHeight, groupGap] = [860, 220, 60, 74, 15, 30];
 
 /** How long the same work takes, by what does it, in times bare Prisma. */

@@ -17,7 +17,7 @@ export interface DiagnoseOptions {
 	/**
 	 * URL of the database, with the login that serves tenants.
 	 *
-	 * @defaultValue the environment variable `DATABASE_URL`, unless `connection` is given
+	 * @defaultValue the environment variable `DATABASE_URL`, unless `connection` names a host
 	 */
 	readonly connectionString?: string | undefined;
 	/** Options of pg's client, such as TLS (https://node-postgres.com/apis/client). @defaultValue none */

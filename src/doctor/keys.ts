@@ -1,4 +1,5 @@
 import { DatabaseError } from 'pg';
+import { isCanonicalUuid } from '../encryption/canonical-id.ts';
 import { keyIdPattern } from '../encryption/key-provider.ts';
 import { Keyring } from '../encryption/keyring.ts';
 import { ConfigurationError } from '../errors.ts';
@@ -124,11 +125,9 @@ function ofDataKeys(uses: readonly KeyUse[], given: readonly string[] | undefine
 	return findings;
 }
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 /** The id of a data key that is in no table and on no ring. */
 function isLostDataKey(id: string | null, given: readonly string[] = []): boolean {
-	return id !== null && uuid.test(id) && !given.includes(id);
+	return id !== null && isCanonicalUuid(id) && !given.includes(id);
 }
 
 function unused(uses: readonly KeyUse[], given: readonly string[] | undefined): Finding[] {

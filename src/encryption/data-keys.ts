@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ConfigurationError, UnknownKeyError } from '../errors.ts';
+import { isCanonicalUuid } from './canonical-id.ts';
 import { type KeyProvider, keyBytes } from './key-provider.ts';
 
 /** What a data key is for. A key management service can bind the wrapped key to it. */
@@ -38,8 +39,6 @@ export interface DataKeysOptions extends KeyWrapper {
 	readonly olderKeys?: KeyProvider | undefined;
 }
 
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 /** Envelope encryption over any store; see `EnvelopeKeyProvider` for the one in the database. */
 export class DataKeys implements KeyProvider {
 	readonly cacheSeconds: number;
@@ -68,10 +67,12 @@ export class DataKeys implements KeyProvider {
 	}
 
 	async getKey(keyId: string, organizationId: string): Promise<Uint8Array> {
-		if (!uuid.test(keyId) && this.#olderKeys !== undefined) {
+		if (!isCanonicalUuid(keyId) && this.#olderKeys !== undefined) {
 			return this.#olderKeys.getKey(keyId, organizationId);
 		}
-		const wrapped = uuid.test(keyId) ? await this.#store.find(keyId, organizationId) : undefined;
+		const wrapped = isCanonicalUuid(keyId)
+			? await this.#store.find(keyId, organizationId)
+			: undefined;
 		if (wrapped === undefined) {
 			throw new UnknownKeyError(
 				`The organization has no data key "${keyId}". If it was shredded, what it sealed cannot be read again.`,

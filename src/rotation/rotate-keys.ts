@@ -8,7 +8,6 @@ import { refuseImpostor } from './refuse-impostor.ts';
 import { resealPage } from './reseal-page.ts';
 import { Run } from './run.ts';
 import {
-	countWanted,
 	type Replacement,
 	replacePage,
 	type SealedRow,
@@ -125,8 +124,7 @@ class Rotation {
 			if (exceptKeyId !== undefined) {
 				await refuseImpostor(this.#reader, this.#keys, store, exceptKeyId);
 			}
-			const [counted] = await this.#reader.run<{ count: number }>(countWanted(store, this.#wanted));
-			this.#run.total += counted?.count ?? 0;
+			await this.#run.count(this.#reader, store, this.#wanted);
 		}
 		this.#run.progress();
 	}

@@ -3,19 +3,20 @@ import { Keyring } from '../encryption/keyring.ts';
 import { keyProvider } from '../encryption/settings-encryption.ts';
 import { TenantKeys } from '../encryption/tenant-keys.ts';
 import { DestinationsError, KeyUnavailableError, ValidationError } from '../errors.ts';
+import { checkUuid } from '../tenancy/scope.ts';
+import type { MaintenanceConnection } from './maintenance-connection.ts';
 import {
 	listedFailures,
 	type SealedSettingsFailure,
 	type SealedSettingsOptions,
 } from './options.ts';
-import { keyParts, type SealedRow } from './statements.ts';
+import { countWanted, keyParts, type SealedRow, type Wanted } from './statements.ts';
 import type { SealedStore } from './stores.ts';
 
 const defaultBatchSize = 250;
 const largestBatchSize = 10_000;
 /** Deriving a key of a ring again costs less than the memory that a run through all organizations would take. */
 const derivedKeysOfRing = 500;
-const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Counts and failures of a run, and whom to tell of them. */
 export class Run {
@@ -34,7 +35,9 @@ export class Run {
 		this.#options = options;
 		this.provider = keyProvider(options.keys ?? process.env.DESTINATIONS_ENCRYPTION_KEYS);
 		this.batchSize = checkBatchSize(options.batchSize);
-		this.organizationId = checkOrganizationId(options.organizationId);
+		const { organizationId } = options;
+		this.organizationId =
+			organizationId === undefined ? undefined : checkUuid('organizationId', organizationId);
 	}
 
 	tenantKeys(): TenantKeys {
@@ -60,6 +63,16 @@ export class Run {
 		this.failed += 1;
 		if (this.failures.length < listedFailures) this.failures.push(failure);
 		this.#options.onFailure?.(failure);
+	}
+
+	/** Adds the rows that are wanted to what there is to do. */
+	async count(
+		connection: MaintenanceConnection,
+		store: SealedStore,
+		wanted: Wanted,
+	): Promise<void> {
+		const [counted] = await connection.run<{ count: number }>(countWanted(store, wanted));
+		this.total += counted?.count ?? 0;
 	}
 
 	progress(): void {
@@ -103,9 +116,4 @@ function checkBatchSize(size = defaultBatchSize): number {
 	throw new ValidationError([
 		{ path: ['batchSize'], message: `must be a whole number from 1 to ${largestBatchSize}` },
 	]);
-}
-
-function checkOrganizationId(id: string | undefined): string | undefined {
-	if (id === undefined || uuidPattern.test(id)) return id;
-	throw new ValidationError([{ path: ['organizationId'], message: 'must be a UUID' }]);
 }

@@ -6,7 +6,7 @@ import { byPrimaryKey, MaintenanceConnection } from './maintenance-connection.ts
 import type { SealedSettingsFailure, SealedSettingsOptions } from './options.ts';
 import { contextOf, keyIdOf, PageKeys } from './page-keys.ts';
 import { OutageGuard, Run } from './run.ts';
-import { countWanted, type SealedRow, selectPage } from './statements.ts';
+import { type SealedRow, selectPage } from './statements.ts';
 import { type SealedStore, sealedStores } from './stores.ts';
 
 /** Options of {@link verifySettings}. */
@@ -101,11 +101,8 @@ class Verification {
 		return { organizationId: this.#run.organizationId, plaintext: true, empty: true };
 	}
 
-	async count(store: SealedStore): Promise<void> {
-		const [counted] = await this.#connection.run<{ count: number }>(
-			countWanted(store, this.#wanted),
-		);
-		this.#run.total += counted?.count ?? 0;
+	count(store: SealedStore): Promise<void> {
+		return this.#run.count(this.#connection, store, this.#wanted);
 	}
 
 	async verify(store: SealedStore): Promise<void> {

@@ -20,6 +20,13 @@ export function withDatabase(serverUrl: string, name: string): string {
 	return url.href;
 }
 
+export function withLogin(databaseUrl: string, name: string, password: string): string {
+	const url = new URL(databaseUrl);
+	url.username = name;
+	url.password = password;
+	return url.href;
+}
+
 /** How the files of a new database come about. */
 export type CopyStrategy = 'FILE_COPY' | 'WAL_LOG';
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createDatabase, dropDatabase, withClient, withDatabase } from './databases.ts';
+import { createDatabase, dropDatabase, withClient, withDatabase, withLogin } from './databases.ts';
 import { type MigratedServer, migrateServer } from './migrated-server.ts';
 import {
 	type PostgresSource,
@@ -76,26 +76,17 @@ export async function cloneTemplate(server: MigratedServer): Promise<TestDatabas
 	const name = `${server.namePrefix}_${randomBytes(6).toString('hex')}`;
 	await withClient(server.connectionString, (admin) => createDatabase(admin, name, server));
 	const connectionString = withDatabase(server.connectionString, name);
+	const { tenant, service } = server.logins;
 	const stop = () => withClient(server.connectionString, (admin) => dropDatabase(admin, name));
 	return {
 		connectionString,
 		logins: {
-			connectionString: withLogin(connectionString, server.logins.tenant),
-			serviceConnectionString: withLogin(connectionString, server.logins.service),
+			connectionString: withLogin(connectionString, tenant.name, tenant.password),
+			serviceConnectionString: withLogin(connectionString, service.name, service.password),
 		},
 		clone: () => cloneTemplate(server),
 		reset: () => resetDatabase(connectionString, server),
 		stop,
 		[Symbol.asyncDispose]: stop,
 	};
-}
-
-function withLogin(
-	connectionString: string,
-	{ name, password }: { readonly name: string; readonly password: string },
-): string {
-	const url = new URL(connectionString);
-	url.username = name;
-	url.password = password;
-	return url.href;
 }

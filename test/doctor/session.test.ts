@@ -3,7 +3,8 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { diagnose } from '../../src/doctor/diagnose.ts';
 import { ReadOnlySession, UnreachableError } from '../../src/doctor/read-only-session.ts';
 import { ConfigurationError } from '../../src/index.ts';
-import { newName, urlOf } from '../tenancy/deployment.ts';
+import { withLogin } from '../../src/testing/databases.ts';
+import { newName } from '../tenancy/deployment.ts';
 import { Examined } from './examined.ts';
 
 let examined: Examined;
@@ -92,14 +93,14 @@ describe('where no session begins', () => {
 		const { tenantUrl } = examined;
 		const { username } = new URL(tenantUrl);
 		const wrong = newName();
-		const failed = await refusal(urlOf(tenantUrl, username, wrong));
+		const failed = await refusal(withLogin(tenantUrl, username, wrong));
 		expect(failed).toMatchObject({ cause: { code: '28P01' } });
 		expect(String(failed)).not.toContain(wrong);
 		const nowhere = new URL(tenantUrl);
 		nowhere.pathname = '/nowhere';
 		expect(await refusal(nowhere.href)).toMatchObject({ cause: { code: '3D000' } });
 		expect(
-			await refusal(tenantUrl, { serviceConnectionString: urlOf(tenantUrl, newName(), wrong) }),
+			await refusal(tenantUrl, { serviceConnectionString: withLogin(tenantUrl, newName(), wrong) }),
 		).toBeInstanceOf(UnreachableError);
 	});
 

@@ -12,9 +12,7 @@ let b: Tenant;
 
 beforeAll(async () => {
 	deployment = await Deployment.open();
-	const connectionString = await deployment.newLogin('authenticated');
-	const serviceConnectionString = await deployment.newLogin('service_role');
-	db = deployment.open({ connectionString, serviceConnectionString });
+	db = await deployment.openWithTwoLogins();
 	a = await deployment.newTenant(db);
 	b = await deployment.newTenant(db);
 });

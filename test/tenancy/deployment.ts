@@ -7,6 +7,7 @@ import {
 	type DestinationsClientOptions,
 	type ScopedClient,
 } from '../../src/index.ts';
+import { withLogin } from '../../src/testing/databases.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { newKeys } from '../support/extended-client.ts';
 
@@ -41,7 +42,7 @@ export class Deployment {
 	private constructor(database: TestDatabase, login: string, password: string) {
 		this.#database = database;
 		this.admin = new Client({ connectionString: database.connectionString });
-		this.url = urlOf(database.connectionString, login, password);
+		this.url = withLogin(database.connectionString, login, password);
 	}
 
 	static async open(): Promise<Deployment> {
@@ -60,7 +61,7 @@ export class Deployment {
 	async newLogin(...roles: SwitchableRole[]): Promise<string> {
 		const [login, password] = [newName(), newName()];
 		await this.#createLogin(login, password, roles);
-		return urlOf(this.superuserUrl, login, password);
+		return withLogin(this.superuserUrl, login, password);
 	}
 
 	/** Closed with the deployment. */
@@ -72,6 +73,13 @@ export class Deployment {
 		});
 		this.#clients.push(db);
 		return db;
+	}
+
+	/** A client with a login of its own for each role, as SECURITY.md advises. */
+	async openWithTwoLogins(): Promise<DestinationsClient> {
+		const connectionString = await this.newLogin('authenticated');
+		const serviceConnectionString = await this.newLogin('service_role');
+		return this.open({ connectionString, serviceConnectionString });
 	}
 
 	/** A plain connection, as the superuser or as the login of the URL. */
@@ -153,11 +161,4 @@ export class Deployment {
 /** Random, because roles belong to the whole server and test files run side by side. */
 export function newName(): string {
 	return `t${randomBytes(8).toString('hex')}`;
-}
-
-export function urlOf(database: string, login: string, password: string): string {
-	const url = new URL(database);
-	url.username = login;
-	url.password = password;
-	return url.href;
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { ConfigurationError, type DestinationsClient } from '../../src/index.ts';
-import { Deployment, newName, type Tenant, urlOf } from './deployment.ts';
+import { withLogin } from '../../src/testing/databases.ts';
+import { Deployment, newName, type Tenant } from './deployment.ts';
 import { refusal } from './refusal.ts';
 
 let deployment: Deployment;
@@ -30,7 +31,7 @@ async function runLoginsScript(): Promise<{ tenantUrl: string; serviceUrl: strin
 		.replace(/^\\.*$/gm, '')
 		.replace(/:(["'])(\w+)\1/g, (_, quote, name) => `${quote}${values[name]}${quote}`);
 	await deployment.admin.query(`BEGIN; ${sql}; COMMIT`);
-	const url = (login = '', password = '') => urlOf(deployment.superuserUrl, login, password);
+	const url = (login = '', password = '') => withLogin(deployment.superuserUrl, login, password);
 	return {
 		tenantUrl: url(values.tenant_login, values.tenant_password),
 		serviceUrl: url(values.service_login, values.service_password),

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import { type DestinationsClient, DestinationsError, UnsupportedError } from '../../src/index.ts';
-import { Deployment, type Tenant, urlOf } from './deployment.ts';
+import { withLogin } from '../../src/testing/databases.ts';
+import { Deployment, type Tenant } from './deployment.ts';
 import { codesOf } from './refusal.ts';
 
 let deployment: Deployment;
@@ -55,7 +56,7 @@ describe('a database that cannot be used gives the error of Prisma or pg', () =>
 
 	test('the password is wrong', async () => {
 		const { username } = new URL(deployment.url);
-		await expectForeign(urlOf(deployment.url, username, 'wrong'), /^(P1000|P2010).*28P01$/);
+		await expectForeign(withLogin(deployment.url, username, 'wrong'), /^(P1000|P2010).*28P01$/);
 	});
 });
 

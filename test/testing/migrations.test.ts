@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { migrateDeploy } from '../../src/testing/migrate.ts';
+import { migrateDeploy } from '../../scripts/migrate-deploy.ts';
 import { readCatalog } from '../catalog/catalog.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { rowsOf } from './rows.ts';

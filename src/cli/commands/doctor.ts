@@ -47,7 +47,7 @@ export const doctor: Command = {
 		const form = options.json ? asJson(terminal) : options.sql ? asSql(terminal) : asText(terminal);
 		try {
 			const sections = await diagnose({
-				connectionString: environment.DATABASE_URL || undefined,
+				connectionString: environment.DATABASE_URL,
 				serviceConnectionString: environment.DATABASE_SERVICE_URL || undefined,
 				keys: environment.DESTINATIONS_ENCRYPTION_KEYS,
 				...form,

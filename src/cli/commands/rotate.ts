@@ -1,8 +1,8 @@
 import { type RotateKeysResult, rotateKeys } from '../../rotation/rotate-keys.ts';
 import { type Command, readOptions } from '../command.ts';
 import { grouped } from '../progress.ts';
-import { exitStatus, type Terminal } from '../terminal.ts';
-import { runOptions, sealedSettingsOptions, writeJson } from './sealed-settings.ts';
+import type { Terminal } from '../terminal.ts';
+import { sealedSettingsOptions, tellRun } from './sealed-settings.ts';
 
 const help = `Seals all settings with the primary key, the first of DESTINATIONS_ENCRYPTION_KEYS, that are not sealed
 with it: those of soft-deleted destinations and of earlier versions too. Users notice nothing.
@@ -47,22 +47,13 @@ export const rotate: Command = {
 			'from-plaintext': { type: 'boolean' },
 		});
 		const dryRun = options['dry-run'] === true;
-		const { line, ...shared } = runOptions(options, terminal);
-		try {
-			const result = await rotateKeys({
-				...shared,
-				dryRun,
-				fromPlaintext: options['from-plaintext'],
-			});
-			line.end();
-			const { failures: _, ...counts } = result;
-			if (options.json) writeJson(terminal, { event: 'result', dryRun, ...counts });
-			else print(result, dryRun, terminal);
-			if (result.stopped) return exitStatus.stopped;
-			return result.failed + result.busy > 0 ? exitStatus.failed : exitStatus.done;
-		} finally {
-			line.end();
-		}
+		return tellRun(
+			options,
+			terminal,
+			(shared) => rotateKeys({ ...shared, dryRun, fromPlaintext: options['from-plaintext'] }),
+			(result) => print(result, dryRun, terminal),
+			{ dryRun },
+		);
 	},
 };
 

@@ -5,7 +5,7 @@ import type {
 } from '../../rotation/options.ts';
 import { readInteger } from '../command.ts';
 import { ProgressLine } from '../progress.ts';
-import type { Terminal } from '../terminal.ts';
+import { type ExitStatus, exitStatus, type Terminal } from '../terminal.ts';
 
 /** Options of every command that goes through all settings. */
 export const sealedSettingsOptions = {
@@ -20,15 +20,45 @@ interface Given {
 	readonly json?: boolean | undefined;
 }
 
-/** The options of a run, which tells of its progress and failures on the terminal, or as lines of JSON. */
-export function runOptions(
+/** What both runs end with. */
+interface Result {
+	readonly failed: number;
+	readonly failures: readonly SealedSettingsFailure[];
+	/** Rows that were held by others all the time. */
+	readonly busy?: number;
+	readonly stopped: boolean;
+}
+
+/**
+ * Runs with options that tell of progress and failures on the terminal, or as lines of JSON, and tells what came of
+ * it.
+ *
+ * @param also what else the line of JSON about the result says.
+ */
+export async function tellRun<R extends Result>(
 	given: Given,
 	terminal: Terminal,
-): SealedSettingsOptions & { readonly line: ProgressLine } {
+	run: (options: SealedSettingsOptions) => Promise<R>,
+	print: (result: R) => void,
+	also: object = {},
+): Promise<ExitStatus> {
 	const line = new ProgressLine(terminal.stderr);
+	try {
+		const result = await run(runOptions(given, terminal, line));
+		line.end();
+		const { failures: _, ...counts } = result;
+		if (given.json) writeJson(terminal, { event: 'result', ...also, ...counts });
+		else print(result);
+		if (result.stopped) return exitStatus.stopped;
+		return result.failed + (result.busy ?? 0) > 0 ? exitStatus.failed : exitStatus.done;
+	} finally {
+		line.end();
+	}
+}
+
+function runOptions(given: Given, terminal: Terminal, line: ProgressLine): SealedSettingsOptions {
 	const json = given.json === true;
 	return {
-		line,
 		connectionString: terminal.environment.DATABASE_URL,
 		keys: terminal.environment.DESTINATIONS_ENCRYPTION_KEYS,
 		organizationId: given.organization,

@@ -1,8 +1,8 @@
 import { type VerifySettingsResult, verifySettings } from '../../rotation/verify-settings.ts';
 import { type Command, readOptions } from '../command.ts';
 import { grouped } from '../progress.ts';
-import { exitStatus, type Terminal } from '../terminal.ts';
-import { runOptions, sealedSettingsOptions, writeJson } from './sealed-settings.ts';
+import type { Terminal } from '../terminal.ts';
+import { sealedSettingsOptions, tellRun } from './sealed-settings.ts';
 
 const help = `Opens all settings, those of soft-deleted destinations and of earlier versions too. Reports each that does
 not open, by id and code, and counts by key id. Changes nothing.
@@ -39,21 +39,13 @@ export const verify: Command = {
 			...sealedSettingsOptions,
 			'allow-plaintext': { type: 'boolean' },
 		});
-		const { line, ...shared } = runOptions(options, terminal);
-		try {
-			const result = await verifySettings({
-				...shared,
-				plaintext: options['allow-plaintext'] ? 'allow-read' : 'refuse',
-			});
-			line.end();
-			const { failures: _, ...counts } = result;
-			if (options.json) writeJson(terminal, { event: 'result', ...counts });
-			else print(result, terminal);
-			if (result.stopped) return exitStatus.stopped;
-			return result.failed > 0 ? exitStatus.failed : exitStatus.done;
-		} finally {
-			line.end();
-		}
+		const plaintext = options['allow-plaintext'] ? 'allow-read' : 'refuse';
+		return tellRun(
+			options,
+			terminal,
+			(shared) => verifySettings({ ...shared, plaintext }),
+			(result) => print(result, terminal),
+		);
 	},
 };
 
