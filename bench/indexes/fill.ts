@@ -134,8 +134,9 @@ async function readSamples(admin: Client, shape: Shape): Promise<Filled> {
 		return rows;
 	};
 	const wanted = `type = 'posthog' AND environment = 'production'`;
-	// Few of all, so that finding them takes no time, and evenly from all.
-	const step = Math.max(1, Math.floor(shape.smallOrganizations / 6 / candidates)) * 6;
+	// Few of all, so that finding them takes no time, and evenly from all. An odd step meets every environment, which
+	// repeat with each eighth organization of a size.
+	const step = (Math.max(1, Math.floor(shape.smallOrganizations / 6 / candidates)) | 1) * 6;
 	const middle = Math.floor(shape.rows / 2);
 	const { rows } = await admin.query<{ id: string }>(
 		`SELECT id FROM destinations WHERE id IN (${idsOf(middle - openRows / 2, middle)})
