@@ -9,10 +9,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 /** Of data directories; the keeper's process id follows. Machines may share the folder, but not process ids. */
 const prefix = `destinations-postgres-${hostname()}-`;
@@ -115,7 +115,7 @@ async function sweep() {
 		// What mkdtemp made of it: six letters and digits behind.
 		const [, keeper] =
 			(name.startsWith(prefix) && /^(\d+)-\w{6}$/.exec(name.slice(prefix.length))) || [];
-		if (keeper === undefined || isRunning(Number(keeper))) continue;
+		if (keeper === undefined || (await isRunning(Number(keeper)))) continue;
 		// A server that still runs may write to it meanwhile. Another user's cannot be removed; that user's next
 		// start does it.
 		const persistent = { recursive: true, force: true, maxRetries: 10 };
@@ -123,14 +123,23 @@ async function sweep() {
 	}
 }
 
-/** @param {number} pid */
-function isRunning(pid) {
+/**
+ * Whether a keeper has this process id. A signal also reaches a zombie, and whoever got the id since; Linux tells
+ * them by the command line, which a zombie's is empty (proc_pid_cmdline(5)).
+ *
+ * @param {number} pid
+ */
+async function isRunning(pid) {
 	try {
 		process.kill(pid, 0);
-		return true;
 	} catch (error) {
-		return /** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH';
+		// Otherwise somebody else's.
+		if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ESRCH') return false;
 	}
+	return readFile(`/proc/${pid}/cmdline`, 'utf8').then(
+		(commandLine) => commandLine.includes(basename(import.meta.filename)),
+		() => true,
+	);
 }
 
 /** @param {unknown} error */
