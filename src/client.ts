@@ -1,21 +1,13 @@
 import type { PoolConfig } from 'pg';
-import { AuditLog } from './audit/audit-log.ts';
-import { scopeTelling } from './audit/settings-change.ts';
 import { withDatabaseAddress } from './database-address.ts';
 import { testSettings } from './destinations/connection-test/test-settings.ts';
-import type {
-	Keys,
-	PlaintextPolicy,
-	SettingsEncryption,
-} from './encryption/settings-encryption.ts';
+import type { Keys, PlaintextPolicy } from './encryption/settings-encryption.ts';
 import { ConfigurationError } from './errors.ts';
 import { settingsEncryption } from './extension/destinations-extension.ts';
-import type { PrismaClient } from './generated/prisma/client.ts';
-import { openPrisma, type ScopedPrismaClient } from './prisma.ts';
-import { DestinationRepository } from './repository.ts';
+import { openScope, type ScopedClient, type ScopeTools } from './open-scope.ts';
+import { type Database, openDatabase } from './prisma.ts';
 import type { TestConnection } from './saved-connection-test.ts';
-import { organizationScope, type Scope, type ScopeOptions, serviceScope } from './tenancy/scope.ts';
-import { scopeClient } from './tenancy/scoped-client.ts';
+import { organizationScope, type ScopeOptions, serviceScope } from './tenancy/scope.ts';
 
 /** Options of {@link createDestinationsClient}. */
 export interface DestinationsClientOptions {
@@ -70,36 +62,6 @@ export interface DestinationsClientOptions {
 	readonly allowedHosts?: readonly string[] | undefined;
 }
 
-/** The clients of one scope. Everything they do runs under row level security, in that scope. */
-export interface ScopedTransaction {
-	/** Create, read, change, delete and test destinations. */
-	readonly destinations: DestinationRepository;
-	/** Who changed what. */
-	readonly audit: AuditLog;
-	/** The Prisma client, in scope: models, raw queries and `$transaction`. */
-	readonly prisma: ScopedPrismaClient;
-}
-
-/** What `forOrganization()` and `asService()` give. */
-export interface ScopedClient extends ScopedTransaction {
-	/**
-	 * Runs `work` in one transaction: all of it happens, or, when it throws, nothing.
-	 *
-	 * @example
-	 * ```ts
-	 * import type { ScopedClient } from '@consent-io/destinations';
-	 *
-	 * declare const acme: ScopedClient;
-	 *
-	 * await acme.transaction(async (tx) => {
-	 *   const [first] = await tx.destinations.findByType('posthog');
-	 *   if (first) await tx.destinations.update(first.id, { enabled: false });
-	 * });
-	 * ```
-	 */
-	transaction<R>(work: (transaction: ScopedTransaction) => Promise<R>): Promise<R>;
-}
-
 /**
  * Connects to the database of destinations. Connections are opened when they are needed; to learn at the
  * start whether everything is set up, await {@link DestinationsClient.connect}.
@@ -127,17 +89,15 @@ export function createDestinationsClient(
 
 /** A connection to the database of destinations. Nothing can be read or written but through a scope. */
 export class DestinationsClient implements AsyncDisposable {
-	readonly #tenants: PrismaClient;
-	readonly #service: PrismaClient;
-	readonly #test: TestConnection;
-	readonly #encryption: SettingsEncryption;
+	readonly #tenants: Database;
+	readonly #service: Database;
+	readonly #tools: ScopeTools;
 
 	/** @internal Use {@link createDestinationsClient}. */
 	constructor(options: DestinationsClientOptions) {
 		const encryption = settingsEncryption(options.keys, options.plaintext);
-		const open = (config: PoolConfig) => openPrisma(config, options.namedStatements ?? true);
-		this.#encryption = encryption;
-		this.#test = connectionTester(options.allowedHosts ?? []);
+		const open = (config: PoolConfig) => openDatabase(config, options.namedStatements ?? true);
+		this.#tools = { encryption, test: connectionTester(options.allowedHosts ?? []) };
 		this.#tenants = open(withDatabaseAddress(options.connectionString, options.pool, 'pool'));
 		const { serviceConnectionString } = options;
 		if (serviceConnectionString === '') {
@@ -170,12 +130,7 @@ export class DestinationsClient implements AsyncDisposable {
 	 * ```
 	 */
 	forOrganization(organizationId: string, options: ScopeOptions = {}): ScopedClient {
-		return scope(
-			this.#tenants,
-			organizationScope(organizationId, options),
-			this.#test,
-			this.#encryption,
-		);
+		return openScope(this.#tenants, organizationScope(organizationId, options), this.#tools);
 	}
 
 	/**
@@ -194,7 +149,7 @@ export class DestinationsClient implements AsyncDisposable {
 	 * ```
 	 */
 	asService(options: ScopeOptions = {}): ScopedClient {
-		return scope(this.#service, serviceScope(options), this.#test, this.#encryption);
+		return openScope(this.#service, serviceScope(options), this.#tools);
 	}
 
 	/**
@@ -204,13 +159,13 @@ export class DestinationsClient implements AsyncDisposable {
 	 * @throws ConfigurationError if a login may not switch to its role.
 	 */
 	async connect(): Promise<void> {
-		await this.forOrganization(nobody).prisma.$queryRaw`SELECT 1`;
-		await this.asService().prisma.$queryRaw`SELECT 1`;
+		await this.#tenants.pool.run(organizationScope(nobody, {}), 'SELECT 1', []);
+		await this.#service.pool.run(serviceScope({}), 'SELECT 1', []);
 	}
 
 	/** Closes all connections. Statements under way are waited for. */
 	async close(): Promise<void> {
-		await Promise.all([this.#tenants, this.#service].map((prisma) => prisma.$disconnect()));
+		await Promise.all([this.#tenants.close(), this.#service.close()]);
 	}
 
 	/** {@link close}, for `await using`. */
@@ -225,30 +180,4 @@ const nobody = '00000000-0000-0000-0000-000000000000';
 function connectionTester(allowedHosts: readonly string[]): TestConnection {
 	return (type, settings, signal) =>
 		testSettings(type, settings, { allowedHosts, ...(signal === undefined ? {} : { signal }) });
-}
-
-function scope(
-	connection: PrismaClient,
-	scope: Scope,
-	test: TestConnection,
-	encryption: SettingsEncryption,
-): ScopedClient {
-	// The view has what the type says; see `scopeClient`.
-	const inScope = (of: Scope) =>
-		scopeClient(connection, encryption, of) as unknown as ScopedPrismaClient;
-	const prisma = inScope(scope);
-	const inTransaction = (transaction: ScopedPrismaClient): ScopedTransaction => ({
-		prisma: transaction,
-		destinations: new DestinationRepository(transaction, scope, undefined, { encryption }),
-		audit: new AuditLog(transaction, scope),
-	});
-	return {
-		prisma,
-		destinations: new DestinationRepository(prisma, scope, test, {
-			encryption,
-			telling: (change) => inScope(scopeTelling(scope, change)),
-		}),
-		audit: new AuditLog(prisma, scope),
-		transaction: (work) => prisma.$transaction((transaction) => work(inTransaction(transaction))),
-	};
 }

@@ -6,35 +6,35 @@ import {
 	pruneSettingsHistory,
 	purgeDeleted,
 } from './audit/purge.ts';
-import type { SettingsChange } from './audit/settings-change.ts';
+import type { DestinationTable } from './destination-table.ts';
 import { DestinationWriter, type WriteOptions } from './destination-writer.ts';
 import type { Destination, UpdateDestinationInput } from './destinations/destination.ts';
 import type { SettingsEncryption } from './encryption/settings-encryption.ts';
-import { ConfigurationError, ForbiddenError, NotFoundError } from './errors.ts';
+import { ForbiddenError, NotFoundError } from './errors.ts';
 import type { ScopedPrismaClient } from './prisma.ts';
+import type { TestConnection } from './saved-connection-test.ts';
 import { checkUuid, type Scope } from './tenancy/scope.ts';
 
-/** What the versions of a destination need beside the database. */
-export interface VersionTools {
+/** What the repository of one scope works with. */
+export interface RepositoryTools {
+	readonly table: DestinationTable;
+	readonly prisma: ScopedPrismaClient;
+	readonly scope: Scope;
 	/** Opens earlier settings. */
 	readonly encryption: SettingsEncryption;
-	/** Left out inside a transaction, whose context is fixed: the log is told no names of settings there. */
-	readonly telling?: (change: SettingsChange) => ScopedPrismaClient;
+	/** Left out inside a transaction, which would be held open while a provider is waited for. */
+	readonly test?: TestConnection;
 }
 
 /** The part of the repository that makes versions, reads them, brings them back and removes them for good. */
 export abstract class DestinationVersions {
-	readonly #prisma: ScopedPrismaClient;
-	readonly #scope: Scope;
-	readonly #tools: VersionTools | undefined;
+	readonly #tools: RepositoryTools;
 	readonly #writer: DestinationWriter;
 
 	/** @internal */
-	constructor(prisma: ScopedPrismaClient, scope: Scope, tools: VersionTools | undefined) {
-		this.#prisma = prisma;
-		this.#scope = scope;
+	constructor(tools: RepositoryTools) {
 		this.#tools = tools;
-		this.#writer = new DestinationWriter(prisma, tools?.telling);
+		this.#writer = new DestinationWriter(tools.table, tools.scope, tools.prisma);
 	}
 
 	/**
@@ -111,7 +111,7 @@ export abstract class DestinationVersions {
 	 * ```
 	 */
 	async history(id: string, options: PageOptions = {}): Promise<Page<DestinationVersion>> {
-		return readHistory(this.#prisma, this.#encryption(), checkUuid('id', id), options);
+		return readHistory(this.#tools.prisma, this.#tools.encryption, checkUuid('id', id), options);
 	}
 
 	/**
@@ -124,7 +124,7 @@ export abstract class DestinationVersions {
 	 * @throws ConflictError as {@link patchSettings}.
 	 */
 	async revert(id: string, version: number, options: WriteOptions = {}): Promise<Destination> {
-		return this.#writer.revert(id, version, this.#encryption(), options);
+		return this.#writer.revert(id, version, this.#tools.encryption, options);
 	}
 
 	/**
@@ -135,7 +135,9 @@ export abstract class DestinationVersions {
 	 */
 	async purge(id: string): Promise<void> {
 		this.#refuseTenants('purge');
-		const count = await this.#prisma.destination.purge({ where: { id: checkUuid('id', id) } });
+		const count = await this.#tools.prisma.destination.purge({
+			where: { id: checkUuid('id', id) },
+		});
 		if (count === 0) {
 			throw new NotFoundError(
 				`There is no deleted destination ${id}. Delete it before purging it.`,
@@ -153,7 +155,7 @@ export abstract class DestinationVersions {
 	 */
 	async purgeDeleted(options: PurgeDeletedOptions): Promise<number> {
 		this.#refuseTenants('purgeDeleted');
-		return purgeDeleted(this.#prisma, options);
+		return purgeDeleted(this.#tools.prisma, options);
 	}
 
 	/**
@@ -167,16 +169,11 @@ export abstract class DestinationVersions {
 	 */
 	async pruneSettingsHistory(options: PruneOptions): Promise<number> {
 		this.#refuseTenants('pruneSettingsHistory');
-		return pruneSettingsHistory(this.#prisma, options);
-	}
-
-	#encryption(): SettingsEncryption {
-		if (this.#tools !== undefined) return this.#tools.encryption;
-		throw new ConfigurationError('This repository was made without keys for earlier settings.');
+		return pruneSettingsHistory(this.#tools.prisma, options);
 	}
 
 	#refuseTenants(method: string): void {
-		if (this.#scope.organizationId === undefined) return;
+		if (this.#tools.scope.organizationId === undefined) return;
 		throw new ForbiddenError(`${method}() is for asService() alone: it removes for good.`);
 	}
 }

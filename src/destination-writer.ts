@@ -1,12 +1,12 @@
 import { changesBackTo } from './audit/revert.ts';
-import { changedFields, type SettingsChange } from './audit/settings-change.ts';
+import { changedFields, type SettingsChange, scopeTelling } from './audit/settings-change.ts';
+import type { DestinationTable, Identity, Target } from './destination-table.ts';
 import type { Destination, UpdateDestinationInput } from './destinations/destination.ts';
-import type { DestinationType } from './destinations/registry.ts';
-import { validateFields, validateUpdate } from './destinations/validate.ts';
+import { type ValidatedUpdate, validateFields, validateUpdate } from './destinations/validate.ts';
 import type { SettingsEncryption } from './encryption/settings-encryption.ts';
 import { ConflictError, DestinationsError, NotFoundError, ValidationError } from './errors.ts';
 import type { ScopedPrismaClient } from './prisma.ts';
-import { checkUuid } from './tenancy/scope.ts';
+import { checkUuid, type Scope } from './tenancy/scope.ts';
 import { noSuchDestination, translateErrors } from './translate-errors.ts';
 
 /** For optimistic concurrency. */
@@ -23,34 +23,23 @@ export interface WriteOptions {
 /** How often a change is tried again when others change the same row at the same time. */
 const attempts = 5;
 
-/** What never changes of a row, and what its settings are sealed to. */
-interface Identity {
-	readonly id: string;
-	readonly organizationId: string;
-	readonly type: DestinationType;
-}
-
 /** What a change of settings is compared with. */
 interface Before extends Identity {
 	readonly version: number;
 	readonly settings: object;
 }
 
-/** The row that an update means, and what it takes for granted of it. */
-type Target = Pick<Identity, 'id'> & Partial<Identity> & { readonly version?: number };
-
 /** Changes destinations that are there. */
 export class DestinationWriter {
+	readonly #table: DestinationTable;
+	readonly #scope: Scope;
 	readonly #prisma: ScopedPrismaClient;
-	readonly #telling: (change: SettingsChange) => ScopedPrismaClient;
 
-	/** @param telling gives the client that tells the log which settings an update changes. */
-	constructor(
-		prisma: ScopedPrismaClient,
-		telling: (change: SettingsChange) => ScopedPrismaClient = () => prisma,
-	) {
+	/** @param prisma reads the log and earlier settings, for a revert. */
+	constructor(table: DestinationTable, scope: Scope, prisma: ScopedPrismaClient) {
+		this.#table = table;
+		this.#scope = scope;
 		this.#prisma = prisma;
-		this.#telling = telling;
 	}
 
 	async update(
@@ -122,23 +111,17 @@ export class DestinationWriter {
 	}
 
 	async #write(
-		where: Target,
-		{ requiredConsent, ...fields }: ReturnType<typeof validateUpdate>,
+		target: Target,
+		changes: ValidatedUpdate,
 		change?: SettingsChange,
 	): Promise<Destination> {
-		const data = {
-			...fields,
-			...(requiredConsent === undefined ? {} : { requiredConsent: [...requiredConsent] }),
-		};
-		const prisma = change === undefined ? this.#prisma : this.#telling(change);
-		try {
-			const row = await translateErrors(prisma.destination.update({ where, data }), where.id);
-			return toDestination(row);
-		} catch (error) {
-			// Changed, or gone, since it was read.
-			if (!(error instanceof NotFoundError) || where.version === undefined) throw error;
-			throw conflict(await this.#version(where.id), error);
-		}
+		const table =
+			change === undefined ? this.#table : this.#table.in(scopeTelling(this.#scope, change));
+		const written = await translateErrors(table.update(target, changes));
+		if (written !== undefined) return written;
+		// Changed, or gone, since it was read.
+		if (target.version !== undefined) throw conflict(await this.#identify(target.id));
+		throw new NotFoundError(noSuchDestination(target.id));
 	}
 
 	/** What is there, or, where its settings do not open, whose they are: they can be replaced. */
@@ -147,34 +130,19 @@ export class DestinationWriter {
 			return await this.#find(id);
 		} catch (error) {
 			if (!(error instanceof DestinationsError) || error instanceof NotFoundError) throw error;
-			return this.#identify(id);
+			return this.#identify(checkUuid('id', id));
 		}
 	}
 
-	async #identify(id: string): Promise<Identity> {
-		const identity = await this.#prisma.destination.findUnique({
-			where: { id: checkUuid('id', id) },
-			select: { id: true, organizationId: true, type: true },
-		});
-		if (identity === null) throw new NotFoundError(noSuchDestination(id));
+	async #identify(id: string): Promise<Identity & { readonly version: number }> {
+		const identity = await this.#table.identify(id);
+		if (identity === undefined) throw new NotFoundError(noSuchDestination(id));
 		return identity;
 	}
 
 	async #find(id: string): Promise<Before> {
-		const row = await this.#prisma.destination.findUnique({
-			where: { id: checkUuid('id', id) },
-			select: { id: true, organizationId: true, type: true, version: true, settings: true },
-		});
-		if (row === null) throw new NotFoundError(noSuchDestination(id));
-		return row;
-	}
-
-	async #version(id: string): Promise<{ id: string; version: number }> {
-		const row = await this.#prisma.destination.findUnique({
-			where: { id },
-			select: { id: true, version: true },
-		});
-		if (row === null) throw new NotFoundError(noSuchDestination(id));
+		const [row] = await this.#table.find({ id: checkUuid('id', id) });
+		if (row === undefined) throw new NotFoundError(noSuchDestination(id));
 		return row;
 	}
 }
@@ -193,10 +161,10 @@ function changeOf(
 	return { id, version, fields: changedFields(before.settings, settings) };
 }
 
-function conflict({ id, version }: { id: string; version: number }, cause?: unknown) {
+function conflict({ id, version }: { id: string; version: number }) {
 	return new ConflictError(
 		`Destination ${id} was changed meanwhile and is at version ${version}. Read it again before changing it.`,
-		{ currentVersion: version, ...(cause === undefined ? {} : { cause }) },
+		{ currentVersion: version },
 	);
 }
 
@@ -205,13 +173,6 @@ function checkVersion<V extends number | undefined>(name: string, version: V): V
 		return version;
 	}
 	throw new ValidationError([{ path: [name], message: 'must be a whole number from 1 on' }]);
-}
-
-type Row = Awaited<ReturnType<ScopedPrismaClient['destination']['findFirstOrThrow']>>;
-
-/** Settings are validated by the row's type when they are written, so type and settings belong together. */
-export function toDestination(row: Row): Destination {
-	return row as Destination;
 }
 
 function mergePatch(settings: object, patch: Record<string, unknown>): Record<string, unknown> {

@@ -7,13 +7,12 @@ export {
 	createDestinationsClient,
 	DestinationsClient,
 	type DestinationsClientOptions,
-	type ScopedClient,
-	type ScopedTransaction,
 } from './client.ts';
 export {
 	EnvelopeKeyProvider,
 	type EnvelopeKeyProviderOptions,
 } from './data-keys/envelope-key-provider.ts';
+export { isDatabaseUnavailable } from './database-unavailable.ts';
 export type { DestinationPageOptions } from './destination-pages.ts';
 export type { WriteOptions } from './destination-writer.ts';
 export type { AmplitudeSettings } from './destinations/amplitude.ts';
@@ -75,6 +74,7 @@ export {
 	type DestinationsExtensionOptions,
 	destinationsExtension,
 } from './extension/destinations-extension.ts';
+export type { ScopedClient, ScopedTransaction } from './open-scope.ts';
 export type { ScopedPrismaClient } from './prisma.ts';
 export type { DestinationRepository } from './repository.ts';
 export type {

@@ -4,14 +4,34 @@ import { PrismaClient } from './generated/prisma/client.ts';
 import { ScopedAdapter } from './tenancy/scoped-adapter.ts';
 import { ScopedPool } from './tenancy/scoped-pool.ts';
 
-/** A Prisma client over a scoped pool. Without a scope it refuses to send anything. */
-export function openPrisma(config: PoolConfig, namedStatements: boolean): PrismaClient {
+/** A database of destinations: a pool, and a Prisma client over it. Without a scope nothing is sent. */
+export interface Database {
+	readonly pool: ScopedPool;
+	readonly prisma: PrismaClient;
+	/** Waits for the statements under way. */
+	close(): Promise<void>;
+}
+
+export function openDatabase(config: PoolConfig, namedStatements: boolean): Database {
 	const pool = new ScopedPool(config, { namedStatements });
-	return new PrismaClient({
+	const prisma = new PrismaClient({
 		adapter: new ScopedAdapter(pool, namedStatements),
 		// Prisma's other formats quote the code that called it, which is this package's own.
 		errorFormat: 'minimal',
 	});
+	let closed: Promise<void> | undefined;
+	const close = async () => {
+		await prisma.$disconnect();
+		await pool.end();
+	};
+	return {
+		pool,
+		prisma,
+		close: () => {
+			closed ??= close();
+			return closed;
+		},
+	};
 }
 
 /** Only for its type: a scoped client does by itself what the extension does, for less. */

@@ -1,41 +1,25 @@
 import type { Page } from './audit/pages.ts';
 import { type DestinationPageOptions, pageOfDestinations } from './destination-pages.ts';
-import { DestinationVersions, type VersionTools } from './destination-versions.ts';
-import { toDestination } from './destination-writer.ts';
+import type { DestinationFilter } from './destination-table.ts';
+import { DestinationVersions, type RepositoryTools } from './destination-versions.ts';
 import type { ConnectionTestOutcome } from './destinations/connection-test/outcome.ts';
 import type { CreateDestinationInput, Destination } from './destinations/destination.ts';
 import type { DestinationType } from './destinations/registry.ts';
 import { validateCreate } from './destinations/validate.ts';
 import type { Environment } from './destinations/vocabulary.ts';
-import { ForbiddenError, UnsupportedError } from './errors.ts';
-import type { ScopedPrismaClient } from './prisma.ts';
+import { ForbiddenError, NotFoundError, UnsupportedError } from './errors.ts';
 import { type TestConnection, testSavedConnection } from './saved-connection-test.ts';
-import { checkUuid, type Scope } from './tenancy/scope.ts';
-import { translateErrors } from './translate-errors.ts';
-
-/** The newest first, by the index for keyset pages. */
-const newestFirst = [{ createdAt: 'desc' as const }, { id: 'desc' as const }];
+import { checkUuid } from './tenancy/scope.ts';
+import { noSuchDestination, translateErrors } from './translate-errors.ts';
 
 /** Destinations, typed by `type`, with their settings in clear. Soft-deleted ones are hidden. */
 export class DestinationRepository extends DestinationVersions {
-	readonly #prisma: ScopedPrismaClient;
-	readonly #scope: Scope;
-	readonly #test: TestConnection | undefined;
+	readonly #tools: RepositoryTools;
 
-	/**
-	 * @internal Use `forOrganization()` or `asService()`.
-	 * @param test is left out inside a transaction, which would be held open while a provider is waited for.
-	 */
-	constructor(
-		prisma: ScopedPrismaClient,
-		scope: Scope,
-		test?: TestConnection,
-		tools?: VersionTools,
-	) {
-		super(prisma, scope, tools);
-		this.#prisma = prisma;
-		this.#scope = scope;
-		this.#test = test;
+	/** @internal Use `forOrganization()` or `asService()`. */
+	constructor(tools: RepositoryTools) {
+		super(tools);
+		this.#tools = tools;
 	}
 
 	/**
@@ -65,17 +49,10 @@ export class DestinationRepository extends DestinationVersions {
 	async create<T extends DestinationType>(
 		input: CreateDestinationInput & { type: T },
 	): Promise<Extract<Destination, { type: T }>> {
-		const { requiredConsent, ...fields } = validateCreate(input);
+		const fields = validateCreate(input);
 		this.#refuseOthers(fields.organizationId);
-		const row = await translateErrors(
-			this.#prisma.destination.create({
-				data: {
-					...fields,
-					...(requiredConsent === undefined ? {} : { requiredConsent: [...requiredConsent] }),
-				},
-			}),
-		);
-		return toDestination(row) as Extract<Destination, { type: T }>; // created with this type
+		const made = await translateErrors(this.#tools.table.insert(fields));
+		return made as Extract<Destination, { type: T }>; // created with this type
 	}
 
 	/**
@@ -86,8 +63,8 @@ export class DestinationRepository extends DestinationVersions {
 	 * do not open.
 	 */
 	async findById(id: string): Promise<Destination | null> {
-		const row = await this.#prisma.destination.findUnique({ where: { id: checkUuid('id', id) } });
-		return row === null ? null : toDestination(row);
+		const [found] = await this.#find({ id: checkUuid('id', id) });
+		return found ?? null;
 	}
 
 	/**
@@ -101,7 +78,7 @@ export class DestinationRepository extends DestinationVersions {
 		environment?: Environment,
 	): Promise<Destination[]> {
 		this.#refuseOthers(checkUuid('organizationId', organizationId));
-		return this.#find({ organizationId, ...(environment === undefined ? {} : { environment }) });
+		return this.#find({ organizationId, environment });
 	}
 
 	/**
@@ -109,7 +86,7 @@ export class DestinationRepository extends DestinationVersions {
 	 * be many; {@link list} has pages.
 	 */
 	async findByType(type: DestinationType, environment?: Environment): Promise<Destination[]> {
-		return this.#find({ type, ...(environment === undefined ? {} : { environment }) });
+		return this.#find({ type, environment });
 	}
 
 	/**
@@ -138,7 +115,7 @@ export class DestinationRepository extends DestinationVersions {
 		if (organizationId !== undefined) {
 			this.#refuseOthers(checkUuid('organizationId', organizationId));
 		}
-		return pageOfDestinations(this.#prisma, this.#scope, options);
+		return pageOfDestinations(this.#tools.table, this.#tools.scope, options);
 	}
 
 	/**
@@ -147,8 +124,7 @@ export class DestinationRepository extends DestinationVersions {
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
 	 */
 	async softDelete(id: string): Promise<void> {
-		const where = { id: checkUuid('id', id) };
-		await translateErrors(this.#prisma.destination.delete({ where, select: { id: true } }), id);
+		await this.#setDeletedAt(id, new Date());
 	}
 
 	/**
@@ -158,8 +134,7 @@ export class DestinationRepository extends DestinationVersions {
 	 * @throws AlreadyExistsError if its organization has a live one of this type and environment meanwhile.
 	 */
 	async restore(id: string): Promise<void> {
-		const where = { id: checkUuid('id', id) };
-		await translateErrors(this.#prisma.destination.restore({ where, select: { id: true } }), id);
+		await this.#setDeletedAt(id, null);
 	}
 
 	/**
@@ -186,7 +161,7 @@ export class DestinationRepository extends DestinationVersions {
 		options: { readonly signal?: AbortSignal | undefined } = {},
 	): Promise<ConnectionTestOutcome> {
 		return testSavedConnection(
-			this.#prisma,
+			this.#tools.prisma,
 			checkUuid('id', id),
 			this.#outsideTransaction(),
 			options.signal,
@@ -207,28 +182,26 @@ export class DestinationRepository extends DestinationVersions {
 	}
 
 	#outsideTransaction(): TestConnection {
-		if (this.#test !== undefined) return this.#test;
+		if (this.#tools.test !== undefined) return this.#tools.test;
 		throw new UnsupportedError(
 			'A connection test waits for a provider, and would hold the transaction open. Test outside it.',
 		);
 	}
 
-	async #find(where: {
-		organizationId?: string;
-		type?: DestinationType;
-		environment?: Environment;
-	}): Promise<Destination[]> {
-		const { organizationId } = this.#scope;
-		const rows = await this.#prisma.destination.findMany({
-			// Row level security is the wall; naming the organization too lets the planner use its index.
-			where: organizationId === undefined ? where : { ...where, organizationId },
-			orderBy: newestFirst,
-		});
-		return rows.map(toDestination);
+	async #setDeletedAt(id: string, deletedAt: Date | null): Promise<void> {
+		const there = this.#tools.table.setDeletedAt(checkUuid('id', id), deletedAt);
+		if (!(await translateErrors(there))) throw new NotFoundError(noSuchDestination(id));
+	}
+
+	#find(filter: DestinationFilter): Promise<Destination[]> {
+		const { organizationId } = this.#tools.scope;
+		// Row level security is the wall; naming the organization too lets the planner use its index.
+		const narrowed = organizationId === undefined ? filter : { ...filter, organizationId };
+		return this.#tools.table.find(narrowed);
 	}
 
 	#refuseOthers(organizationId: string): void {
-		const own = this.#scope.organizationId;
+		const own = this.#tools.scope.organizationId;
 		if (own === undefined || own === organizationId.toLowerCase()) return;
 		throw new ForbiddenError(
 			'The call names another organization than that of its scope. Use forOrganization() with that organization, or asService().',

@@ -11,7 +11,7 @@ import type { DestinationType } from './destinations/registry.ts';
 import type { ConnectionStatus } from './destinations/vocabulary.ts';
 import { NotFoundError } from './errors.ts';
 import type { ScopedPrismaClient } from './prisma.ts';
-import { noSuchDestination, translateErrors } from './translate-errors.ts';
+import { noSuchDestination } from './translate-errors.ts';
 
 /** Tests settings with their provider, without saving anything. */
 export type TestConnection = (
@@ -54,15 +54,13 @@ export async function testSavedConnection(
 /** Marks the destination as being tested, unless somebody is testing it. */
 async function claim(prisma: ScopedPrismaClient, id: string, claimedAt: Date) {
 	const leaseEnd = new Date(claimedAt.getTime() - leaseMs);
-	const [claimed] = await translateErrors(
-		prisma.destination.updateManyAndReturn({
-			where: {
-				id,
-				OR: [{ connectionStatus: { not: 'testing' } }, { lastTestedAt: { lt: leaseEnd } }],
-			},
-			data: { connectionStatus: 'testing', lastTestedAt: claimedAt },
-		}),
-	);
+	const [claimed] = await prisma.destination.updateManyAndReturn({
+		where: {
+			id,
+			OR: [{ connectionStatus: { not: 'testing' } }, { lastTestedAt: { lt: leaseEnd } }],
+		},
+		data: { connectionStatus: 'testing', lastTestedAt: claimedAt },
+	});
 	return claimed;
 }
 
@@ -101,12 +99,10 @@ async function settle(
 	claimedAt: Date,
 	result: { connectionStatus: string; lastError: string | null },
 ): Promise<boolean> {
-	const { count } = await translateErrors(
-		prisma.destination.updateMany({
-			where: { id, connectionStatus: 'testing', lastTestedAt: claimedAt },
-			data: { ...result, lastTestedAt: new Date() },
-		}),
-	);
+	const { count } = await prisma.destination.updateMany({
+		where: { id, connectionStatus: 'testing', lastTestedAt: claimedAt },
+		data: { ...result, lastTestedAt: new Date() },
+	});
 	return count === 1;
 }
 

@@ -1,4 +1,4 @@
-import { PrismaClientKnownRequestError } from '@prisma/client/runtime/client';
+import { DatabaseError } from 'pg';
 import { destinationTypes } from './destinations/registry.ts';
 import { ConnectionStatus, ConsentPurpose, Environment } from './destinations/vocabulary.ts';
 import {
@@ -9,42 +9,29 @@ import {
 	type ValidationIssue,
 } from './errors.ts';
 
-/** What Postgres said, as Prisma's driver adapter passes it on. */
-interface DatabaseCause {
-	readonly originalCode?: string;
-	readonly originalMessage?: string;
-	readonly constraint?: { readonly index?: string };
-	readonly column?: string;
-}
-
 /**
- * Waits for an operation, and turns what Prisma or Postgres refused into this package's errors. What is
- * not listed here, such as a database that cannot be reached, stays the error that it is.
- *
- * @param id of the destination that the operation is about.
+ * Waits for a statement, and turns what Postgres refused into this package's errors. What is not listed
+ * here, such as a database that cannot be reached, stays the error that it is.
  */
-export async function translateErrors<T>(operation: PromiseLike<T>, id?: string): Promise<T> {
+export async function translateErrors<T>(statement: Promise<T>): Promise<T> {
 	try {
-		return await operation;
+		return await statement;
 	} catch (error) {
-		throw translate(error, id) ?? error;
+		throw (error instanceof DatabaseError && translate(error)) || error;
 	}
 }
 
-function translate(error: unknown, id: string | undefined): Error | undefined {
-	if (!(error instanceof PrismaClientKnownRequestError)) return undefined;
-	const options = { cause: error };
-	if (error.code === 'P2025') return new NotFoundError(noSuchDestination(id), options);
-	const { originalCode, originalMessage, constraint, column } = causeOf(error);
-	const name = constraint?.index ?? quotedConstraint(originalMessage);
-	switch (originalCode) {
+function translate(refusal: DatabaseError): Error | undefined {
+	const options = { cause: refusal };
+	// SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+	switch (refusal.code) {
 		case '23505':
 			return new AlreadyExistsError(
 				'The organization already has a destination of this type in this environment. Update it, or delete it first.',
 				options,
 			);
 		case '23503':
-			if (name === 'destinations_organization_id_fkey') {
+			if (refusal.constraint === 'destinations_organization_id_fkey') {
 				return new NotFoundError('There is no such organization.', options);
 			}
 			return new ValidationError(
@@ -54,7 +41,7 @@ function translate(error: unknown, id: string | undefined): Error | undefined {
 		case '42501':
 			return new ForbiddenError('The database refused this to the scope.', options);
 		case '23514':
-			return new ValidationError([violated(name, column)], options);
+			return new ValidationError([violated(refusal)], options);
 		case '22001':
 			return new ValidationError([{ path: [], message: 'a text is too long' }], options);
 		default:
@@ -62,17 +49,8 @@ function translate(error: unknown, id: string | undefined): Error | undefined {
 	}
 }
 
-export function noSuchDestination(id: string | undefined): string {
-	return `There is no destination${id === undefined ? '' : ` ${id}`} in this scope.`;
-}
-
-function causeOf(error: PrismaClientKnownRequestError): DatabaseCause {
-	const meta = error.meta as { driverAdapterError?: { cause?: DatabaseCause } } | undefined;
-	return meta?.driverAdapterError?.cause ?? {};
-}
-
-function quotedConstraint(message: string | undefined): string | undefined {
-	return message?.match(/constraint "(\w+)"/)?.[1];
+export function noSuchDestination(id: string): string {
+	return `There is no destination ${id} in this scope.`;
 }
 
 const oneOf = (field: string, allowed: readonly string[]): ValidationIssue => ({
@@ -95,12 +73,8 @@ const checks: Readonly<Record<string, ValidationIssue>> = {
 	destinations_settings_size: { path: ['settings'], message: 'are too large' },
 };
 
-function violated(constraint: string | undefined, column: string | undefined): ValidationIssue {
+function violated({ constraint = 'of an unknown name', column }: DatabaseError): ValidationIssue {
 	if (column !== undefined) return { path: [column], message: 'never changes' };
-	return (
-		checks[constraint ?? ''] ?? {
-			path: [],
-			message: `the database refused the row by its constraint ${constraint ?? 'of an unknown name'}`,
-		}
-	);
+	const message = `the database refused the row by its constraint ${constraint}`;
+	return checks[constraint] ?? { path: [], message };
 }

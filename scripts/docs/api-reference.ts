@@ -16,7 +16,11 @@ import { type GeneratedFile, root } from './generated-file.ts';
 
 /** The pages: a name, what they are for, and the folders and files of `src/` whose exports they have. */
 const pages = [
-	['client', 'Connect, and choose in whose name statements run.', ['client.ts', 'tenancy/']],
+	[
+		'client',
+		'Connect, and choose in whose name statements run.',
+		['client.ts', 'open-scope.ts', 'tenancy/'],
+	],
 	[
 		'repository',
 		'Destinations: create, read, change, delete and test them; who did what.',
@@ -33,7 +37,11 @@ const pages = [
 		'Encryption, where keys come from, and how they are retired.',
 		['encryption/', 'data-keys/', 'rotation/'],
 	],
-	['errors', 'Every error that this package throws by intent.', ['errors.ts']],
+	[
+		'errors',
+		'Every error that this package throws by intent, and how to know those of a database that is away.',
+		['errors.ts', 'database-unavailable.ts'],
+	],
 	['doctor', 'Looks whether a database is as this package needs it.', ['doctor/']],
 	['testing', '`@consent-io/destinations/testing`: a database for tests.', ['testing/']],
 ] as const;

@@ -1,7 +1,7 @@
 import { DatabaseError, type PoolConfig } from 'pg';
 import type { WrappedKeyStore } from '../encryption/data-keys.ts';
 import { ConflictError, NotFoundError } from '../errors.ts';
-import { organizationScope, runInScope, type Scope, serviceScope } from '../tenancy/scope.ts';
+import { organizationScope, type Scope, serviceScope } from '../tenancy/scope.ts';
 import { ScopedPool } from '../tenancy/scoped-pool.ts';
 
 /** Few: they are asked only where a key is not cached. */
@@ -19,8 +19,6 @@ export class PostgresDataKeys implements WrappedKeyStore {
 			{ max: maxConnections, allowExitOnIdle: true, ...config },
 			{ namedStatements: false },
 		);
-		// An idle connection that the server ended is replaced by the next query.
-		this.#pool.on('error', () => {});
 	}
 
 	async newestKeyId(organizationId: string): Promise<string | undefined> {
@@ -33,7 +31,7 @@ export class PostgresDataKeys implements WrappedKeyStore {
 	}
 
 	async find(keyId: string, organizationId: string): Promise<Uint8Array | undefined> {
-		// As hex: a scoped query gives every value as Postgres writes it.
+		// As hex: SQL of this package's own gives every value as Postgres writes it.
 		const hex = await this.#first(
 			organizationScope(organizationId, {}),
 			`SELECT encode(wrapped_key, 'hex') FROM public.destination_data_keys
@@ -91,11 +89,8 @@ export class PostgresDataKeys implements WrappedKeyStore {
 	/** The first column of the rows that a statement gives. */
 	async #rows(scope: Scope, text: string, values: unknown[]): Promise<string[]> {
 		try {
-			const result = await runInScope({ scope, ranRawSql: false }, () =>
-				this.#pool.query({ text, values, rowMode: 'array' }),
-			);
-			// What the pool gives for a query config, with rows as arrays.
-			return (result as { rows: [string][] }).rows.map(([value]) => value);
+			const rows = await this.#pool.run(scope, text, values);
+			return rows.flatMap(([value]) => value ?? []);
 		} catch (error) {
 			if (!(error instanceof DatabaseError) || error.code !== '23503') throw error;
 			throw new NotFoundError(

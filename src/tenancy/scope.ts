@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type DestinationsError, ForbiddenError, ValidationError } from '../errors.ts';
+import type { ScopedSql } from './scoped-sql.ts';
 
 /** In whose name statements run: the role they switch to, and the claims that row level security reads. */
 export interface Scope {
@@ -52,6 +53,8 @@ export interface Errand {
 	readonly scope: Scope;
 	/** Whether SQL of the caller's own ran, which may leave settings or temporary tables behind. */
 	ranRawSql: boolean;
+	/** The connection, once there is one: that of the transaction, if the errand is one. */
+	connection?: ScopedSql;
 	/** Why this package refused a statement; Prisma would tell it as an error of its own. */
 	refusal?: DestinationsError;
 }
@@ -72,6 +75,13 @@ export function requireErrand(): Errand {
 		);
 	}
 	return errand;
+}
+
+/** The connection of the transaction that is under way. */
+export function requireConnection(): ScopedSql {
+	const { connection } = requireErrand();
+	if (connection === undefined) throw new Error('No transaction has begun');
+	return connection;
 }
 
 /** Has the caller told why this package refused, and gives the error to throw. */

@@ -1,9 +1,8 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { Pool } from 'pg';
-import { ConfigurationError, UnsupportedError } from '../errors.ts';
-import { refuse } from './scope.ts';
+import { ConfigurationError } from '../errors.ts';
+import { refuse, requireErrand } from './scope.ts';
 import type { ScopedPool } from './scoped-pool.ts';
-import { nameStatements } from './statement-names.ts';
 
 /** Prisma's adapter for `pg`, over a pool that scopes what it sends. */
 export class ScopedAdapter extends PrismaPg {
@@ -11,20 +10,16 @@ export class ScopedAdapter extends PrismaPg {
 
 	constructor(pool: ScopedPool, namedStatements: boolean) {
 		// It calls no more of a pool than a ScopedPool has.
-		super(pool as unknown as Pool, {
-			disposeExternalPool: true,
-			...(namedStatements ? { statementNameGenerator: nameStatements() } : {}),
-		});
+		super(
+			pool as unknown as Pool,
+			namedStatements ? { statementNameGenerator: pool.nameStatement } : {},
+		);
 		this.#pool = pool;
 	}
 
 	override async connect(): ReturnType<PrismaPg['connect']> {
 		// Prisma opens a closed client again when it is used, and the adapter would open a pool without scopes.
-		if (this.#pool.ending) {
-			throw refuse(
-				new UnsupportedError('The client was closed. Use it before close(), or make another.'),
-			);
-		}
+		this.#pool.requireOpen(requireErrand());
 		const adapter = await super.connect();
 		// The adapter takes a pool of another copy of pg for options, and would open a pool without scopes.
 		if (!Object.is(adapter.underlyingDriver(), this.#pool)) {

@@ -7,9 +7,11 @@ import {
 } from 'pg';
 import { DestinationsError, UnsupportedError } from '../errors.ts';
 import { DiscardSession } from './discard-session.ts';
-import { type Errand, refuse } from './scope.ts';
+import { type Errand, refuse, type Scope } from './scope.ts';
 import type { ScopedPoolOptions } from './scoped-pool.ts';
 import { ScopedQuery } from './scoped-query.ts';
+import type { ScopedSql, TextRow } from './scoped-sql.ts';
+import type { nameStatements } from './statement-names.ts';
 
 /**
  * What Prisma sends to begin and end transactions. These go out without a scope: they touch no row, and
@@ -18,27 +20,57 @@ import { ScopedQuery } from './scoped-query.ts';
 const transactionControl =
 	/^(BEGIN|COMMIT|ROLLBACK|SET TRANSACTION ISOLATION LEVEL [A-Z ]+|(SAVEPOINT|ROLLBACK TO SAVEPOINT|RELEASE SAVEPOINT) \w+)$/;
 
+export interface ScopedConnectionOptions extends ScopedPoolOptions {
+	readonly nameStatement: ReturnType<typeof nameStatements>;
+}
+
 /**
  * A connection of the pool, for one errand: everything it sends is in the errand's scope. It is handed
  * back in the state in which it came, or closed.
  */
-export class ScopedConnection {
+export class ScopedConnection implements ScopedSql {
 	readonly #client: PoolClient;
 	readonly #errand: Errand;
-	readonly #options: ScopedPoolOptions;
+	readonly #options: ScopedConnectionOptions;
 	#transaction: 'none' | 'begun' | 'ended' = 'none';
+	/** Settles when nothing is under way. */
+	#idle: Promise<unknown> = Promise.resolve();
 
-	constructor(client: PoolClient, errand: Errand, options: ScopedPoolOptions) {
+	constructor(client: PoolClient, errand: Errand, options: ScopedConnectionOptions) {
 		this.#client = client;
 		this.#errand = errand;
 		this.#options = options;
 	}
 
-	async query(config: QueryArrayConfig): Promise<QueryArrayResult> {
+	query(config: QueryArrayConfig): Promise<QueryArrayResult> {
+		return this.#inTurn(config, this.#errand.scope);
+	}
+
+	async run(scope: Scope, text: string, values: unknown[]): Promise<TextRow[]> {
+		const name = this.#options.nameStatement({ sql: text });
+		try {
+			const { rows } = await this.#inTurn({ name, text, values, rowMode: 'array' }, scope);
+			return rows as TextRow[]; // read without parsers
+		} catch (error) {
+			// Of a row that a CHECK refused, it holds all values.
+			if (error instanceof DatabaseError) error.detail = undefined;
+			throw error;
+		}
+	}
+
+	/** In a transaction several may be sent at once, by Prisma and beside it, and pg wants them one by one. */
+	#inTurn(config: QueryArrayConfig, scope: Scope): Promise<QueryArrayResult> {
+		if (this.#transaction === 'none') return this.#send(config, scope);
+		const sent = this.#idle.then(() => this.#send(config, scope));
+		this.#idle = sent.catch(() => {});
+		return sent;
+	}
+
+	async #send(config: QueryArrayConfig, scope: Scope): Promise<QueryArrayResult> {
 		const inTransaction = this.#client.getTransactionStatus() !== 'I';
 		if (this.#transaction === 'ended' || (this.#transaction === 'begun' && !inTransaction)) {
 			throw this.#refuse(
-				'The transaction was ended by raw SQL. Let the transaction function return, or throw, instead.',
+				'The transaction is over: its function has returned, its time was up, or raw SQL ended it. Let the function return, or throw, once everything in it is done.',
 			);
 		}
 		if (transactionControl.test(config.text)) return this.#control(config.text);
@@ -47,7 +79,7 @@ export class ScopedConnection {
 		return new Promise((resolve, reject) => {
 			const query = new ScopedQuery(
 				named ? config : { ...config, name: '' },
-				this.#errand.scope,
+				scope,
 				{ named, inTransaction },
 				(error, result) => {
 					if (error instanceof DestinationsError) refuse(error, this.#errand);

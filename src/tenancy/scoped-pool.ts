@@ -1,6 +1,9 @@
 import { Pool, type PoolClient, type PoolConfig, type QueryArrayConfig } from 'pg';
-import { requireErrand } from './scope.ts';
-import { ScopedConnection } from './scoped-connection.ts';
+import { UnsupportedError } from '../errors.ts';
+import { type Errand, refuse, requireErrand, type Scope } from './scope.ts';
+import { ScopedConnection, type ScopedConnectionOptions } from './scoped-connection.ts';
+import type { ScopedSql, TextRow } from './scoped-sql.ts';
+import { nameStatements } from './statement-names.ts';
 
 export interface ScopedPoolOptions {
 	/** Whether statements are kept prepared on the connection. */
@@ -11,25 +14,53 @@ export interface ScopedPoolOptions {
  * A pool that `@prisma/adapter-pg` takes for an ordinary one, and that sends every statement in the scope
  * of the {@link Errand} it is called for. Without one it sends nothing.
  */
-export class ScopedPool extends Pool {
-	readonly #options: ScopedPoolOptions;
+export class ScopedPool extends Pool implements ScopedSql {
+	/** Names the statements that the connections keep prepared. */
+	readonly nameStatement = nameStatements();
+	readonly #options: ScopedConnectionOptions;
 
 	constructor(config: PoolConfig, options: ScopedPoolOptions) {
 		super(options.namedStatements ? inUtc(config) : config);
-		this.#options = options;
+		this.#options = { ...options, nameStatement: this.nameStatement };
 		this.on('connect', (client) => client.on('error', leaveToQuery));
+		this.on('error', leaveToQuery);
 	}
 
-	// The adapter calls these two in one form each, with a config and without a callback; the other forms of
+	// The adapter calls the next two in one form each, with a config and without a callback; the other forms of
 	// pg's interface would bypass the scope, so they are not there.
 
 	/** Runs one statement. */
 	// @ts-expect-error pg's overloads for texts, streams and callbacks are left out on purpose.
 	override async query(config: QueryArrayConfig): Promise<unknown> {
-		const connection = await this.connect();
+		return this.#once(requireErrand(), (connection) => connection.query(config));
+	}
+
+	/** Takes a connection for one errand: a statement or a transaction. */
+	// @ts-expect-error as above, and the connection is a scoped one.
+	override async connect(): Promise<ScopedConnection> {
+		return this.#take(requireErrand());
+	}
+
+	async run(scope: Scope, text: string, values: unknown[]): Promise<TextRow[]> {
+		return this.#once({ scope, ranRawSql: false }, (connection) =>
+			connection.run(scope, text, values),
+		);
+	}
+
+	/** @throws UnsupportedError once the pool was closed. */
+	requireOpen(errand: Errand): void {
+		if (!this.ending) return;
+		throw refuse(
+			new UnsupportedError('The client was closed. Use it before close(), or make another.'),
+			errand,
+		);
+	}
+
+	async #once<T>(errand: Errand, work: (connection: ScopedConnection) => Promise<T>): Promise<T> {
+		const connection = await this.#take(errand);
 		let failure: unknown;
 		try {
-			return await connection.query(config);
+			return await work(connection);
 		} catch (error) {
 			failure = error;
 			throw error;
@@ -38,19 +69,19 @@ export class ScopedPool extends Pool {
 		}
 	}
 
-	/** Takes a connection for one errand: a statement or a transaction. */
-	// @ts-expect-error as above, and the connection is a scoped one.
-	override async connect(): Promise<ScopedConnection> {
-		const errand = requireErrand();
+	async #take(errand: Errand): Promise<ScopedConnection> {
+		this.requireOpen(errand);
 		const client: PoolClient = await super.connect();
-		return new ScopedConnection(client, errand, this.#options);
+		const connection = new ScopedConnection(client, errand, this.#options);
+		errand.connection = connection;
+		return connection;
 	}
 }
 
 /**
- * A lost connection fails the query that waits for it, which is where it is told. Node ends the process
- * when nobody listens to an event of this name, and from one errand to the next nobody would: pg's pool
- * listens to idle connections only.
+ * A lost connection fails the query that waits for it, which is where it is told; one that is idle is replaced.
+ * Node ends the process when nobody listens to an event of this name, and from one errand to the next nobody
+ * would: pg's pool listens to idle connections only, and tells what it hears by an event of its own.
  */
 function leaveToQuery(): void {}
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Database, openDatabase } from '../../src/prisma.ts';
 import {
 	type Handler,
 	respond,
@@ -12,13 +13,16 @@ import { metaPixel, metaToken, posthog } from '../support/destinations.ts';
 import { type Service, startService } from '../support/service.ts';
 
 let service: Service;
+let database: Database;
 
 beforeAll(async () => {
+	service = await startService();
 	// Two connections, so that a test which held one would stop the others.
-	service = await startService({ pool: { max: 2 } });
+	database = openDatabase({ connectionString: service.connectionString, max: 2 }, true);
 });
 
 afterAll(async () => {
+	await database.close();
 	await service.stop();
 	await stopProviders();
 });
@@ -30,7 +34,7 @@ const fails: Handler = respond(503, {});
 async function saved(handler: Handler) {
 	const organizationId = await service.createOrganization();
 	const provider = await startProvider(handler);
-	const destinations = repositoryAt(service, organizationId, provider);
+	const destinations = repositoryAt(database, service, organizationId, provider);
 	const made = await destinations.create(posthog(organizationId));
 	return { organizationId, provider, destinations, made, id: made.id };
 }
@@ -68,7 +72,7 @@ describe('testConnection', () => {
 
 	test('refuses what is deleted, foreign or unknown, and asks nobody', async () => {
 		const { destinations, id, provider } = await saved(accepts);
-		const stranger = repositoryAt(service, await service.createOrganization(), provider);
+		const stranger = repositoryAt(database, service, await service.createOrganization(), provider);
 		await expect(stranger.testConnection(id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
 		await expect(destinations.testConnection(randomUUID())).rejects.toMatchObject({
 			code: 'NOT_FOUND',
@@ -180,7 +184,7 @@ test('50 tests that hang hold no connection: at a pool of 2 other queries go on'
 	const cancels = organizationIds.map(() => new AbortController());
 	const everybodyAsked = once(all, 'asked');
 	const tests = organizationIds.map(async (organizationId, index) => {
-		const destinations = repositoryAt(service, organizationId, provider);
+		const destinations = repositoryAt(database, service, organizationId, provider);
 		const { id } = await destinations.create(posthog(organizationId));
 		return destinations.testConnectionOutcome(id, { signal: cancels[index]?.signal });
 	});
@@ -188,7 +192,7 @@ test('50 tests that hang hold no connection: at a pool of 2 other queries go on'
 	const [first = ''] = organizationIds;
 	const reads = await Promise.all(
 		Array.from({ length: 20 }, () =>
-			service.db.forOrganization(first).destinations.findByType('posthog'),
+			repositoryAt(database, service, first, provider).findByType('posthog'),
 		),
 	);
 	expect(reads.every(([row]) => row?.connectionStatus === 'testing')).toBe(true);
@@ -213,7 +217,7 @@ test('a provider that echoes a secret gets it into no column', async () => {
 	const provider = await startProvider(
 		respond(400, { error: { code: 100, message: `no such pixel for ${metaToken}` } }),
 	);
-	const destinations = repositoryAt(service, organizationId, provider);
+	const destinations = repositoryAt(database, service, organizationId, provider);
 	const { id } = await destinations.create(metaPixel(organizationId));
 	expect(await destinations.testConnection(id)).toBe(false);
 	const { rows } = await service.admin.query('SELECT * FROM destinations WHERE id = $1', [id]);

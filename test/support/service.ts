@@ -8,13 +8,16 @@ export async function startService(options: Partial<DestinationsClientOptions> =
 	const database = await createTestDatabase();
 	const admin = new Client({ connectionString: database.connectionString });
 	await admin.connect();
+	const keys = `test:${randomBytes(32).toString('hex')}`;
 	const db = createDestinationsClient({
 		connectionString: database.connectionString,
-		keys: `test:${randomBytes(32).toString('hex')}`,
+		keys,
 		...options,
 	});
 	return {
 		connectionString: database.connectionString,
+		/** Unless the options have others. */
+		keys,
 		admin,
 		db,
 		async createOrganization(): Promise<string> {

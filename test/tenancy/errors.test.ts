@@ -113,7 +113,7 @@ describe('the repository gives errors of this package', () => {
 			(reason: unknown) => reason,
 		);
 		expect(error).toBeInstanceOf(DestinationsError);
-		expect(codesOf((error as Error).cause)).toBe('P2002 23505');
+		expect(codesOf((error as Error).cause)).toBe('23505');
 	});
 });
 

@@ -28,8 +28,10 @@ afterAll(() => deployment.close());
 
 afterEach(() => expectClean(single, untouched, [a, b]));
 
-/** Runs something on a backend of the database as soon as it sleeps. */
-async function whenAsleep(command: 'pg_cancel_backend' | 'pg_terminate_backend'): Promise<void> {
+/** Waits until a backend of the database sleeps, and does something to it. */
+async function whenAsleep(
+	command: 'pg_cancel_backend' | 'pg_terminate_backend' | '' = '',
+): Promise<void> {
 	for (let attempt = 0; attempt < 200; attempt += 1) {
 		const rows = await deployment.rows(
 			`SELECT ${command}(pid) FROM pg_stat_activity
@@ -93,7 +95,7 @@ describe.each(Object.entries(ways))('a statement %s', (_, run) => {
 			const client = far.db.forOrganization(a.id);
 			await far.db.connect();
 			const failed = refusal(run(client));
-			await setTimeout(100);
+			await whenAsleep();
 			wire.cut(how);
 			expect(await failed).toMatch(/^(Connection terminated unexpectedly|P2010.*)$/);
 			expect(await client.prisma.destination.findMany()).toEqual([a.own]);

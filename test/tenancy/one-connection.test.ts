@@ -190,10 +190,11 @@ describe('after a transaction', () => {
 				() => prisma.destination.findMany(),
 				() => prisma.destination.findUnique({ where: { id: a.own.id } }),
 				() => prisma.$queryRaw`SELECT 1`,
-				() => destinations.findByType('posthog'),
 			]) {
 				expect(await refusal(late())).toBe('P2028');
 			}
+			expect(await refusal(destinations.findByType('posthog'))).toBe('UNSUPPORTED');
+			expect(await refusal(destinations.update(a.own.id, { name: 'Late' }))).toBe('UNSUPPORTED');
 			await expect(prisma.$transaction(async () => {})).rejects.toThrow();
 			expect(await own.destinations.findByType('posthog')).toEqual([b.own]);
 		});

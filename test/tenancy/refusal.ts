@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { DatabaseError } from 'pg';
 
 /**
@@ -14,7 +15,8 @@ export async function refusal(work: PromiseLike<unknown>): Promise<string> {
 }
 
 export function codesOf(error: unknown): string {
-	if (!(error instanceof Error)) throw new Error('not an Error was thrown', { cause: error });
+	// Node's own errors are of another realm than Jest's.
+	if (!isNativeError(error)) throw new Error('not an Error was thrown', { cause: error });
 	if (error instanceof DatabaseError) return error.code ?? error.message;
 	const { code, meta } = error as {
 		code?: string;

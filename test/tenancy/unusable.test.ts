@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
-import { type DestinationsClient, DestinationsError, UnsupportedError } from '../../src/index.ts';
+import { isNativeError } from 'node:util/types';
+import {
+	type DestinationsClient,
+	DestinationsError,
+	isDatabaseUnavailable,
+	UnsupportedError,
+} from '../../src/index.ts';
 import { withLogin } from '../../src/testing/databases.ts';
 import { Deployment, type Tenant } from './deployment.ts';
 import { codesOf } from './refusal.ts';
@@ -18,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => deployment.close());
 
 describe('a database that cannot be used gives the error of Prisma or pg', () => {
-	const expectForeign = async (connectionString: string, codes: RegExp) => {
+	const expectForeign = async (connectionString: string, codes: RegExp, unavailable: boolean) => {
 		const down = deployment.open({ connectionString, pool: { connectionTimeoutMillis: 2000 } });
 		const { prisma, destinations, transaction } = down.forOrganization(a.id);
 		for (const call of [
@@ -33,9 +39,11 @@ describe('a database that cannot be used gives the error of Prisma or pg', () =>
 				() => undefined,
 				(reason: unknown) => reason,
 			);
-			expect(error).toBeInstanceOf(Error);
+			// Node's own are of another realm than Jest's.
+			expect(isNativeError(error)).toBe(true);
 			expect(error).not.toBeInstanceOf(DestinationsError);
 			expect(codesOf(error)).toMatch(codes);
+			expect(isDatabaseUnavailable(error)).toBe(unavailable);
 		}
 	};
 
@@ -45,18 +53,78 @@ describe('a database that cannot be used gives the error of Prisma or pg', () =>
 		const url = new URL(deployment.url);
 		url.port = String((server.address() as { port: number }).port);
 		await new Promise((resolve) => server.close(resolve));
-		await expectForeign(url.href, /^(P1001|P2010|ECONNREFUSED)/);
+		await expectForeign(url.href, /^(P1001|P2010|ECONNREFUSED)/, true);
 	});
 
 	test('the database is not there', async () => {
 		const url = new URL(deployment.url);
 		url.pathname = '/not_there';
-		await expectForeign(url.href, /^(P1003|P2010).*3D000$/);
+		await expectForeign(url.href, /^((P1003|P2010) )?3D000$/, false);
 	});
 
 	test('the password is wrong', async () => {
 		const { username } = new URL(deployment.url);
-		await expectForeign(withLogin(deployment.url, username, 'wrong'), /^(P1000|P2010).*28P01$/);
+		await expectForeign(
+			withLogin(deployment.url, username, 'wrong'),
+			/^((P1000|P2010) )?28P01$/,
+			false,
+		);
+	});
+});
+
+describe('isDatabaseUnavailable', () => {
+	const errorOf = (work: PromiseLike<unknown>): Promise<unknown> =>
+		Promise.resolve(work).then(
+			() => undefined,
+			(error: unknown) => error,
+		);
+
+	test('knows a pool without a free connection', async () => {
+		const busy = deployment.open({ pool: { max: 1, connectionTimeoutMillis: 100 } });
+		const { destinations, prisma, transaction } = busy.forOrganization(a.id);
+		await transaction(async () => {
+			const errors = await Promise.all([
+				errorOf(destinations.findById(a.own.id)),
+				errorOf(prisma.destination.findMany()),
+			]);
+			expect(errors.map(isDatabaseUnavailable)).toEqual([true, true]);
+		});
+	});
+
+	test.each([
+		['pg_terminate_backend', true],
+		['pg_cancel_backend', false],
+	])('of a statement that was stopped by %s says %s', async (stop, unavailable) => {
+		const stopped = async (sleeping: PromiseLike<unknown>) => {
+			const error = errorOf(sleeping);
+			const stopSleeping = `SELECT ${stop}(pid) FROM pg_stat_activity
+				WHERE datname = current_database() AND wait_event = 'PgSleep'`;
+			while ((await deployment.rows(stopSleeping)).length === 0);
+			return error;
+		};
+		const { prisma, transaction } = db.forOrganization(a.id);
+		const errors = [
+			await stopped(prisma.$queryRaw`SELECT pg_sleep(9)::text`),
+			await errorOf(
+				transaction(async (tx) => {
+					await stopped(tx.prisma.$queryRaw`SELECT pg_sleep(9)::text`);
+					await tx.destinations.findById(a.own.id);
+				}),
+			),
+		];
+		expect(errors.map(isDatabaseUnavailable)).toEqual([unavailable, unavailable]);
+	});
+
+	test('tells what is wrong with a call, or is no error at all, from it', async () => {
+		const { destinations, prisma } = db.forOrganization(a.id);
+		const errors = [
+			await errorOf(destinations.findById('none')),
+			await errorOf(prisma.destination.findFirstOrThrow({ where: { name: 'none' } })),
+			await errorOf(prisma.$queryRaw`SELEC`),
+			undefined,
+			'ECONNREFUSED',
+		];
+		expect(errors.map(isDatabaseUnavailable)).toEqual(errors.map(() => false));
 	});
 });
 

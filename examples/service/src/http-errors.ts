@@ -3,11 +3,11 @@ import { STATUS_CODES } from 'node:http';
 import {
 	DestinationsError,
 	type DestinationsErrorCode,
+	isDatabaseUnavailable,
 	type ValidationIssue,
 } from '@consent-io/destinations';
 import { ZodError } from 'zod';
 import { UnauthenticatedError } from './caller.ts';
-import { isDatabaseUnavailable } from './database-unavailable.ts';
 
 export interface HttpAnswer {
 	readonly status: number;

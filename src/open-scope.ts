@@ -1,0 +1,68 @@
+import { AuditLog } from './audit/audit-log.ts';
+import { DestinationTable } from './destination-table.ts';
+import type { SettingsEncryption } from './encryption/settings-encryption.ts';
+import type { Database, ScopedPrismaClient } from './prisma.ts';
+import { DestinationRepository } from './repository.ts';
+import type { TestConnection } from './saved-connection-test.ts';
+import { requireConnection, type Scope } from './tenancy/scope.ts';
+import { scopeClient } from './tenancy/scoped-client.ts';
+import type { ScopedSql } from './tenancy/scoped-sql.ts';
+
+/** The clients of one scope. Everything they do runs under row level security, in that scope. */
+export interface ScopedTransaction {
+	/** Create, read, change, delete and test destinations. */
+	readonly destinations: DestinationRepository;
+	/** Who changed what. */
+	readonly audit: AuditLog;
+	/** The Prisma client, in scope: models, raw queries and `$transaction`. */
+	readonly prisma: ScopedPrismaClient;
+}
+
+/** What `forOrganization()` and `asService()` give. */
+export interface ScopedClient extends ScopedTransaction {
+	/**
+	 * Runs `work` in one transaction: all of it happens, or, when it throws, nothing.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { ScopedClient } from '@consent-io/destinations';
+	 *
+	 * declare const acme: ScopedClient;
+	 *
+	 * await acme.transaction(async (tx) => {
+	 *   const [first] = await tx.destinations.findByType('posthog');
+	 *   if (first) await tx.destinations.update(first.id, { enabled: false });
+	 * });
+	 * ```
+	 */
+	transaction<R>(work: (transaction: ScopedTransaction) => Promise<R>): Promise<R>;
+}
+
+/** What all scopes of a client have in common. */
+export interface ScopeTools {
+	readonly encryption: SettingsEncryption;
+	readonly test: TestConnection;
+}
+
+/** The clients of a scope. Opens no connection. */
+export function openScope(
+	database: Database,
+	scope: Scope,
+	{ encryption, test }: ScopeTools,
+): ScopedClient {
+	const inScope = (prisma: ScopedPrismaClient, sql: ScopedSql, more: { test?: TestConnection }) => {
+		const table = new DestinationTable(sql, scope, encryption);
+		return {
+			prisma,
+			destinations: new DestinationRepository({ table, prisma, scope, encryption, ...more }),
+			audit: new AuditLog(prisma, scope),
+		};
+	};
+	// The view has what the type says; see `scopeClient`.
+	const prisma = scopeClient(database.prisma, encryption, scope) as unknown as ScopedPrismaClient;
+	return {
+		...inScope(prisma, database.pool, { test }),
+		transaction: (work) =>
+			prisma.$transaction((transaction) => work(inScope(transaction, requireConnection(), {}))),
+	};
+}

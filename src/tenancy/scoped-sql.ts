@@ -1,0 +1,14 @@
+import type { Scope } from './scope.ts';
+
+/** A row's values as Postgres writes them; times as `2026-11-23T21:00:00.123456+00:00`. */
+export type TextRow = readonly (string | null)[];
+
+/** Where SQL of this package's own runs: on any connection of a pool, or on the one of a transaction. */
+export interface ScopedSql {
+	/**
+	 * Runs one statement in a scope, without Prisma.
+	 *
+	 * @throws pg's DatabaseError for what Postgres refuses.
+	 */
+	run(scope: Scope, text: string, values: unknown[]): Promise<TextRow[]>;
+}
