@@ -6,7 +6,7 @@ import { ConfigurationError } from './errors.ts';
 import { settingsEncryption } from './extension/destinations-extension.ts';
 import { openScope, type ScopedClient, type ScopeTools } from './open-scope.ts';
 import { type Database, openDatabase } from './prisma.ts';
-import type { TestConnection } from './saved-connection-test.ts';
+import type { TestConnection } from './repository/connection-test.ts';
 import { organizationScope, type ScopeOptions, serviceScope } from './tenancy/scope.ts';
 
 /** Options of {@link createDestinationsClient}. */

@@ -13,8 +13,6 @@ export {
 	type EnvelopeKeyProviderOptions,
 } from './data-keys/envelope-key-provider.ts';
 export { isDatabaseUnavailable } from './database-unavailable.ts';
-export type { DestinationPageOptions } from './destination-pages.ts';
-export type { WriteOptions } from './destination-writer.ts';
 export type { AmplitudeSettings } from './destinations/amplitude.ts';
 export { type ClientConfig, toClientConfig } from './destinations/client-config.ts';
 export type {
@@ -76,7 +74,9 @@ export {
 } from './extension/destinations-extension.ts';
 export type { ScopedClient, ScopedTransaction } from './open-scope.ts';
 export type { ScopedPrismaClient } from './prisma.ts';
-export type { DestinationRepository } from './repository.ts';
+export type { DestinationPageOptions } from './repository/pages.ts';
+export type { DestinationRepository } from './repository/repository.ts';
+export type { WriteOptions } from './repository/writer.ts';
 export type {
 	SealedSettingsFailure,
 	SealedSettingsOptions,

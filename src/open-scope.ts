@@ -1,9 +1,9 @@
 import { AuditLog } from './audit/audit-log.ts';
-import { DestinationTable } from './destination-table.ts';
 import type { SettingsEncryption } from './encryption/settings-encryption.ts';
 import type { Database, ScopedPrismaClient } from './prisma.ts';
-import { DestinationRepository } from './repository.ts';
-import type { TestConnection } from './saved-connection-test.ts';
+import type { TestConnection } from './repository/connection-test.ts';
+import { DestinationRepository } from './repository/repository.ts';
+import { DestinationTable } from './repository/table.ts';
 import { requireConnection, type Scope } from './tenancy/scope.ts';
 import { scopeClient } from './tenancy/scoped-client.ts';
 import type { ScopedSql } from './tenancy/scoped-sql.ts';

@@ -24,7 +24,7 @@ const pages = [
 	[
 		'repository',
 		'Destinations: create, read, change, delete and test them; who did what.',
-		['repository.ts', 'destination-', 'audit/'],
+		['repository/', 'audit/'],
 	],
 	[
 		'destinations',

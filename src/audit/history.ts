@@ -1,7 +1,7 @@
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { DecryptionFailedError, DestinationsError, NotFoundError } from '../errors.ts';
 import type { ScopedPrismaClient } from '../prisma.ts';
-import { noSuchDestination } from '../translate-errors.ts';
+import { noSuchDestination } from '../repository/translate-errors.ts';
 import { type AuditEntry, type AuditRow, changesOf, toEntry } from './entry.ts';
 import { checkLimit, cursorId, type Page, type PageOptions, pageOf } from './pages.ts';
 import { changedFields } from './settings-change.ts';

@@ -2,7 +2,7 @@ import { testSettingsOn } from '../../src/destinations/connection-test/test-sett
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
 import { openScope } from '../../src/open-scope.ts';
 import type { Database } from '../../src/prisma.ts';
-import type { DestinationRepository } from '../../src/repository.ts';
+import type { DestinationRepository } from '../../src/repository/repository.ts';
 import { organizationScope } from '../../src/tenancy/scope.ts';
 import type { LocalProvider } from '../destinations/support/local-provider.ts';
 import type { Service } from './service.ts';

@@ -1,11 +1,11 @@
-import type { Destination } from './destinations/destination.ts';
-import type { DestinationType } from './destinations/registry.ts';
-import type { ValidatedCreate, ValidatedUpdate } from './destinations/validate.ts';
-import type { SettingsEncryption } from './encryption/settings-encryption.ts';
-import { openResult } from './extension/open-result.ts';
-import { uuidv7 } from './extension/uuid.ts';
-import type { Scope } from './tenancy/scope.ts';
-import type { ScopedSql, TextRow } from './tenancy/scoped-sql.ts';
+import type { Destination } from '../destinations/destination.ts';
+import type { DestinationType } from '../destinations/registry.ts';
+import type { ValidatedCreate, ValidatedUpdate } from '../destinations/validate.ts';
+import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
+import { openResult } from '../extension/open-result.ts';
+import { uuidv7 } from '../extension/uuid.ts';
+import type { Scope } from '../tenancy/scope.ts';
+import type { ScopedSql, TextRow } from '../tenancy/scoped-sql.ts';
 
 /** Conditions on live destinations. */
 export interface DestinationFilter {

@@ -1,16 +1,16 @@
-import type { Page } from './audit/pages.ts';
-import { type DestinationPageOptions, pageOfDestinations } from './destination-pages.ts';
-import type { DestinationFilter } from './destination-table.ts';
-import { DestinationVersions, type RepositoryTools } from './destination-versions.ts';
-import type { ConnectionTestOutcome } from './destinations/connection-test/outcome.ts';
-import type { CreateDestinationInput, Destination } from './destinations/destination.ts';
-import type { DestinationType } from './destinations/registry.ts';
-import { validateCreate } from './destinations/validate.ts';
-import type { Environment } from './destinations/vocabulary.ts';
-import { ForbiddenError, NotFoundError, UnsupportedError } from './errors.ts';
-import { type TestConnection, testSavedConnection } from './saved-connection-test.ts';
-import { checkUuid } from './tenancy/scope.ts';
+import type { Page } from '../audit/pages.ts';
+import type { ConnectionTestOutcome } from '../destinations/connection-test/outcome.ts';
+import type { CreateDestinationInput, Destination } from '../destinations/destination.ts';
+import type { DestinationType } from '../destinations/registry.ts';
+import { validateCreate } from '../destinations/validate.ts';
+import type { Environment } from '../destinations/vocabulary.ts';
+import { ForbiddenError, NotFoundError, UnsupportedError } from '../errors.ts';
+import { checkUuid } from '../tenancy/scope.ts';
+import { type TestConnection, testSavedConnection } from './connection-test.ts';
+import { type DestinationPageOptions, pageOfDestinations } from './pages.ts';
+import type { DestinationFilter } from './table.ts';
 import { noSuchDestination, translateErrors } from './translate-errors.ts';
+import { DestinationVersions, type RepositoryTools } from './versions.ts';
 
 /** Destinations, typed by `type`, with their settings in clear. Soft-deleted ones are hidden. */
 export class DestinationRepository extends DestinationVersions {

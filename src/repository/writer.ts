@@ -1,12 +1,12 @@
-import { changesBackTo } from './audit/revert.ts';
-import { changedFields, type SettingsChange, scopeTelling } from './audit/settings-change.ts';
-import type { DestinationTable, Identity, Target } from './destination-table.ts';
-import type { Destination, UpdateDestinationInput } from './destinations/destination.ts';
-import { type ValidatedUpdate, validateFields, validateUpdate } from './destinations/validate.ts';
-import type { SettingsEncryption } from './encryption/settings-encryption.ts';
-import { ConflictError, DestinationsError, NotFoundError, ValidationError } from './errors.ts';
-import type { ScopedPrismaClient } from './prisma.ts';
-import { checkUuid, type Scope } from './tenancy/scope.ts';
+import { changesBackTo } from '../audit/revert.ts';
+import { changedFields, type SettingsChange, scopeTelling } from '../audit/settings-change.ts';
+import type { Destination, UpdateDestinationInput } from '../destinations/destination.ts';
+import { type ValidatedUpdate, validateFields, validateUpdate } from '../destinations/validate.ts';
+import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
+import { ConflictError, DestinationsError, NotFoundError, ValidationError } from '../errors.ts';
+import type { ScopedPrismaClient } from '../prisma.ts';
+import { checkUuid, type Scope } from '../tenancy/scope.ts';
+import type { DestinationTable, Identity, Target } from './table.ts';
 import { noSuchDestination, translateErrors } from './translate-errors.ts';
 
 /** For optimistic concurrency. */

@@ -1,13 +1,13 @@
 import { DatabaseError } from 'pg';
-import { destinationTypes } from './destinations/registry.ts';
-import { ConnectionStatus, ConsentPurpose, Environment } from './destinations/vocabulary.ts';
+import { destinationTypes } from '../destinations/registry.ts';
+import { ConnectionStatus, ConsentPurpose, Environment } from '../destinations/vocabulary.ts';
 import {
 	AlreadyExistsError,
 	ForbiddenError,
 	NotFoundError,
 	ValidationError,
 	type ValidationIssue,
-} from './errors.ts';
+} from '../errors.ts';
 
 /**
  * Waits for a statement, and turns what Postgres refused into this package's errors. What is not listed

@@ -1,10 +1,10 @@
-import { checkLimit, type Page, type PageOptions, pageOf } from './audit/pages.ts';
-import type { DestinationTable } from './destination-table.ts';
-import type { Destination } from './destinations/destination.ts';
-import type { DestinationType } from './destinations/registry.ts';
-import type { Environment } from './destinations/vocabulary.ts';
-import { NotFoundError } from './errors.ts';
-import { checkUuid, type Scope } from './tenancy/scope.ts';
+import { checkLimit, type Page, type PageOptions, pageOf } from '../audit/pages.ts';
+import type { Destination } from '../destinations/destination.ts';
+import type { DestinationType } from '../destinations/registry.ts';
+import type { Environment } from '../destinations/vocabulary.ts';
+import { NotFoundError } from '../errors.ts';
+import { checkUuid, type Scope } from '../tenancy/scope.ts';
+import type { DestinationTable } from './table.ts';
 
 /** Which destinations are wanted, and which part of them. */
 export interface DestinationPageOptions extends PageOptions {

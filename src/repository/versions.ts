@@ -1,19 +1,19 @@
-import { type DestinationVersion, readHistory } from './audit/history.ts';
-import type { Page, PageOptions } from './audit/pages.ts';
+import { type DestinationVersion, readHistory } from '../audit/history.ts';
+import type { Page, PageOptions } from '../audit/pages.ts';
 import {
 	type PruneOptions,
 	type PurgeDeletedOptions,
 	pruneSettingsHistory,
 	purgeDeleted,
-} from './audit/purge.ts';
-import type { DestinationTable } from './destination-table.ts';
-import { DestinationWriter, type WriteOptions } from './destination-writer.ts';
-import type { Destination, UpdateDestinationInput } from './destinations/destination.ts';
-import type { SettingsEncryption } from './encryption/settings-encryption.ts';
-import { ForbiddenError, NotFoundError } from './errors.ts';
-import type { ScopedPrismaClient } from './prisma.ts';
-import type { TestConnection } from './saved-connection-test.ts';
-import { checkUuid, type Scope } from './tenancy/scope.ts';
+} from '../audit/purge.ts';
+import type { Destination, UpdateDestinationInput } from '../destinations/destination.ts';
+import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
+import { ForbiddenError, NotFoundError } from '../errors.ts';
+import type { ScopedPrismaClient } from '../prisma.ts';
+import { checkUuid, type Scope } from '../tenancy/scope.ts';
+import type { TestConnection } from './connection-test.ts';
+import type { DestinationTable } from './table.ts';
+import { DestinationWriter, type WriteOptions } from './writer.ts';
 
 /** What the repository of one scope works with. */
 export interface RepositoryTools {

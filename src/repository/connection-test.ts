@@ -6,11 +6,11 @@ import {
 	failed,
 	inconclusive,
 	partial,
-} from './destinations/connection-test/outcome.ts';
-import type { DestinationType } from './destinations/registry.ts';
-import type { ConnectionStatus } from './destinations/vocabulary.ts';
-import { NotFoundError } from './errors.ts';
-import type { ScopedPrismaClient } from './prisma.ts';
+} from '../destinations/connection-test/outcome.ts';
+import type { DestinationType } from '../destinations/registry.ts';
+import type { ConnectionStatus } from '../destinations/vocabulary.ts';
+import { NotFoundError } from '../errors.ts';
+import type { ScopedPrismaClient } from '../prisma.ts';
 import { noSuchDestination } from './translate-errors.ts';
 
 /** Tests settings with their provider, without saving anything. */
