@@ -11,6 +11,7 @@ import type { Peer } from './peers/peer.ts';
 import { practicalLimit } from './peers/practical-limit.ts';
 import { rowLevelSecurity } from './peers/row-level-security.ts';
 import { insertPlain, insertSealed, type Row } from './peers/rows.ts';
+import { thisPackageByPrisma } from './peers/this-package.ts';
 import type { Figure, Report } from './report.ts';
 
 const six = "read one organization's destinations";
@@ -56,6 +57,11 @@ export async function benchPeers(): Promise<Report> {
 	const contenders: [Contender, ...Contender[]] = [
 		bare,
 		ours,
+		await contender(
+			thisPackageByPrisma(createDestinationsClient, sealed.logins, keys),
+			sealed,
+			creations,
+		),
 		await contender(namedPrisma(plain.connectionString), plain, creations),
 		await contender(rowLevelSecurity(plain.logins), plain, creations),
 		await contender(fieldEncryption(fields.connectionString, fieldKey), fields, creations),

@@ -1,6 +1,8 @@
 /** What the peers are called, in results, tables and pictures. */
 export const peers = {
 	ours: 'this package',
+	/** Its Prisma client, in a scope, in the place of its repository. */
+	oursByPrisma: 'this package, by Prisma',
 	bare: 'bare Prisma',
 	named: 'bare Prisma, named statements',
 	logged: 'bare Prisma, on logged tables',
@@ -13,6 +15,7 @@ export const peers = {
 /** What is compared with bare Prisma, in the order in which readers see it. */
 export const compared = [
 	peers.ours,
+	peers.oursByPrisma,
 	peers.named,
 	peers.rowLevelSecurity,
 	peers.fieldEncryption,

@@ -4,7 +4,7 @@ import { ValidationError } from '../errors.ts';
 export interface PageOptions {
 	/** `nextCursor` of the page before. @defaultValue the first page */
 	readonly cursor?: string | undefined;
-	/** How many at most, from 1 to 500. @defaultValue 25 */
+	/** How many at most, from 1 to 1,000. @defaultValue 25 */
 	readonly limit?: number | undefined;
 }
 
@@ -17,7 +17,7 @@ export interface Page<T> {
 }
 
 const defaultLimit = 25;
-const maxLimit = 500;
+const maxLimit = 1000;
 /** Postgres's largest bigint. */
 const maxId = 2n ** 63n - 1n;
 

@@ -108,7 +108,7 @@ describe('history', () => {
 		expect(seen).toEqual([10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
 	});
 
-	test.each([0, 501, 1.5, Number.NaN])('refuses the limit %p', async (limit) => {
+	test.each([0, 1001, 1.5, Number.NaN])('refuses the limit %p', async (limit) => {
 		const { destinations } = await tenant();
 		await expect(destinations.history(randomUUID(), { limit })).rejects.toMatchObject({
 			code: 'VALIDATION',
