@@ -5,6 +5,7 @@ import { createDestinationsClient } from '../src/index.ts';
 import { type BenchDatabase, withDatabase } from './database.ts';
 import { type Measured, measure, quantile } from './measure.ts';
 import type { Figure, Report } from './report.ts';
+import { fillWithoutIndexes } from './without-indexes.ts';
 
 const rowsAtOnce = 10_000;
 const versionsOfOne = 50;
@@ -172,18 +173,23 @@ async function fillLog({ admin }: BenchDatabase, entries: number) {
 	await admin.query(`
 		ALTER TABLE destination_audit_log DISABLE TRIGGER USER;
 		TRUNCATE destination_audit_log;
+		ALTER TABLE destination_audit_log SET UNLOGGED;
 		CREATE TABLE IF NOT EXISTS bench_destinations AS
 			SELECT gen_random_uuid() AS id, gen_random_uuid() AS organization, number
 			  FROM generate_series(1, ${entries / versionsOfOne}) AS number`);
-	await admin.query(
-		`INSERT INTO destination_audit_log
-			(organization_id, destination_id, version, action, changes, role, login, transaction_id)
-		 SELECT organization, id, version, CASE version WHEN 1 THEN 'created' ELSE 'updated' END,
-		        jsonb_build_object('name', jsonb_build_object('old', 'name ' || version - 1, 'new', 'name ' || version)),
-		        'authenticated', 'postgres', version
-		   FROM generate_series(1, ${versionsOfOne}) AS version, bench_destinations
-		  ORDER BY version, number`,
-	);
+	await fillWithoutIndexes(admin, ['destination_audit_log'], async () => {
+		for (let version = 1; version <= versionsOfOne; version += 1) {
+			await admin.query(
+				`INSERT INTO destination_audit_log
+					(organization_id, destination_id, version, action, changes, role, login, transaction_id)
+				 SELECT organization, id, $1::integer, CASE $1 WHEN 1 THEN 'created' ELSE 'updated' END,
+				        jsonb_build_object('name', jsonb_build_object('old', 'name ' || $1 - 1, 'new', 'name ' || $1)),
+				        'authenticated', 'postgres', $1
+				   FROM bench_destinations ORDER BY number`,
+				[version],
+			);
+		}
+	});
 	await admin.query('VACUUM ANALYZE destination_audit_log');
 	const { rows } = await admin.query<{ id: string; organization: string }>(
 		'SELECT id, organization FROM bench_destinations ORDER BY number',

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { indexTables } from './documents/indexes.ts';
 import { benchmarkTable, machine, readmeFigures } from './documents/tables.ts';
 import { growthPicture } from './pictures/growth.ts';
 import { peersPicture } from './pictures/peers.ts';
@@ -18,6 +19,8 @@ export function writeDocuments(run: WholeRun, names: readonly string[]): void {
 			...names.map((name) => [`figures of ${name}`, benchmarkTable(name, run)] as const),
 		]),
 	);
+	fill('docs/indexes.md', new Map([['figures', indexTables(run)]]));
+	mkdirSync(new URL('docs/pictures', root), { recursive: true });
 	writeFileSync(new URL('docs/pictures/peers.svg', root), peersPicture(run));
 	writeFileSync(new URL('docs/pictures/growth.svg', root), growthPicture(run));
 	// Its tables are padded as the linter wants them.
@@ -29,6 +32,7 @@ export function writeDocuments(run: WholeRun, names: readonly string[]): void {
 			'--write',
 			'README.md',
 			'docs/benchmarks.md',
+			'docs/indexes.md',
 		],
 		{ cwd: fileURLToPath(root), stdio: 'pipe' },
 	);

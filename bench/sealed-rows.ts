@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import { sealJson } from '../src/encryption/envelope.ts';
 import { deriveTenantKey } from '../src/encryption/tenant-key.ts';
+import { fillWithoutIndexes } from './without-indexes.ts';
 
 /** 150 bytes of JSON, whose envelope has some 270 bytes of ciphertext and members. */
 export const settingsJson = JSON.stringify({
@@ -30,10 +31,23 @@ export async function insertSealedRows(
 	admin: Client,
 	{ count, key, keyId, types = everyType }: SealedRows,
 ): Promise<void> {
-	const perOrganization = types.length * environments.length;
 	await admin.query('SET session_replication_role = replica');
+	await fillWithoutIndexes(admin, ['destinations'], () =>
+		insertPages(admin, { count, key, keyId, types }),
+	);
+	await admin.query('SET session_replication_role = DEFAULT');
+	await admin.query('VACUUM ANALYZE destinations');
+}
+
+async function insertPages(
+	admin: Client,
+	{ count, key, keyId, types }: Required<SealedRows>,
+): Promise<void> {
+	const perOrganization = types.length * environments.length;
 	let tenantKey = deriveTenantKey(key, keyId, '');
 	let organizationId = '';
+	/** The page before, which Postgres takes while the next one is sealed. */
+	let inserting: Promise<unknown> = Promise.resolve();
 	for (let from = 0; from < count; from += pageSize) {
 		const columns: string[][] = [[], [], [], [], []];
 		const newOrganizations: string[] = [];
@@ -51,17 +65,19 @@ export async function insertSealedRows(
 			const values = [destinationId, organizationId, type, environment, JSON.stringify(envelope)];
 			for (const [index, value] of values.entries()) columns[index]?.push(value);
 		}
+		await inserting;
 		await admin.query('INSERT INTO organizations SELECT unnest($1::uuid[])', [newOrganizations]);
-		await admin.query(
+		inserting = admin.query(
 			`INSERT INTO destinations (id, organization_id, type, name, environment, settings)
 			 SELECT id, organization, type, 'bench', environment, settings
 			 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[])
 				AS row (id, organization, type, environment, settings)`,
 			columns,
 		);
+		// It is told where it is awaited.
+		inserting.catch(() => {});
 	}
-	await admin.query('SET session_replication_role = DEFAULT');
-	await admin.query('VACUUM ANALYZE destinations');
+	await inserting;
 }
 
 /** A UUIDv7 in form, whose time is the number. */

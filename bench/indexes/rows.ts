@@ -96,8 +96,8 @@ export function insertDestinations(
 			LATERAL (SELECT made + random() * (now() - made) AS touched, deleted OR n % 5 < 2 AS changed) AS change`;
 }
 
-/** Three entries for the creation of destinations, then two for changes of earlier ones, and so on. */
-export function insertLog(shape: Shape): string {
+/** One of `parts` parts of the log: three entries for the creation of destinations, then two for changes of earlier ones. */
+export function insertLog(shape: Shape, part: number, parts: number): string {
 	return `${asReplica}
 		INSERT INTO destination_audit_log (organization_id, destination_id, version, action, changes, actor_id,
 			role, login, recorded_at, transaction_id)
@@ -108,7 +108,7 @@ export function insertLog(shape: Shape): string {
 			  ELSE '{"connection_status": {"old": "unknown", "new": "connected"}}' END::jsonb,
 			${userId(`abs(organization) * 13 % ${shape.users}`)}, 'authenticated', 'service',
 			${firstDay} + e::float8 / ${(shape.rows / 3) * 5} * interval '2 years', e
-		FROM generate_series(0, ${Math.floor((shape.rows / 3) * 5) - 1}) AS e,
+		FROM generate_series(${part}, ${Math.floor((shape.rows / 3) * 5) - 1}, ${parts}) AS e,
 			LATERAL (SELECT e % 5 < 3 AS created,
 				CASE WHEN e % 5 < 3 THEN e / 5 * 3 + e % 5 ELSE floor(random() * (e / 5 * 3))::bigint END AS n) AS entry,
 			LATERAL ${placeOf(shape, 'n')} AS place`;

@@ -63,8 +63,8 @@ export class DestinationRepository extends DestinationVersions {
 	 * do not open.
 	 */
 	async findById(id: string): Promise<Destination | null> {
-		const [found] = await this.#find({ id: checkUuid('id', id) });
-		return found ?? null;
+		const { table, scope } = this.#tools;
+		return (await table.findOne(checkUuid('id', id), scope.organizationId)) ?? null;
 	}
 
 	/**

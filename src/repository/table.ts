@@ -49,9 +49,6 @@ const selected = `id, organization_id, type, name, description, environment, set
 	pg_catalog.to_json(required_consent), enabled, test_mode, last_tested_at, connection_status, last_error,
 	deleted_at, version, created_at, updated_at, created_by, updated_by`;
 
-/** By the index for keyset pages. */
-const newestFirst = 'ORDER BY created_at DESC, id DESC';
-
 /** Opens settings of rows that have everything for it. */
 const openingPlan = { opens: { added: [], computes: false }, relations: [] };
 
@@ -75,10 +72,21 @@ export class DestinationTable {
 		return new DestinationTable(this.#sql, scope, this.#encryption);
 	}
 
-	/** Live destinations, the newest first. */
+	/** A live destination. */
+	async findOne(id: string, organizationId?: string): Promise<Destination | undefined> {
+		const values: unknown[] = [];
+		const where = conditions({ id, organizationId }, values);
+		const [found] = await this.#open(
+			await this.#run(`SELECT ${selected} FROM public.destinations ${where}`, values),
+		);
+		return found;
+	}
+
+	/** All live destinations of a filter, the newest first. */
 	async find(filter: DestinationFilter): Promise<Destination[]> {
 		const values: unknown[] = [];
-		return this.#select(`${conditions(filter, values)} ${newestFirst}`, values);
+		const text = newestFirst(conditions(filter, values), filter);
+		return this.#open(await this.#run(text, values));
 	}
 
 	/**
@@ -100,7 +108,8 @@ export class DestinationTable {
 			const createdAt = `(SELECT created_at FROM public.destinations WHERE id = ${id})`;
 			where += ` AND (created_at, id) < (${createdAt}, ${id})`;
 		}
-		return this.#select(`${where} ${newestFirst} LIMIT $${values.push(limit)}`, values);
+		const text = `${newestFirst(where, filter)} LIMIT $${values.push(limit)}`;
+		return this.#open(await this.#run(text, values));
 	}
 
 	/** What a destination is, without its settings, which may not open. */
@@ -146,15 +155,11 @@ export class DestinationTable {
 		const values = given.map(([, value]) => value);
 		const changes = given.map(([name], index) => `${columns[name]} = $${index + 1}`);
 		const where = conditions(target, values);
-		const [updated] =
+		const text =
 			changes.length === 0
-				? await this.#select(where, values)
-				: await this.#open(
-						await this.#run(
-							`UPDATE public.destinations SET ${changes.join(', ')} ${where} RETURNING ${selected}`,
-							values,
-						),
-					);
+				? `SELECT ${selected} FROM public.destinations ${where}`
+				: `UPDATE public.destinations SET ${changes.join(', ')} ${where} RETURNING ${selected}`;
+		const [updated] = await this.#open(await this.#run(text, values));
 		return updated;
 	}
 
@@ -166,12 +171,6 @@ export class DestinationTable {
 			[id, deletedAt?.toISOString() ?? null],
 		);
 		return rows.length > 0;
-	}
-
-	async #select(rest: string, values: unknown[]): Promise<Destination[]> {
-		return this.#open(
-			await this.#run(`SELECT ${selected} FROM public.destinations ${rest}`, values),
-		);
 	}
 
 	#run(text: string, values: unknown[]): Promise<TextRow[]> {
@@ -193,6 +192,19 @@ export class DestinationTable {
 		// Settings are validated by the row's type when they are written, so type and settings belong together.
 		return destinations as unknown as Destination[];
 	}
+}
+
+/**
+ * Rows in order. An organization has few live ones and maybe thousands deleted, which the index in this order
+ * holds as well; without knowing them, Postgres would walk it to save the sort of a few rows. So these are found
+ * first and sorted afterwards. Across organizations that index is what makes a page.
+ */
+function newestFirst(where: string, { organizationId }: DestinationFilter): string {
+	const found = `SELECT ${selected} FROM public.destinations ${where}`;
+	const order = 'ORDER BY created_at DESC, id DESC';
+	return organizationId === undefined
+		? `${found} ${order}`
+		: `WITH found AS MATERIALIZED (${found}) SELECT * FROM found ${order}`;
 }
 
 /** The filter as SQL. Its values are added to those that are there. */

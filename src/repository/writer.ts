@@ -141,7 +141,7 @@ export class DestinationWriter {
 	}
 
 	async #find(id: string): Promise<Before> {
-		const [row] = await this.#table.find({ id: checkUuid('id', id) });
+		const row = await this.#table.findOne(checkUuid('id', id));
 		if (row === undefined) throw new NotFoundError(noSuchDestination(id));
 		return row;
 	}
