@@ -99,7 +99,7 @@ async function measureManyRows(logged: BenchDatabase, unlogged: BenchDatabase): 
 	};
 	for (const database of [unlogged, logged, unlogged, logged]) await time(database);
 	const times: { without: number; log: number }[] = [];
-	for (let round = 0; round < 20; round += 1) {
+	for (let round = 0; round < 14; round += 1) {
 		const first = await time(round % 2 === 0 ? unlogged : logged);
 		const second = await time(round % 2 === 0 ? logged : unlogged);
 		times.push(round % 2 === 0 ? { without: first, log: second } : { without: second, log: first });

@@ -18,6 +18,8 @@ const middleRows = Math.min(1_000_000, largestRows / 2);
 export function benchIndexes(): Promise<Report> {
 	return withDatabase(async (server) => {
 		await server.admin.query(`ALTER SYSTEM SET max_wal_size = '32GB'`);
+		// It would begin while a table is filled. They are vacuumed when they are full.
+		await server.admin.query('ALTER SYSTEM SET autovacuum = off');
 		await server.admin.query('SELECT pg_reload_conf()');
 		const key = { id: 'bench', bytes: randomBytes(32) };
 		const figures: Figure[] = [];
@@ -27,7 +29,7 @@ export function benchIndexes(): Promise<Report> {
 				const connectionString = await createDatabase(server, rows);
 				const start = performance.now();
 				// What writes cost is measured at the middle size.
-				const filled = await fill(connectionString, rows, key, { unlogged: rows !== middleRows });
+				const filled = await fill(connectionString, rows, key, { quick: rows !== middleRows });
 				sizes.push({ filled, connectionString, actors: new Actors(connectionString, filled, key) });
 				figures.push(loaded(rows, (performance.now() - start) / 1000));
 			}

@@ -17,7 +17,7 @@ interface Cost {
 }
 
 const batch = 500;
-const rounds = 5;
+const rounds = 3;
 /** The usual updates, and what each sets. */
 const updates = {
 	rename: `name = 'Name ' || random()`,

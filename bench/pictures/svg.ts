@@ -2,12 +2,13 @@
 export class Picture {
 	readonly #width: number;
 	readonly #height: number;
+	readonly #description: string;
 	readonly #parts: string[] = [];
 
 	constructor(width: number, height: number, description: string) {
 		this.#width = width;
 		this.#height = height;
-		this.#parts.push(`<title>${escapeText(description)}</title>`);
+		this.#description = escapeText(description);
 		this.#parts.push(`<rect class="ground" width="${width}" height="${height}" rx="6"/>`);
 	}
 
@@ -36,7 +37,8 @@ export class Picture {
 	toString(): string {
 		const [width, height] = [this.#width, this.#height];
 		return [
-			`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">`,
+			`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${this.#description}">`,
+			`<title>${this.#description}</title>`,
 			`<style>${style}</style>`,
 			...this.#parts,
 			'</svg>\n',
