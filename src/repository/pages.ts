@@ -20,12 +20,12 @@ export interface DestinationPageOptions extends PageOptions {
 export async function pageOfDestinations(
 	table: DestinationTable,
 	scope: Scope,
-	{ cursor, limit: wanted, ...filter }: DestinationPageOptions,
+	{ cursor, limit: wanted, type, environment, ...options }: DestinationPageOptions,
 ): Promise<Page<Destination>> {
 	const limit = checkLimit(wanted);
 	const after = cursor === undefined ? undefined : checkUuid('cursor', cursor);
-	const organizationId = scope.organizationId ?? filter.organizationId;
-	const rows = await table.page({ ...filter, organizationId }, after, limit + 1);
+	const organizationId = scope.organizationId ?? options.organizationId;
+	const rows = await table.page({ organizationId, type, environment }, after, limit + 1);
 	// Behind a row that was purged Postgres finds nothing, which must not look like the end.
 	if (rows.length === 0 && after !== undefined) {
 		if ((await table.identify(after, { withDeleted: true })) === undefined) {

@@ -2,6 +2,7 @@ import type { Destination } from '../destinations/destination.ts';
 import type { DestinationType } from '../destinations/registry.ts';
 import type { ValidatedCreate, ValidatedUpdate } from '../destinations/validate.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
+import { ValidationError } from '../errors.ts';
 import { openResult } from '../extension/open-result.ts';
 import { uuidv7 } from '../extension/uuid.ts';
 import type { Scope } from '../tenancy/scope.ts';
@@ -209,9 +210,12 @@ function newestFirst(where: string, { organizationId }: DestinationFilter): stri
 
 /** The filter as SQL. Its values are added to those that are there. */
 function conditions(filter: DestinationFilter, values: unknown[]): string {
-	const given = definedIn(filter).map(
-		([name, value]) => `${columns[name]} = $${values.push(value)}`,
-	);
+	const given = definedIn(filter).map(([name, value]) => {
+		if (typeof value !== 'string' && typeof value !== 'number') {
+			throw new ValidationError([{ path: [name], message: 'must be text' }]);
+		}
+		return `${columns[name]} = $${values.push(value)}`;
+	});
 	return `WHERE ${[...given, 'deleted_at IS NULL'].join(' AND ')}`;
 }
 

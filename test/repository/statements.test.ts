@@ -4,6 +4,7 @@ import { posthog, posthogKey } from '../support/destinations.ts';
 import { type Service, startService } from '../support/service.ts';
 
 let service: Service;
+const organizationLike = '0193a1b2-0000-7000-8000-000000000001';
 const queryOf = Client.prototype.query as (...args: unknown[]) => unknown;
 
 beforeAll(async () => {
@@ -47,6 +48,22 @@ test('text is text: what would be SQL or JSON in it comes back as it was given',
 		description: name,
 	});
 	expect(await destinations.findById(made.id)).toMatchObject({ name, description: name });
+});
+
+test('a filter of a caller without types is text or refused, and no other field is one', async () => {
+	const { destinations, made } = await tenant();
+	for (const wrong of [null, 5n, {}, { not: '' }, ['posthog'], true] as never[]) {
+		for (const call of [
+			() => destinations.findByType(wrong),
+			() => destinations.findByType('posthog', wrong),
+			() => destinations.list({ type: wrong }),
+			() => destinations.list({ environment: wrong }),
+		]) {
+			await expect(call()).rejects.toMatchObject({ code: 'VALIDATION' });
+		}
+	}
+	const more = { settings: 'x', version: 7, id: organizationLike, '1 = 1 OR id': 'x' };
+	expect((await destinations.list(more as object)).items).toEqual([made]);
 });
 
 describe('in a transaction', () => {
