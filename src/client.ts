@@ -159,11 +159,12 @@ export class DestinationsClient implements AsyncDisposable {
 	 * @throws ConfigurationError if a login may not switch to its role.
 	 */
 	async connect(): Promise<void> {
-		await this.#tenants.pool.run(organizationScope(nobody, {}), 'SELECT 1', []);
-		await this.#service.pool.run(serviceScope({}), 'SELECT 1', []);
+		// By way of Prisma, which is loaded then and finds out what is wrong with its adapter.
+		await this.forOrganization(nobody).prisma.$queryRaw`SELECT 1`;
+		await this.asService().prisma.$queryRaw`SELECT 1`;
 	}
 
-	/** Closes all connections. Statements under way are waited for. */
+	/** Closes all connections. Statements under way are waited for; open transactions are rolled back. */
 	async close(): Promise<void> {
 		await Promise.all([this.#tenants.close(), this.#service.close()]);
 	}

@@ -11,26 +11,31 @@ const networkErrors: ReadonlySet<unknown> = new Set([
 	'ETIMEDOUT',
 ]);
 /**
- * Connection exceptions, insufficient resources, operator intervention but a cancelled statement
- * (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+ * Connection exceptions, no such login, no such database, insufficient resources, operator intervention but a
+ * cancelled statement (https://www.postgresql.org/docs/current/errcodes-appendix.html).
  */
-const sqlStates = /^(08|53|57P)/;
-/** Not reached, not in time, closed (https://www.prisma.io/docs/orm/reference/error-reference). */
-const prismaCodes: ReadonlySet<unknown> = new Set(['P1001', 'P1002', 'P1008', 'P1017']);
+const sqlStates = /^(08|28|3D|53|57P)/;
+/** P1000 to P1017, which are about the connection (https://www.prisma.io/docs/orm/reference/error-reference). */
+const prismaCodes = /^P10\d\d$/;
 /** The same by Prisma's adapters, where SQL was the caller's own (their `MappedError`). */
 const driverKinds: ReadonlySet<unknown> = new Set([
+	'AuthenticationFailed',
 	'ConnectionClosed',
+	'DatabaseAccessDenied',
+	'DatabaseDoesNotExist',
 	'DatabaseNotReachable',
 	'SocketTimeout',
+	'TlsConnectionError',
 	'TooManyConnections',
 ]);
-/** What pg tells without a code. */
-const pgMessages =
-	/^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/;
+/** What pg tells without a code, and Prisma with one that stands for other things too (P2028). */
+const messages =
+	/Unable to start a transaction in the given time|^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/;
 
 /**
- * Whether an error says that the database could not be reached, or could not take the work, so that trying
- * again in a moment may help: `503` of an HTTP API. Such errors stay as Node, pg or Prisma made them.
+ * Whether an error says that the database could not be reached, did not let the service in, or could not take
+ * the work, which no caller can mend, and time may: `503` of an HTTP API. Such errors stay as Node, pg or Prisma
+ * made them.
  *
  * A write that ended like this may have been done all the same: its answer may be what was lost.
  *
@@ -58,12 +63,15 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 		readonly meta?: { readonly driverAdapterError?: { readonly cause?: DriverCause } };
 	};
 	const { originalCode: sqlState, kind } = meta?.driverAdapterError?.cause ?? {};
+	const matches = (pattern: RegExp, text: unknown) =>
+		typeof text === 'string' && pattern.test(text);
 	return (
 		networkErrors.has(code) ||
-		prismaCodes.has(code) ||
+		matches(prismaCodes, code) ||
 		driverKinds.has(kind) ||
-		[code, sqlState].some((state) => typeof state === 'string' && sqlStates.test(state)) ||
-		(typeof message === 'string' && pgMessages.test(message))
+		matches(sqlStates, code) ||
+		matches(sqlStates, sqlState) ||
+		matches(messages, message)
 	);
 }
 

@@ -8,7 +8,7 @@ import { ScopedPool } from './tenancy/scoped-pool.ts';
 export interface Database {
 	readonly pool: ScopedPool;
 	readonly prisma: PrismaClient;
-	/** Waits for the statements under way. */
+	/** Waits for the statements under way; open transactions are rolled back. */
 	close(): Promise<void>;
 }
 
@@ -21,8 +21,11 @@ export function openDatabase(config: PoolConfig, namedStatements: boolean): Data
 	});
 	let closed: Promise<void> | undefined;
 	const close = async () => {
-		await prisma.$disconnect();
-		await pool.end();
+		try {
+			await prisma.$disconnect();
+		} finally {
+			await pool.close();
+		}
 	};
 	return {
 		pool,

@@ -79,7 +79,7 @@ export class PostgresDataKeys implements WrappedKeyStore {
 	}
 
 	close(): Promise<void> {
-		return this.#pool.end();
+		return this.#pool.close();
 	}
 
 	async #first(scope: Scope, text: string, values: unknown[]): Promise<string | undefined> {

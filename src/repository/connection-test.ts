@@ -11,7 +11,9 @@ import type { DestinationType } from '../destinations/registry.ts';
 import type { ConnectionStatus } from '../destinations/vocabulary.ts';
 import { NotFoundError } from '../errors.ts';
 import type { ScopedPrismaClient } from '../prisma.ts';
-import { noSuchDestination } from './translate-errors.ts';
+import type { DestinationTable, TestResult } from './table.ts';
+import { noSuchDestination, translateErrors } from './translate-errors.ts';
+import type { RepositoryTools } from './versions.ts';
 
 /** Tests settings with their provider, without saving anything. */
 export type TestConnection = (
@@ -33,7 +35,7 @@ const pollMs = 250;
  * the others wait for what it finds. No database connection is held while the provider is waited for.
  */
 export async function testSavedConnection(
-	prisma: ScopedPrismaClient,
+	{ table, prisma }: Pick<RepositoryTools, 'table' | 'prisma'>,
 	id: string,
 	test: TestConnection,
 	signal: AbortSignal | undefined,
@@ -42,44 +44,34 @@ export async function testSavedConnection(
 	for (;;) {
 		signal?.throwIfAborted();
 		const claimedAt = new Date();
-		const claimed = await claim(prisma, id, claimedAt);
+		const staleBefore = new Date(claimedAt.getTime() - leaseMs);
+		const claimed = await translateErrors(table.claimTest(id, claimedAt, staleBefore));
 		if (claimed !== undefined) {
-			return testClaimed(prisma, id, claimedAt, () => test(claimed.type, claimed.settings, signal));
+			return testClaimed(table, id, claimedAt, () => test(claimed.type, claimed.settings, signal));
 		}
 		const finding = await waitForAnother(prisma, id, signal);
 		if (finding !== 'abandoned') return outcomeOf(finding, startedAt);
 	}
 }
 
-/** Marks the destination as being tested, unless somebody is testing it. */
-async function claim(prisma: ScopedPrismaClient, id: string, claimedAt: Date) {
-	const leaseEnd = new Date(claimedAt.getTime() - leaseMs);
-	const [claimed] = await prisma.destination.updateManyAndReturn({
-		where: {
-			id,
-			OR: [{ connectionStatus: { not: 'testing' } }, { lastTestedAt: { lt: leaseEnd } }],
-		},
-		data: { connectionStatus: 'testing', lastTestedAt: claimedAt },
-	});
-	return claimed;
-}
-
 async function testClaimed(
-	prisma: ScopedPrismaClient,
+	table: DestinationTable,
 	id: string,
 	claimedAt: Date,
 	test: () => Promise<ConnectionTestOutcome>,
 ): Promise<ConnectionTestOutcome> {
+	// New settings end a claim: the database sets the status back to `unknown` when they are written.
+	const settle = (result: TestResult) => translateErrors(table.settleTest(id, claimedAt, result));
 	let outcome: ConnectionTestOutcome;
 	try {
 		outcome = await test();
 	} catch (error) {
-		await settle(prisma, id, claimedAt, { connectionStatus: 'unknown', lastError: null });
+		await settle({ status: 'unknown', error: null });
 		throw error;
 	}
-	const saved = await settle(prisma, id, claimedAt, {
-		connectionStatus: connectionStatusOf(outcome.verdict),
-		lastError: outcome.ok ? null : outcome.message,
+	const saved = await settle({
+		status: connectionStatusOf(outcome.verdict),
+		error: outcome.ok ? null : outcome.message,
 	});
 	if (saved) return outcome;
 	const changed = inconclusive(
@@ -87,23 +79,6 @@ async function testClaimed(
 		'The settings changed while they were tested; test them again.',
 	);
 	return { ...changed, ok: false, durationMs: outcome.durationMs };
-}
-
-/**
- * Saves an outcome if the claim still stands. New settings end it: the database sets the status back to
- * `unknown` when they are written.
- */
-async function settle(
-	prisma: ScopedPrismaClient,
-	id: string,
-	claimedAt: Date,
-	result: { connectionStatus: string; lastError: string | null },
-): Promise<boolean> {
-	const { count } = await prisma.destination.updateMany({
-		where: { id, connectionStatus: 'testing', lastTestedAt: claimedAt },
-		data: { ...result, lastTestedAt: new Date() },
-	});
-	return count === 1;
 }
 
 /** Waits for what somebody else's test finds, unless whoever began it is gone. */

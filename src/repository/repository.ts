@@ -4,11 +4,11 @@ import type { CreateDestinationInput, Destination } from '../destinations/destin
 import type { DestinationType } from '../destinations/registry.ts';
 import { validateCreate } from '../destinations/validate.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
-import { ForbiddenError, NotFoundError, UnsupportedError } from '../errors.ts';
+import { ForbiddenError, NotFoundError, UnsupportedError, ValidationError } from '../errors.ts';
 import { checkUuid } from '../tenancy/scope.ts';
 import { type TestConnection, testSavedConnection } from './connection-test.ts';
 import { type DestinationPageOptions, pageOfDestinations } from './pages.ts';
-import type { DestinationFilter } from './table.ts';
+import type { DestinationFilter } from './rows.ts';
 import { noSuchDestination, translateErrors } from './translate-errors.ts';
 import { DestinationVersions, type RepositoryTools } from './versions.ts';
 
@@ -86,6 +86,8 @@ export class DestinationRepository extends DestinationVersions {
 	 * be many; {@link list} has pages.
 	 */
 	async findByType(type: DestinationType, environment?: Environment): Promise<Destination[]> {
+		if (type === undefined)
+			throw new ValidationError([{ path: ['type'], message: 'must be text' }]);
 		return this.#find({ type, environment });
 	}
 
@@ -161,7 +163,7 @@ export class DestinationRepository extends DestinationVersions {
 		options: { readonly signal?: AbortSignal | undefined } = {},
 	): Promise<ConnectionTestOutcome> {
 		return testSavedConnection(
-			this.#tools.prisma,
+			this.#tools,
 			checkUuid('id', id),
 			this.#outsideTransaction(),
 			options.signal,

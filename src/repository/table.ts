@@ -1,21 +1,21 @@
 import type { Destination } from '../destinations/destination.ts';
 import type { DestinationType } from '../destinations/registry.ts';
 import type { ValidatedCreate, ValidatedUpdate } from '../destinations/validate.ts';
+import type { ConnectionStatus } from '../destinations/vocabulary.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
-import { ValidationError } from '../errors.ts';
 import { openResult } from '../extension/open-result.ts';
 import { uuidv7 } from '../extension/uuid.ts';
 import type { Scope } from '../tenancy/scope.ts';
 import type { ScopedSql, TextRow } from '../tenancy/scoped-sql.ts';
-
-/** Conditions on live destinations. */
-export interface DestinationFilter {
-	readonly id?: string;
-	readonly organizationId?: string | undefined;
-	readonly type?: DestinationType | undefined;
-	readonly environment?: string | undefined;
-	readonly version?: number | undefined;
-}
+import {
+	columns,
+	conditions,
+	type DestinationFilter,
+	definedIn,
+	newestFirst,
+	selected,
+	toRow,
+} from './rows.ts';
 
 /** What never changes of a row, and what its settings are sealed to. */
 export interface Identity {
@@ -27,28 +27,12 @@ export interface Identity {
 /** The row that an update means. One of settings names all of its identity. */
 export type Target = Pick<Identity, 'id'> & Partial<Identity> & Pick<DestinationFilter, 'version'>;
 
-/** By the names of what is written and filtered by. */
-const columns = {
-	id: 'id',
-	organizationId: 'organization_id',
-	type: 'type',
-	name: 'name',
-	description: 'description',
-	environment: 'environment',
-	settings: 'settings',
-	settingsEncrypted: 'settings_encrypted',
-	requiredConsent: 'required_consent',
-	enabled: 'enabled',
-	testMode: 'test_mode',
-	createdBy: 'created_by',
-	version: 'version',
-} as const;
-type Column = keyof typeof columns;
-
-/** As {@link toRow} reads them. */
-const selected = `id, organization_id, type, name, description, environment, settings, settings_encrypted,
-	pg_catalog.to_json(required_consent), enabled, test_mode, last_tested_at, connection_status, last_error,
-	deleted_at, version, created_at, updated_at, created_by, updated_by`;
+/** What a connection test found. */
+export interface TestResult {
+	readonly status: ConnectionStatus;
+	/** At most 500 characters. */
+	readonly error: string | null;
+}
 
 /** Opens settings of rows that have everything for it. */
 const openingPlan = { opens: { added: [], computes: false }, relations: [] };
@@ -174,6 +158,36 @@ export class DestinationTable {
 		return rows.length > 0;
 	}
 
+	/**
+	 * Marks a live destination as being tested from then on, unless somebody tests it who began after `staleBefore`.
+	 */
+	async claimTest(
+		id: string,
+		claimedAt: Date,
+		staleBefore: Date,
+	): Promise<Destination | undefined> {
+		const [claimed] = await this.#open(
+			await this.#run(
+				`UPDATE public.destinations SET connection_status = 'testing', last_tested_at = $2
+				 WHERE id = $1 AND deleted_at IS NULL AND (connection_status <> 'testing' OR last_tested_at < $3)
+				 RETURNING ${selected}`,
+				[id, claimedAt.toISOString(), staleBefore.toISOString()],
+			),
+		);
+		return claimed;
+	}
+
+	/** Saves what a test found, if its claim still stands. Says whether it does. */
+	async settleTest(id: string, claimedAt: Date, { status, error }: TestResult): Promise<boolean> {
+		const rows = await this.#run(
+			`UPDATE public.destinations SET connection_status = $3, last_error = $4, last_tested_at = $5
+			 WHERE id = $1 AND deleted_at IS NULL AND connection_status = 'testing' AND last_tested_at = $2
+			 RETURNING id`,
+			[id, claimedAt.toISOString(), status, error, new Date().toISOString()],
+		);
+		return rows.length > 0;
+	}
+
 	#run(text: string, values: unknown[]): Promise<TextRow[]> {
 		return this.#sql.run(this.#scope, text, values);
 	}
@@ -193,66 +207,4 @@ export class DestinationTable {
 		// Settings are validated by the row's type when they are written, so type and settings belong together.
 		return destinations as unknown as Destination[];
 	}
-}
-
-/**
- * Rows in order. An organization has few live ones and maybe thousands deleted, which the index in this order
- * holds as well; without knowing them, Postgres would walk it to save the sort of a few rows. So these are found
- * first and sorted afterwards. Across organizations that index is what makes a page.
- */
-function newestFirst(where: string, { organizationId }: DestinationFilter): string {
-	const found = `SELECT ${selected} FROM public.destinations ${where}`;
-	const order = 'ORDER BY created_at DESC, id DESC';
-	return organizationId === undefined
-		? `${found} ${order}`
-		: `WITH found AS MATERIALIZED (${found}) SELECT * FROM found ${order}`;
-}
-
-/** The filter as SQL. Its values are added to those that are there. */
-function conditions(filter: DestinationFilter, values: unknown[]): string {
-	const given = definedIn(filter).map(([name, value]) => {
-		if (typeof value !== 'string' && typeof value !== 'number') {
-			throw new ValidationError([{ path: [name], message: 'must be text' }]);
-		}
-		return `${columns[name]} = $${values.push(value)}`;
-	});
-	return `WHERE ${[...given, 'deleted_at IS NULL'].join(' AND ')}`;
-}
-
-function definedIn(fields: { readonly [name in Column]?: unknown }): [Column, unknown][] {
-	// Callers give objects with these names alone.
-	const entries = Object.entries(fields) as [Column, unknown][];
-	return entries.filter(([, value]) => value !== undefined);
-}
-
-function toRow(texts: TextRow) {
-	// By the order of `selected`; what may be null is told by the schema.
-	const [id, organizationId, type, name, description, environment, settings, encrypted] =
-		texts as string[];
-	return {
-		id,
-		organizationId,
-		type,
-		name,
-		description,
-		environment,
-		settings: JSON.parse(settings ?? '{}') as unknown,
-		settingsEncrypted: encrypted === 't',
-		requiredConsent: JSON.parse(texts[8] ?? '[]') as unknown,
-		enabled: texts[9] === 't',
-		testMode: texts[10] === 't',
-		lastTestedAt: toDate(texts[11]),
-		connectionStatus: texts[12],
-		lastError: texts[13],
-		deletedAt: toDate(texts[14]),
-		version: Number(texts[15]),
-		createdAt: toDate(texts[16]),
-		updatedAt: toDate(texts[17]),
-		createdBy: texts[18],
-		updatedBy: texts[19],
-	};
-}
-
-function toDate(text: string | null | undefined): Date | null {
-	return text == null ? null : new Date(text);
 }

@@ -70,7 +70,7 @@ export class ScopedConnection implements ScopedSql {
 		const inTransaction = this.#client.getTransactionStatus() !== 'I';
 		if (this.#transaction === 'ended' || (this.#transaction === 'begun' && !inTransaction)) {
 			throw this.#refuse(
-				'The transaction is over: its function has returned, its time was up, or raw SQL ended it. Let the function return, or throw, once everything in it is done.',
+				'The transaction is over: its function has returned, its time was up, the client was closed, or raw SQL ended it. Let the function return, or throw, once everything in it is done.',
 			);
 		}
 		if (transactionControl.test(config.text)) return this.#control(config.text);

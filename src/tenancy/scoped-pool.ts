@@ -18,6 +18,9 @@ export class ScopedPool extends Pool implements ScopedSql {
 	/** Names the statements that the connections keep prepared. */
 	readonly nameStatement = nameStatements();
 	readonly #options: ScopedConnectionOptions;
+	/** Who waits for a connection: a pool that ends forgets them. */
+	readonly #waiting = new Set<Promise<unknown>>();
+	#closed = false;
 
 	constructor(config: PoolConfig, options: ScopedPoolOptions) {
 		super(options.namedStatements ? inUtc(config) : config);
@@ -49,11 +52,18 @@ export class ScopedPool extends Pool implements ScopedSql {
 
 	/** @throws UnsupportedError once the pool was closed. */
 	requireOpen(errand: Errand): void {
-		if (!this.ending) return;
+		if (!this.#closed) return;
 		throw refuse(
 			new UnsupportedError('The client was closed. Use it before close(), or make another.'),
 			errand,
 		);
+	}
+
+	/** Takes no more, and ends once all that was taken is done. */
+	async close(): Promise<void> {
+		this.#closed = true;
+		while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
+		await this.end();
 	}
 
 	async #once<T>(errand: Errand, work: (connection: ScopedConnection) => Promise<T>): Promise<T> {
@@ -71,7 +81,9 @@ export class ScopedPool extends Pool implements ScopedSql {
 
 	async #take(errand: Errand): Promise<ScopedConnection> {
 		this.requireOpen(errand);
-		const client: PoolClient = await super.connect();
+		const connecting: Promise<PoolClient> = super.connect();
+		this.#waiting.add(connecting);
+		const client = await connecting.finally(() => this.#waiting.delete(connecting));
 		const connection = new ScopedConnection(client, errand, this.#options);
 		errand.connection = connection;
 		return connection;

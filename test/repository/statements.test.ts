@@ -52,7 +52,7 @@ test('text is text: what would be SQL or JSON in it comes back as it was given',
 
 test('a filter of a caller without types is text or refused, and no other field is one', async () => {
 	const { destinations, made } = await tenant();
-	for (const wrong of [null, 5n, {}, { not: '' }, ['posthog'], true] as never[]) {
+	for (const wrong of [null, 5, 5n, {}, { not: '' }, ['posthog'], true] as never[]) {
 		for (const call of [
 			() => destinations.findByType(wrong),
 			() => destinations.findByType('posthog', wrong),
@@ -62,6 +62,9 @@ test('a filter of a caller without types is text or refused, and no other field 
 			await expect(call()).rejects.toMatchObject({ code: 'VALIDATION' });
 		}
 	}
+	await expect(destinations.findByType(undefined as never)).rejects.toMatchObject({
+		code: 'VALIDATION',
+	});
 	const more = { settings: 'x', version: 7, id: organizationLike, '1 = 1 OR id': 'x' };
 	expect((await destinations.list(more as object)).items).toEqual([made]);
 });

@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => deployment.close());
 
 describe('a database that cannot be used gives the error of Prisma or pg', () => {
-	const expectForeign = async (connectionString: string, codes: RegExp, unavailable: boolean) => {
+	const expectForeign = async (connectionString: string, codes: RegExp) => {
 		const down = deployment.open({ connectionString, pool: { connectionTimeoutMillis: 2000 } });
 		const { prisma, destinations, transaction } = down.forOrganization(a.id);
 		for (const call of [
@@ -43,7 +43,7 @@ describe('a database that cannot be used gives the error of Prisma or pg', () =>
 			expect(isNativeError(error)).toBe(true);
 			expect(error).not.toBeInstanceOf(DestinationsError);
 			expect(codesOf(error)).toMatch(codes);
-			expect(isDatabaseUnavailable(error)).toBe(unavailable);
+			expect(isDatabaseUnavailable(error)).toBe(true);
 		}
 	};
 
@@ -53,22 +53,18 @@ describe('a database that cannot be used gives the error of Prisma or pg', () =>
 		const url = new URL(deployment.url);
 		url.port = String((server.address() as { port: number }).port);
 		await new Promise((resolve) => server.close(resolve));
-		await expectForeign(url.href, /^(P1001|P2010|ECONNREFUSED)/, true);
+		await expectForeign(url.href, /^(P1001|P2010|ECONNREFUSED)/);
 	});
 
 	test('the database is not there', async () => {
 		const url = new URL(deployment.url);
 		url.pathname = '/not_there';
-		await expectForeign(url.href, /^((P1003|P2010) )?3D000$/, false);
+		await expectForeign(url.href, /^((P1003|P2010) )?3D000$/);
 	});
 
 	test('the password is wrong', async () => {
 		const { username } = new URL(deployment.url);
-		await expectForeign(
-			withLogin(deployment.url, username, 'wrong'),
-			/^((P1000|P2010) )?28P01$/,
-			false,
-		);
+		await expectForeign(withLogin(deployment.url, username, 'wrong'), /^((P1000|P2010) )?28P01$/);
 	});
 });
 
@@ -86,8 +82,10 @@ describe('isDatabaseUnavailable', () => {
 			const errors = await Promise.all([
 				errorOf(destinations.findById(a.own.id)),
 				errorOf(prisma.destination.findMany()),
+				errorOf(prisma.$transaction(async () => {}, { maxWait: 50 })),
+				errorOf(transaction(async () => {})),
 			]);
-			expect(errors.map(isDatabaseUnavailable)).toEqual([true, true]);
+			expect(errors.map(isDatabaseUnavailable)).toEqual([true, true, true, true]);
 		});
 	});
 
@@ -159,6 +157,19 @@ describe('after close()', () => {
 		await Promise.all([closing.close(), closing.close()]);
 		expect(await slow).toEqual([{ count: 2 }]);
 		await closing.close();
+	});
+
+	test('what waits for a connection then gets one, and what comes later does not', async () => {
+		const closing = deployment.open({ pool: { max: 1 } });
+		const { destinations, prisma } = closing.forOrganization(a.id);
+		const slow = Promise.resolve(prisma.$queryRaw`SELECT pg_sleep(0.2)::text`);
+		await new Promise((resolve) => setTimeout(resolve, 100));
+		const waiting = Array.from({ length: 5 }, () => destinations.findById(a.own.id));
+		const closed = closing.close();
+		await slow;
+		expect(await Promise.all(waiting)).toEqual(waiting.map(() => a.own));
+		await closed;
+		await expect(destinations.findById(a.own.id)).rejects.toThrow('The client was closed');
 	});
 
 	test('no connection is left', async () => {
