@@ -54,7 +54,7 @@ async function measureOperations({ connectionString, admin }: BenchDatabase): Pr
 				{ name: 'extension', run: () => extended.destination.findUnique({ where: { id } }) },
 				{ name: 'idle', run: () => idle.destination.findUnique({ where: { id } }) },
 			],
-			{ rounds: 30, repeats: 50 },
+			{ rounds: 20, repeats: 50 },
 		);
 		const readMany = await measure(
 			[
@@ -63,7 +63,7 @@ async function measureOperations({ connectionString, admin }: BenchDatabase): Pr
 				{ name: 'extension', run: () => extended.destination.findMany({ take: 1000 }) },
 				{ name: 'idle', run: () => idle.destination.findMany({ take: 1000 }) },
 			],
-			{ rounds: 25, repeats: 3 },
+			{ rounds: 17, repeats: 3 },
 		);
 		const places = await createOrganizations(admin, 4 * createsForEach);
 		const place = () => ({
@@ -80,7 +80,7 @@ async function measureOperations({ connectionString, admin }: BenchDatabase): Pr
 				{ name: 'extension', run: () => extended.destination.create(withPlain()) },
 				{ name: 'idle', run: () => idle.destination.create(withSealed()) },
 			],
-			{ rounds: 30, repeats: 20 },
+			{ rounds: 20, repeats: 20 },
 		);
 		return [
 			...figures('read one row by id', readOne, 1.05),

@@ -91,13 +91,13 @@ async function measureReads(
 		{ name: 'scoped', run: () => scoped.destination.findMany({ where }) },
 	] as const;
 	try {
-		const [alone, withScope, withBatch] = await measure(variants, { rounds: 30, repeats: 50 });
+		const [alone, withScope, withBatch] = await measure(variants, { rounds: 20, repeats: 50 });
 		const busy = await measure([variants[0], variants[1]], {
 			rounds: 20,
 			repeats: 400,
 			inFlight: 16,
 		});
-		const [openedAlone, openedInScope] = await measure(opened, { rounds: 30, repeats: 50 });
+		const [openedAlone, openedInScope] = await measure(opened, { rounds: 20, repeats: 50 });
 		return [
 			ratioFigure('scoped read, p50', '× bare Prisma', withScope, alone, 1.1),
 			ratioFigure('the same, six settings opened', '× bare Prisma', openedInScope, openedAlone),
