@@ -7,7 +7,7 @@ import { root } from '../scripts/build-package.ts';
 import { quantile } from './measure.ts';
 import type { Figure } from './report.ts';
 
-const rounds = 5;
+const rounds = 9;
 const program = fileURLToPath(new URL('type-check', import.meta.url));
 
 /** A service with the package's types against the same one with the least that it needs, by hand. */
