@@ -34,13 +34,18 @@ export const selected = `id, organization_id, type, name, description, environme
 	pg_catalog.to_json(required_consent), enabled, test_mode, last_tested_at, connection_status, last_error,
 	deleted_at, version, created_at, updated_at, created_by, updated_by`;
 
+/** Whole rows that meet {@link conditions}. */
+export function select(where: string): string {
+	return `SELECT ${selected} FROM public.destinations ${where}`;
+}
+
 /**
  * Rows in order. An organization has few live ones and maybe thousands deleted, which the index in this order
  * holds as well; without knowing them, Postgres would walk it to save the sort of a few rows. So these are found
  * first and sorted afterwards. Across organizations that index is what makes a page.
  */
 export function newestFirst(where: string, { organizationId }: DestinationFilter): string {
-	const found = `SELECT ${selected} FROM public.destinations ${where}`;
+	const found = select(where);
 	const order = 'ORDER BY created_at DESC, id DESC';
 	return organizationId === undefined
 		? `${found} ${order}`

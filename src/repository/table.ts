@@ -1,3 +1,4 @@
+import { type SettingsChange, scopeTelling } from '../audit/settings-change.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { DestinationType } from '../destinations/registry.ts';
 import type { ValidatedCreate, ValidatedUpdate } from '../destinations/validate.ts';
@@ -13,6 +14,7 @@ import {
 	type DestinationFilter,
 	definedIn,
 	newestFirst,
+	select,
 	selected,
 	toRow,
 } from './rows.ts';
@@ -52,18 +54,16 @@ export class DestinationTable {
 		this.#encryption = encryption;
 	}
 
-	/** The same table in another scope. */
-	in(scope: Scope): DestinationTable {
-		return new DestinationTable(this.#sql, scope, this.#encryption);
+	/** The same table, whose statements tell the log which settings they change. */
+	telling(change: SettingsChange): DestinationTable {
+		return new DestinationTable(this.#sql, scopeTelling(this.#scope, change), this.#encryption);
 	}
 
 	/** A live destination. */
 	async findOne(id: string, organizationId?: string): Promise<Destination | undefined> {
 		const values: unknown[] = [];
 		const where = conditions({ id, organizationId }, values);
-		const [found] = await this.#open(
-			await this.#run(`SELECT ${selected} FROM public.destinations ${where}`, values),
-		);
+		const [found] = await this.#rows(select(where), values);
 		return found;
 	}
 
@@ -71,7 +71,7 @@ export class DestinationTable {
 	async find(filter: DestinationFilter): Promise<Destination[]> {
 		const values: unknown[] = [];
 		const text = newestFirst(conditions(filter, values), filter);
-		return this.#open(await this.#run(text, values));
+		return this.#rows(text, values);
 	}
 
 	/**
@@ -94,7 +94,7 @@ export class DestinationTable {
 			where += ` AND (created_at, id) < (${createdAt}, ${id})`;
 		}
 		const text = `${newestFirst(where, filter)} LIMIT $${values.push(limit)}`;
-		return this.#open(await this.#run(text, values));
+		return this.#rows(text, values);
 	}
 
 	/** What a destination is, without its settings, which may not open. */
@@ -119,12 +119,10 @@ export class DestinationTable {
 		const sealed = await this.#seal(settings, { id, organizationId, type });
 		const given = definedIn({ id, ...fields, ...sealed });
 		const values = given.map(([, value]) => value);
-		const [made] = await this.#open(
-			await this.#run(
-				`INSERT INTO public.destinations (${given.map(([name]) => columns[name]).join(', ')})
-				 VALUES (${values.map((_, index) => `$${index + 1}`).join(', ')}) RETURNING ${selected}`,
-				values,
-			),
+		const [made] = await this.#rows(
+			`INSERT INTO public.destinations (${given.map(([name]) => columns[name]).join(', ')})
+			 VALUES (${values.map((_, index) => `$${index + 1}`).join(', ')}) RETURNING ${selected}`,
+			values,
 		);
 		if (made === undefined) throw new Error('Postgres inserted a row and did not return it');
 		return made;
@@ -142,9 +140,9 @@ export class DestinationTable {
 		const where = conditions(target, values);
 		const text =
 			changes.length === 0
-				? `SELECT ${selected} FROM public.destinations ${where}`
+				? select(where)
 				: `UPDATE public.destinations SET ${changes.join(', ')} ${where} RETURNING ${selected}`;
-		const [updated] = await this.#open(await this.#run(text, values));
+		const [updated] = await this.#rows(text, values);
 		return updated;
 	}
 
@@ -166,13 +164,11 @@ export class DestinationTable {
 		claimedAt: Date,
 		staleBefore: Date,
 	): Promise<Destination | undefined> {
-		const [claimed] = await this.#open(
-			await this.#run(
-				`UPDATE public.destinations SET connection_status = 'testing', last_tested_at = $2
-				 WHERE id = $1 AND deleted_at IS NULL AND (connection_status <> 'testing' OR last_tested_at < $3)
-				 RETURNING ${selected}`,
-				[id, claimedAt.toISOString(), staleBefore.toISOString()],
-			),
+		const [claimed] = await this.#rows(
+			`UPDATE public.destinations SET connection_status = 'testing', last_tested_at = $2
+			 WHERE id = $1 AND deleted_at IS NULL AND (connection_status <> 'testing' OR last_tested_at < $3)
+			 RETURNING ${selected}`,
+			[id, claimedAt.toISOString(), staleBefore.toISOString()],
 		);
 		return claimed;
 	}
@@ -201,8 +197,9 @@ export class DestinationTable {
 		return { settings: JSON.stringify(envelope), settingsEncrypted: true };
 	}
 
-	async #open(rows: readonly TextRow[]): Promise<Destination[]> {
-		const destinations = rows.map(toRow);
+	/** Runs a statement that gives whole rows, and opens their settings. */
+	async #rows(text: string, values: unknown[]): Promise<Destination[]> {
+		const destinations = (await this.#run(text, values)).map(toRow);
 		await openResult(this.#encryption, openingPlan, destinations, true);
 		// Settings are validated by the row's type when they are written, so type and settings belong together.
 		return destinations as unknown as Destination[];

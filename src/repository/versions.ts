@@ -34,7 +34,7 @@ export abstract class DestinationVersions {
 	/** @internal */
 	constructor(tools: RepositoryTools) {
 		this.#tools = tools;
-		this.#writer = new DestinationWriter(tools.table, tools.scope, tools.prisma);
+		this.#writer = new DestinationWriter(tools.table, tools.prisma);
 	}
 
 	/**

@@ -1,11 +1,11 @@
 import { changesBackTo } from '../audit/revert.ts';
-import { changedFields, type SettingsChange, scopeTelling } from '../audit/settings-change.ts';
+import { changedFields, type SettingsChange } from '../audit/settings-change.ts';
 import type { Destination, UpdateDestinationInput } from '../destinations/destination.ts';
 import { type ValidatedUpdate, validateFields, validateUpdate } from '../destinations/validate.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { ConflictError, DestinationsError, NotFoundError, ValidationError } from '../errors.ts';
 import type { ScopedPrismaClient } from '../prisma.ts';
-import { checkUuid, type Scope } from '../tenancy/scope.ts';
+import { checkUuid } from '../tenancy/scope.ts';
 import type { DestinationTable, Identity, Target } from './table.ts';
 import { noSuchDestination, translateErrors } from './translate-errors.ts';
 
@@ -32,13 +32,11 @@ interface Before extends Identity {
 /** Changes destinations that are there. */
 export class DestinationWriter {
 	readonly #table: DestinationTable;
-	readonly #scope: Scope;
 	readonly #prisma: ScopedPrismaClient;
 
 	/** @param prisma reads the log and earlier settings, for a revert. */
-	constructor(table: DestinationTable, scope: Scope, prisma: ScopedPrismaClient) {
+	constructor(table: DestinationTable, prisma: ScopedPrismaClient) {
 		this.#table = table;
-		this.#scope = scope;
 		this.#prisma = prisma;
 	}
 
@@ -115,8 +113,7 @@ export class DestinationWriter {
 		changes: ValidatedUpdate,
 		change?: SettingsChange,
 	): Promise<Destination> {
-		const table =
-			change === undefined ? this.#table : this.#table.in(scopeTelling(this.#scope, change));
+		const table = change === undefined ? this.#table : this.#table.telling(change);
 		const written = await translateErrors(table.update(target, changes));
 		if (written !== undefined) return written;
 		// Changed, or gone, since it was read.

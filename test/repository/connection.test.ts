@@ -212,6 +212,17 @@ test('settings that are not saved can be tested, and nothing is saved', async ()
 	expect(await destinations.findByOrganization(organizationId)).toEqual(before);
 });
 
+test('a claim that the database refuses is an error of this package, and nobody is asked', async () => {
+	const { destinations, id, provider } = await saved(accepts);
+	await service.admin.query(
+		`ALTER TABLE destinations ADD CONSTRAINT no_tests CHECK (connection_status <> 'testing') NOT VALID`,
+	);
+	const refused = await destinations.testConnection(id).catch((error: unknown) => error);
+	await service.admin.query('ALTER TABLE destinations DROP CONSTRAINT no_tests');
+	expect(refused).toMatchObject({ code: 'VALIDATION' });
+	expect(provider.received).toEqual([]);
+});
+
 test('a provider that echoes a secret gets it into no column', async () => {
 	const organizationId = await service.createOrganization();
 	const provider = await startProvider(
