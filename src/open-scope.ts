@@ -3,6 +3,7 @@ import type { SettingsEncryption } from './encryption/settings-encryption.ts';
 import type { Database, ScopedPrismaClient } from './prisma.ts';
 import type { TestConnection } from './repository/connection-test.ts';
 import { DestinationRepository } from './repository/repository.ts';
+import { Statements } from './repository/statements.ts';
 import { DestinationTable } from './repository/table.ts';
 import { requireConnection, type Scope } from './tenancy/scope.ts';
 import { scopeClient } from './tenancy/scoped-client.ts';
@@ -52,10 +53,11 @@ export function openScope(
 ): ScopedClient {
 	const inScope = (prisma: ScopedPrismaClient, sql: ScopedSql, more: { test?: TestConnection }) => {
 		const table = new DestinationTable(sql, scope, encryption);
+		const statements = new Statements(sql, scope);
 		return {
 			prisma,
-			destinations: new DestinationRepository({ table, prisma, scope, encryption, ...more }),
-			audit: new AuditLog(prisma, scope),
+			destinations: new DestinationRepository({ table, statements, scope, encryption, ...more }),
+			audit: new AuditLog(statements),
 		};
 	};
 	// The view has what the type says; see `scopeClient`.

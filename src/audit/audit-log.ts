@@ -1,6 +1,6 @@
-import type { ScopedPrismaClient } from '../prisma.ts';
-import { checkUuid, type Scope } from '../tenancy/scope.ts';
-import { type AuditEntry, toEntry } from './entry.ts';
+import type { Statements } from '../repository/statements.ts';
+import { checkUuid } from '../tenancy/scope.ts';
+import { type AuditEntry, entryColumns, toEntry } from './entry.ts';
 import { checkLimit, cursorId, type Page, type PageOptions, pageOf } from './pages.ts';
 
 /** Which entries are wanted. In the scope of an organization they are its own in any case. */
@@ -22,13 +22,11 @@ const exportBatch = 500;
 
 /** Who changed what, as the database recorded it. Nobody can change it. */
 export class AuditLog {
-	readonly #prisma: ScopedPrismaClient;
-	readonly #scope: Scope;
+	readonly #statements: Statements;
 
 	/** @internal Use `forOrganization().audit` or `asService().audit`. */
-	constructor(prisma: ScopedPrismaClient, scope: Scope) {
-		this.#prisma = prisma;
-		this.#scope = scope;
+	constructor(statements: Statements) {
+		this.#statements = statements;
 	}
 
 	/**
@@ -49,12 +47,19 @@ export class AuditLog {
 	async list(options: AuditFilter & PageOptions = {}): Promise<Page<AuditEntry>> {
 		const limit = checkLimit(options.limit);
 		const before = options.cursor === undefined ? undefined : cursorId(options.cursor);
-		const rows = await this.#prisma.destinationAuditEntry.findMany({
-			where: { ...this.#where(options), ...(before === undefined ? {} : { id: { lt: before } }) },
-			orderBy: { id: 'desc' },
-			take: limit + 1,
-		});
-		return pageOf(rows, limit, ({ id }) => id.toString(), toEntry);
+		const values: unknown[] = [];
+		const conditions = this.#conditions(options, values);
+		if (before !== undefined) conditions.push(`id < $${values.push(before)}`);
+		const rows = await this.#statements.run(
+			`${select(entryColumns, conditions)} ORDER BY id DESC LIMIT $${values.push(limit + 1)}`,
+			values,
+		);
+		return pageOf(
+			rows.map(toEntry),
+			limit,
+			({ id }) => id,
+			(entry) => entry,
+		);
 	}
 
 	/**
@@ -79,38 +84,46 @@ export class AuditLog {
 	 * ```
 	 */
 	async *export(options: AuditExportOptions = {}): AsyncGenerator<string, void, undefined> {
-		const where = this.#where(options);
+		const values: unknown[] = [];
+		const conditions = this.#conditions(options, values);
 		let after = options.after === undefined ? 0n : cursorId(options.after, 'after');
-		const newest = await this.#prisma.destinationAuditEntry.findFirst({
-			where,
-			orderBy: { id: 'desc' },
-			select: { id: true },
-		});
-		if (newest === null) return;
+		const [newest] = await this.#statements.run(
+			`${select('id', conditions)} ORDER BY id DESC LIMIT 1`,
+			values,
+		);
+		if (newest === undefined) return;
+		const [afterId, newestId] = [`$${values.length + 1}`, `$${values.length + 2}`];
+		const page = `${select(entryColumns, [...conditions, `id > ${afterId}`, `id <= ${newestId}`])}
+			ORDER BY id LIMIT ${exportBatch}`;
 		for (;;) {
-			const rows = await this.#prisma.destinationAuditEntry.findMany({
-				where: { ...where, id: { gt: after, lte: newest.id } },
-				orderBy: { id: 'asc' },
-				take: exportBatch,
-			});
-			for (const row of rows) yield `${JSON.stringify(toEntry(row))}\n`;
-			const last = rows.at(-1);
-			if (last === undefined || rows.length < exportBatch) return;
-			after = last.id;
+			const rows = await this.#statements.run(page, [...values, after, newest[0]]);
+			const entries = rows.map(toEntry);
+			for (const entry of entries) yield `${JSON.stringify(entry)}\n`;
+			const last = entries.at(-1);
+			if (last === undefined || entries.length < exportBatch) return;
+			after = BigInt(last.id);
 		}
 	}
 
-	#where({ destinationId, organizationId }: AuditFilter) {
+	/** The filter as SQL. Its values are added to those that are there. */
+	#conditions({ destinationId, organizationId }: AuditFilter, values: unknown[]): string[] {
 		const wanted =
 			organizationId === undefined ? undefined : checkUuid('organizationId', organizationId);
-		const own = this.#scope.organizationId;
-		return {
-			...(destinationId === undefined
-				? {}
-				: { destinationId: checkUuid('destinationId', destinationId) }),
+		const destination =
+			destinationId === undefined ? undefined : checkUuid('destinationId', destinationId);
+		const given: [string, string | undefined][] = [
+			['destination_id', destination],
 			// Row level security is the wall; naming the organization too lets the planner use its index.
-			...(own === undefined ? {} : { organizationId: own }),
-			...(wanted === undefined ? {} : { AND: [{ organizationId: wanted }] }),
-		};
+			['organization_id', this.#statements.organizationId],
+			['organization_id', wanted],
+		];
+		return given.flatMap(([column, value]) =>
+			value === undefined ? [] : [`${column} = $${values.push(value)}`],
+		);
 	}
+}
+
+function select(what: string, conditions: readonly string[]): string {
+	const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+	return `SELECT ${what} FROM public.destination_audit_log ${where}`;
 }

@@ -1,4 +1,4 @@
-import type { ScopedPrismaClient } from '../prisma.ts';
+import type { TextRow } from '../tenancy/scoped-sql.ts';
 
 /** What can happen to a destination, and a key rotation, which concerns all of them. */
 export type AuditAction =
@@ -48,34 +48,34 @@ export interface AuditEntry {
 	readonly transactionId: string;
 }
 
-export type AuditRow = Awaited<
-	ReturnType<ScopedPrismaClient['destinationAuditEntry']['findFirstOrThrow']>
->;
-
 /** Changes by column, as the log stores them. */
-export type ColumnChanges = Readonly<Record<string, FieldChange & { fields?: readonly string[] }>>;
+type ColumnChanges = Readonly<Record<string, FieldChange & { fields?: readonly string[] }>>;
 
-export function changesOf(row: Pick<AuditRow, 'changes'>): ColumnChanges {
-	return row.changes as ColumnChanges; // The database writes it in this form, and nobody else does.
-}
+/** As {@link toEntry} reads them. */
+export const entryColumns = `id, organization_id, destination_id, version, action, changes, actor_id, role, login,
+	recorded_at, transaction_id`;
 
-export function toEntry(row: AuditRow): AuditEntry {
-	const { settings, ...changes } = changesOf(row);
+export function toEntry(texts: TextRow): AuditEntry {
+	// By the order of `entryColumns`; the table says which are never null.
+	const [id, , , version, action, changesText, , role, login, recordedAt, transactionId] =
+		texts as string[];
+	// The database writes it in this form, and nobody else does.
+	const { settings, ...changes }: ColumnChanges = JSON.parse(changesText ?? '{}');
 	return {
-		id: row.id.toString(),
-		organizationId: row.organizationId,
-		destinationId: row.destinationId,
-		version: row.version,
-		action: row.action as AuditAction, // the database writes no others
+		id: String(id),
+		organizationId: texts[1] ?? null,
+		destinationId: texts[2] ?? null,
+		version: version === null ? null : Number(version),
+		action: action as AuditAction, // the database writes no others
 		changes: Object.fromEntries(
 			Object.entries(changes).map(([column, change]) => [fieldName(column), change]),
 		),
 		settings: { changed: settings !== undefined, fields: settings?.fields ?? [] },
-		actorId: row.actorId,
-		role: row.role,
-		login: row.login,
-		recordedAt: row.recordedAt,
-		transactionId: row.transactionId.toString(),
+		actorId: texts[6] ?? null,
+		role: String(role),
+		login: String(login),
+		recordedAt: new Date(String(recordedAt)),
+		transactionId: String(transactionId),
 	};
 }
 

@@ -1,8 +1,9 @@
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { DecryptionFailedError, DestinationsError, NotFoundError } from '../errors.ts';
-import type { ScopedPrismaClient } from '../prisma.ts';
+import type { Statements } from '../repository/statements.ts';
 import { noSuchDestination } from '../repository/translate-errors.ts';
-import { type AuditEntry, type AuditRow, changesOf, toEntry } from './entry.ts';
+import type { TextRow } from '../tenancy/scoped-sql.ts';
+import { type AuditEntry, entryColumns, toEntry } from './entry.ts';
 import { checkLimit, cursorId, type Page, type PageOptions, pageOf } from './pages.ts';
 import { changedFields } from './settings-change.ts';
 
@@ -18,50 +19,51 @@ export interface DestinationVersion
 	readonly changedSettings: readonly string[] | null;
 }
 
-/** Entries that made a version; a test makes none, and after purging there is none. */
-export const versionsOnly = { action: { notIn: ['tested', 'purged'] } };
+/** Of entries that made a version: a test makes none, and after purging there is none. */
+export const madeVersion = `action NOT IN ('tested', 'purged')`;
 
 /** The versions of a destination, the newest first. */
 export async function readHistory(
-	prisma: ScopedPrismaClient,
+	statements: Statements,
 	encryption: SettingsEncryption,
 	id: string,
 	options: PageOptions,
 ): Promise<Page<DestinationVersion>> {
 	const limit = checkLimit(options.limit);
 	const before = options.cursor === undefined ? undefined : cursorId(options.cursor);
-	const rows = await prisma.destinationAuditEntry.findMany({
-		where: {
-			destinationId: id,
-			...versionsOnly,
-			...(before === undefined ? {} : { id: { lt: before } }),
-		},
-		orderBy: { id: 'desc' },
-		take: limit + 1,
-	});
-	if (rows.length === 0 && before === undefined && !(await exists(prisma, id))) {
+	const values: unknown[] = [id, limit + 1];
+	const place = before === undefined ? '' : `AND id < $${values.push(before)}`;
+	const rows = await statements.run(
+		`SELECT ${entryColumns} FROM public.destination_audit_log
+		 WHERE destination_id = $1 AND ${madeVersion} ${place} ORDER BY id DESC LIMIT $2`,
+		values,
+	);
+	if (rows.length === 0 && before === undefined && !(await exists(statements, id))) {
 		throw new NotFoundError(noSuchDestination(id));
 	}
-	const settings = new SettingsByVersion(prisma, encryption, id);
-	await settings.load(rows.slice(0, limit));
+	const entries = rows.map(toEntry);
+	const changed = await settingsChangedIn(statements, encryption, id, entries.slice(0, limit));
 	return pageOf(
-		rows,
+		entries,
 		limit,
-		(row) => row.id.toString(),
-		(row) => toVersion(row, settings),
+		(entry) => entry.id,
+		(entry) => toVersion(entry, changed),
 	);
 }
 
-async function exists(prisma: ScopedPrismaClient, id: string): Promise<boolean> {
-	return (await prisma.destination.withDeleted().count({ where: { id } })) > 0;
+async function exists(statements: Statements, id: string): Promise<boolean> {
+	const rows = await statements.run('SELECT FROM public.destinations WHERE id = $1', [id]);
+	return rows.length > 0;
 }
 
-function toVersion(row: AuditRow, settings: SettingsByVersion): DestinationVersion {
-	const { action, changes, actorId, recordedAt, settings: told } = toEntry(row);
+function toVersion(
+	{ action, changes, actorId, recordedAt, settings, ...entry }: AuditEntry,
+	changedIn: ReadonlyMap<number, readonly string[]>,
+): DestinationVersion {
 	const { updatedBy: _, ...fields } = changes; // says what `actorId` says
-	const version = row.version ?? 0; // only a key rotation, which is of no destination, has none
-	const changed = told.changed && action !== 'created';
-	const names = changed ? (settings.changedIn(version) ?? told.fields) : [];
+	const version = entry.version ?? 0; // only a key rotation, which is of no destination, has none
+	const changed = settings.changed && action !== 'created';
+	const names = changed ? (changedIn.get(version) ?? settings.fields) : [];
 	return {
 		version,
 		action,
@@ -72,62 +74,87 @@ function toVersion(row: AuditRow, settings: SettingsByVersion): DestinationVersi
 	};
 }
 
-/** Earlier settings of a destination, opened, to compare one version's with the next. */
-class SettingsByVersion {
-	readonly #prisma: ScopedPrismaClient;
-	readonly #encryption: SettingsEncryption;
-	readonly #id: string;
-	/** By the last version that had them. */
-	readonly #replaced = new Map<number, object>();
-	#current: object | undefined;
+/** How many earlier settings are held at once. */
+const settingsBatch = 50;
 
-	constructor(prisma: ScopedPrismaClient, encryption: SettingsEncryption, id: string) {
-		this.#prisma = prisma;
-		this.#encryption = encryption;
-		this.#id = id;
-	}
-
-	/** Reads what the entries, the newest first, replaced, and what they wrote: the next ones' replaced, or the current. */
-	async load(rows: readonly AuditRow[]): Promise<void> {
-		const changes = rows.flatMap((row) =>
-			changesOf(row).settings === undefined || row.version === null ? [] : [row.version],
-		);
-		const [newest] = changes;
-		const oldest = changes.at(-1);
-		if (newest === undefined || oldest === undefined) return;
-		const earlier = await this.#prisma.destinationSettingsVersion.findMany({
-			where: { destinationId: this.#id, version: { gte: oldest - 1 } },
-			orderBy: { version: 'asc' },
-			take: changes.length + 1,
-		});
-		for (const row of earlier) {
-			const settings = await unlessSealed(openEarlier(this.#encryption, row));
-			if (settings !== undefined) this.#replaced.set(row.version, settings);
+/**
+ * The names of the settings that each version of a page changed, where the settings before and after it are
+ * kept and open. The page is the newest first.
+ */
+async function settingsChangedIn(
+	statements: Statements,
+	encryption: SettingsEncryption,
+	id: string,
+	entries: readonly AuditEntry[],
+): Promise<Map<number, readonly string[]>> {
+	const changed = new Map<number, readonly string[]>();
+	const versions = entries.flatMap(({ version, settings }) =>
+		version !== null && settings.changed ? [version] : [],
+	);
+	const [newest] = versions;
+	const oldest = versions.at(-1);
+	if (newest === undefined || oldest === undefined) return changed;
+	let before: { version: number; settings: object | undefined } | undefined;
+	const next = (version: number, settings: object | undefined) => {
+		// Settings are kept by the last version that had them; those behind it were written by the next one.
+		if (before?.settings !== undefined && settings !== undefined) {
+			changed.set(before.version + 1, changedFields(before.settings, settings));
 		}
-		if (earlier.some(({ version }) => version >= newest)) return;
-		const row = await unlessSealed(
-			this.#prisma.destination
-				.withDeleted()
-				.findFirst({ where: { id: this.#id }, select: { settings: true } }),
+		before = { version, settings };
+	};
+	for (;;) {
+		const from = before === undefined ? oldest - 1 : before.version + 1;
+		const rows = await statements.run(
+			`SELECT ${earlierColumns} FROM public.destination_settings_history
+			 WHERE destination_id = $1 AND version >= $2 ORDER BY version LIMIT $3`,
+			[id, from, settingsBatch],
 		);
-		this.#current = row?.settings;
+		for (const row of rows.map(toEarlierSettings)) {
+			next(row.version, await unlessSealed(openEarlier(encryption, row)));
+			if (row.version >= newest) return changed;
+		}
+		if (rows.length < settingsBatch) break;
 	}
-
-	/**
-	 * Which settings a version changed; nothing where they are not there any more. The oldest go first, so
-	 * where those before the version are there, those of the version are.
-	 */
-	changedIn(version: number): readonly string[] | undefined {
-		const before = this.#replaced.get(version - 1);
-		const next = [...this.#replaced.keys()].find((last) => last >= version);
-		const after = next === undefined ? this.#current : this.#replaced.get(next);
-		return before === undefined || after === undefined ? undefined : changedFields(before, after);
+	const [current] = await statements.run(
+		`SELECT id, version, organization_id, type, settings, settings_encrypted
+		 FROM public.destinations WHERE id = $1`,
+		[id],
+	);
+	if (current !== undefined) {
+		const row = toEarlierSettings(current);
+		next(row.version, await unlessSealed(openEarlier(encryption, row)));
 	}
+	return changed;
 }
 
-type EarlierSettings = Awaited<
-	ReturnType<ScopedPrismaClient['destinationSettingsVersion']['findFirstOrThrow']>
->;
+/** Settings of a destination that were replaced, as they are stored. */
+export interface EarlierSettings {
+	readonly destinationId: string;
+	/** The last version that had them. */
+	readonly version: number;
+	readonly organizationId: string;
+	readonly type: string;
+	readonly settings: unknown;
+	readonly settingsEncrypted: boolean;
+}
+
+/** As {@link toEarlierSettings} reads them. */
+export const earlierColumns =
+	'destination_id, version, organization_id, type, settings, settings_encrypted';
+
+export function toEarlierSettings(texts: TextRow): EarlierSettings {
+	// By the order of `earlierColumns`, none of which is null.
+	const [destinationId = '', version, organizationId = '', type = '', settings = '', encrypted] =
+		texts as string[];
+	return {
+		destinationId,
+		version: Number(version),
+		organizationId,
+		type,
+		settings: JSON.parse(settings),
+		settingsEncrypted: encrypted === 't',
+	};
+}
 
 /** Opens settings that were replaced: they stay bound to their destination. */
 export async function openEarlier(

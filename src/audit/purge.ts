@@ -1,5 +1,5 @@
 import { ValidationError } from '../errors.ts';
-import type { ScopedPrismaClient } from '../prisma.ts';
+import type { Statements } from '../repository/statements.ts';
 
 /** Options of a removal that goes on in batches, each a transaction of its own. */
 export interface BatchOptions {
@@ -27,9 +27,18 @@ export interface PruneOptions extends BatchOptions {
 
 const maxBatch = 10_000;
 
+/** Removes a soft-deleted destination for good. Says whether there was one. */
+export async function purge(statements: Statements, id: string): Promise<boolean> {
+	const rows = await statements.run(
+		'DELETE FROM public.destinations WHERE id = $1 AND deleted_at IS NOT NULL RETURNING id',
+		[id],
+	);
+	return rows.length > 0;
+}
+
 /** Purges soft-deleted destinations; gives how many. */
 export async function purgeDeleted(
-	prisma: ScopedPrismaClient,
+	statements: Statements,
 	options: PurgeDeletedOptions,
 ): Promise<number> {
 	const { onProgress, signal } = options;
@@ -40,11 +49,17 @@ export async function purgeDeleted(
 		signal?.throwIfAborted();
 		// Locked in the sub-select, so that one that is restored meanwhile stays. One that somebody else holds
 		// is left to the next run.
-		const count = await prisma.$executeRaw`
-			DELETE FROM public.destinations WHERE id IN (
-				SELECT id FROM public.destinations
-				 WHERE deleted_at < ${olderThan} ORDER BY deleted_at LIMIT ${batch}
-				   FOR UPDATE SKIP LOCKED)`;
+		const [row] = await statements.run(
+			`WITH gone AS (
+				DELETE FROM public.destinations WHERE id IN (
+					SELECT id FROM public.destinations
+					 WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2
+					   FOR UPDATE SKIP LOCKED)
+				RETURNING 1)
+			 SELECT pg_catalog.count(*) FROM gone`,
+			[olderThan.toISOString(), batch],
+		);
+		const count = Number(row?.[0]);
 		if (count === 0) return removed;
 		removed += count;
 		onProgress?.({ removed });
@@ -53,7 +68,7 @@ export async function purgeDeleted(
 
 /** Deletes earlier settings that are too many or too old; gives how many. */
 export async function pruneSettingsHistory(
-	prisma: ScopedPrismaClient,
+	statements: Statements,
 	options: PruneOptions,
 ): Promise<number> {
 	const { keep, onProgress, signal } = options;
@@ -65,35 +80,71 @@ export async function pruneSettingsHistory(
 		throw new ValidationError([{ path: ['keep'], message: 'must be a whole number from 0 on' }]);
 	}
 	const olderThan = options.olderThan === undefined ? null : checkDate(options.olderThan);
-	let after = '00000000-0000-0000-0000-000000000000';
+	let place: Place = { destinationId: afterAll, version: maxVersion, newer: 0 };
 	let removed = 0;
 	for (;;) {
 		signal?.throwIfAborted();
-		// A page of destinations at a time, by the primary key.
-		const ids: { id: string }[] = await prisma.$queryRaw`
-			SELECT id::text FROM (
-				SELECT DISTINCT destination_id AS id FROM public.destination_settings_history
-				 WHERE destination_id > ${after}::uuid ORDER BY destination_id LIMIT ${batch}) AS page
-			 ORDER BY page.id`;
-		const last = ids.at(-1);
-		if (last === undefined) return removed;
-		removed += await prisma.$transaction(async (transaction) => {
-			// The database takes deletions of no one who does not say this.
-			await transaction.$executeRaw`SET LOCAL destinations.retention = 'on'`;
-			return transaction.$executeRaw`
-				DELETE FROM public.destination_settings_history AS history
-				 USING (
-					SELECT destination_id, version,
-					       row_number() OVER (PARTITION BY destination_id ORDER BY version DESC) AS place
-					  FROM public.destination_settings_history
-					 WHERE destination_id > ${after}::uuid AND destination_id <= ${last.id}::uuid
-				 ) AS kept
-				 WHERE history.destination_id = kept.destination_id AND history.version = kept.version
-				   AND (kept.place > ${keep ?? null}::bigint OR history.replaced_at < ${olderThan}::timestamptz)`;
-		});
-		after = last.id;
+		const page = await prunePage(statements, place, { batch, keep, olderThan });
+		if (page === undefined) return removed;
+		removed += page.removed;
+		place = page.last;
 		onProgress?.({ removed });
 	}
+}
+
+/** A row of the history, and how many newer ones its destination has that are to stay or went already. */
+interface Place {
+	readonly destinationId: string;
+	readonly version: number;
+	readonly newer: number;
+}
+
+const afterAll = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+const maxVersion = 2 ** 31 - 1;
+
+/**
+ * Looks at the next rows in the order of the primary key, backwards, so that a destination's newest come first
+ * and are counted from page to page: however many a destination has, a statement sees `batch` of them.
+ */
+const deletePage = `WITH next AS MATERIALIZED (
+		SELECT destination_id, version, replaced_at FROM public.destination_settings_history
+		 WHERE (destination_id, version) < ($1::uuid, $2::integer)
+		 ORDER BY destination_id DESC, version DESC LIMIT $4
+	), page AS MATERIALIZED (
+		SELECT next.*, pg_catalog.row_number() OVER (PARTITION BY destination_id ORDER BY version DESC)
+		         + CASE WHEN destination_id = $1::uuid THEN $3::bigint ELSE 0 END AS place
+		  FROM next
+	), gone AS (
+		DELETE FROM public.destination_settings_history AS history USING page
+		 WHERE history.destination_id = page.destination_id AND history.version = page.version
+		   AND (page.place > $5::bigint OR page.replaced_at < $6::timestamptz)
+		RETURNING 1
+	)
+	SELECT destination_id, version, place, (SELECT pg_catalog.count(*) FROM gone)
+	  FROM page ORDER BY destination_id, version LIMIT 1`;
+
+async function prunePage(
+	statements: Statements,
+	{ destinationId, version, newer }: Place,
+	{ batch, keep, olderThan }: { batch: number; keep: number | undefined; olderThan: Date | null },
+): Promise<{ readonly last: Place; readonly removed: number } | undefined> {
+	const values = [
+		...[destinationId, version, newer, batch],
+		...[keep ?? null, olderThan?.toISOString() ?? null],
+	];
+	const [row] = await statements.transaction(async (transaction) => {
+		// The database takes deletions of no one who does not say this.
+		await transaction.run(`SET LOCAL destinations.retention = 'on'`, []);
+		const rows = await transaction.run(deletePage, values);
+		await transaction.run(`SET LOCAL destinations.retention = 'off'`, []);
+		return rows;
+	});
+	if (row === undefined) return undefined;
+	const [id, lastVersion, place, removed] = row;
+	return {
+		last: { destinationId: String(id), version: Number(lastVersion), newer: Number(place) },
+		removed: Number(removed),
+	};
 }
 
 function checkBatch(batch = 500): number {

@@ -10,7 +10,7 @@ import {
 import type { DestinationType } from '../destinations/registry.ts';
 import type { ConnectionStatus } from '../destinations/vocabulary.ts';
 import { NotFoundError } from '../errors.ts';
-import type { ScopedPrismaClient } from '../prisma.ts';
+import type { Statements } from './statements.ts';
 import type { DestinationTable, TestResult } from './table.ts';
 import { noSuchDestination, translateErrors } from './translate-errors.ts';
 import type { RepositoryTools } from './versions.ts';
@@ -35,7 +35,7 @@ const pollMs = 250;
  * the others wait for what it finds. No database connection is held while the provider is waited for.
  */
 export async function testSavedConnection(
-	{ table, prisma }: Pick<RepositoryTools, 'table' | 'prisma'>,
+	{ table, statements }: Pick<RepositoryTools, 'table' | 'statements'>,
 	id: string,
 	test: TestConnection,
 	signal: AbortSignal | undefined,
@@ -49,7 +49,7 @@ export async function testSavedConnection(
 		if (claimed !== undefined) {
 			return testClaimed(table, id, claimedAt, () => test(claimed.type, claimed.settings, signal));
 		}
-		const finding = await waitForAnother(prisma, id, signal);
+		const finding = await waitForAnother(statements, id, signal);
 		if (finding !== 'abandoned') return outcomeOf(finding, startedAt);
 	}
 }
@@ -83,20 +83,23 @@ async function testClaimed(
 
 /** Waits for what somebody else's test finds, unless whoever began it is gone. */
 async function waitForAnother(
-	prisma: ScopedPrismaClient,
+	statements: Statements,
 	id: string,
 	signal: AbortSignal | undefined,
 ): Promise<Finding | 'abandoned'> {
 	for (;;) {
-		const row = await prisma.destination.findFirst({
-			where: { id },
-			select: { connectionStatus: true, lastError: true, lastTestedAt: true },
-		});
-		if (row === null) throw new NotFoundError(noSuchDestination(id));
-		if (row.connectionStatus !== 'testing') {
-			return findingOfAnother(row.connectionStatus, row.lastError);
+		const [row] = await statements.run(
+			`SELECT connection_status, last_error, last_tested_at FROM public.destinations
+			 WHERE id = $1 AND deleted_at IS NULL`,
+			[id],
+		);
+		if (row === undefined) throw new NotFoundError(noSuchDestination(id));
+		const [status, lastError = null, lastTestedAt] = row;
+		if (status !== 'testing') {
+			// The CHECK of the column allows no other.
+			return findingOfAnother(status as Exclude<ConnectionStatus, 'testing'>, lastError);
 		}
-		if ((row.lastTestedAt?.getTime() ?? 0) < Date.now() - leaseMs) return 'abandoned';
+		if (new Date(lastTestedAt ?? 0).getTime() < Date.now() - leaseMs) return 'abandoned';
 		await sleep(pollMs, undefined, { signal });
 	}
 }

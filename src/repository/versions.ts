@@ -4,21 +4,23 @@ import {
 	type PruneOptions,
 	type PurgeDeletedOptions,
 	pruneSettingsHistory,
+	purge,
 	purgeDeleted,
 } from '../audit/purge.ts';
 import type { Destination, UpdateDestinationInput } from '../destinations/destination.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { ForbiddenError, NotFoundError } from '../errors.ts';
-import type { ScopedPrismaClient } from '../prisma.ts';
 import { checkUuid, type Scope } from '../tenancy/scope.ts';
 import type { TestConnection } from './connection-test.ts';
+import type { Statements } from './statements.ts';
 import type { DestinationTable } from './table.ts';
 import { DestinationWriter, type WriteOptions } from './writer.ts';
 
 /** What the repository of one scope works with. */
 export interface RepositoryTools {
 	readonly table: DestinationTable;
-	readonly prisma: ScopedPrismaClient;
+	/** For the log, earlier settings and retention. */
+	readonly statements: Statements;
 	readonly scope: Scope;
 	/** Opens earlier settings. */
 	readonly encryption: SettingsEncryption;
@@ -34,7 +36,7 @@ export abstract class DestinationVersions {
 	/** @internal */
 	constructor(tools: RepositoryTools) {
 		this.#tools = tools;
-		this.#writer = new DestinationWriter(tools.table, tools.prisma);
+		this.#writer = new DestinationWriter(tools.table, tools.statements);
 	}
 
 	/**
@@ -111,7 +113,12 @@ export abstract class DestinationVersions {
 	 * ```
 	 */
 	async history(id: string, options: PageOptions = {}): Promise<Page<DestinationVersion>> {
-		return readHistory(this.#tools.prisma, this.#tools.encryption, checkUuid('id', id), options);
+		return readHistory(
+			this.#tools.statements,
+			this.#tools.encryption,
+			checkUuid('id', id),
+			options,
+		);
 	}
 
 	/**
@@ -135,10 +142,7 @@ export abstract class DestinationVersions {
 	 */
 	async purge(id: string): Promise<void> {
 		this.#refuseTenants('purge');
-		const count = await this.#tools.prisma.destination.purge({
-			where: { id: checkUuid('id', id) },
-		});
-		if (count === 0) {
+		if (!(await purge(this.#tools.statements, checkUuid('id', id)))) {
 			throw new NotFoundError(
 				`There is no deleted destination ${id}. Delete it before purging it.`,
 			);
@@ -155,7 +159,7 @@ export abstract class DestinationVersions {
 	 */
 	async purgeDeleted(options: PurgeDeletedOptions): Promise<number> {
 		this.#refuseTenants('purgeDeleted');
-		return purgeDeleted(this.#tools.prisma, options);
+		return purgeDeleted(this.#tools.statements, options);
 	}
 
 	/**
@@ -169,7 +173,7 @@ export abstract class DestinationVersions {
 	 */
 	async pruneSettingsHistory(options: PruneOptions): Promise<number> {
 		this.#refuseTenants('pruneSettingsHistory');
-		return pruneSettingsHistory(this.#tools.prisma, options);
+		return pruneSettingsHistory(this.#tools.statements, options);
 	}
 
 	#refuseTenants(method: string): void {

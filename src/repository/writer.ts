@@ -4,8 +4,8 @@ import type { Destination, UpdateDestinationInput } from '../destinations/destin
 import { type ValidatedUpdate, validateFields, validateUpdate } from '../destinations/validate.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { ConflictError, DestinationsError, NotFoundError, ValidationError } from '../errors.ts';
-import type { ScopedPrismaClient } from '../prisma.ts';
 import { checkUuid } from '../tenancy/scope.ts';
+import type { Statements } from './statements.ts';
 import type { DestinationTable, Identity, Target } from './table.ts';
 import { noSuchDestination, translateErrors } from './translate-errors.ts';
 
@@ -32,12 +32,12 @@ interface Before extends Identity {
 /** Changes destinations that are there. */
 export class DestinationWriter {
 	readonly #table: DestinationTable;
-	readonly #prisma: ScopedPrismaClient;
+	readonly #statements: Statements;
 
-	/** @param prisma reads the log and earlier settings, for a revert. */
-	constructor(table: DestinationTable, prisma: ScopedPrismaClient) {
+	/** @param statements read the log and earlier settings, for a revert. */
+	constructor(table: DestinationTable, statements: Statements) {
 		this.#table = table;
-		this.#prisma = prisma;
+		this.#statements = statements;
 	}
 
 	async update(
@@ -81,7 +81,7 @@ export class DestinationWriter {
 		return this.#retry(expected, async () => {
 			const before = await this.#find(id);
 			if (expected !== undefined && expected !== before.version) throw conflict(before);
-			const changes = await changesBackTo(this.#prisma, encryption, before.id, version);
+			const changes = await changesBackTo(this.#statements, encryption, before.id, version);
 			return this.#writeTo(before, changes);
 		});
 	}

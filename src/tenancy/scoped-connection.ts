@@ -58,6 +58,11 @@ export class ScopedConnection implements ScopedSql {
 		}
 	}
 
+	/** A connection that is at hand is that of a transaction. */
+	transaction<T>(_scope: Scope, work: (sql: ScopedSql) => Promise<T>): Promise<T> {
+		return work(this);
+	}
+
 	/** In a transaction several may be sent at once, by Prisma and beside it, and pg wants them one by one. */
 	#inTurn(config: QueryArrayConfig, scope: Scope): Promise<QueryArrayResult> {
 		if (this.#transaction === 'none') return this.#send(config, scope);

@@ -50,6 +50,21 @@ export class ScopedPool extends Pool implements ScopedSql {
 		);
 	}
 
+	async transaction<T>(scope: Scope, work: (sql: ScopedSql) => Promise<T>): Promise<T> {
+		return this.#once({ scope, ranRawSql: false }, async (connection) => {
+			await connection.query(control('BEGIN'));
+			try {
+				const result = await work(connection);
+				await connection.query(control('COMMIT'));
+				return result;
+			} catch (error) {
+				// What went wrong is told by the statement; a connection that is gone rolls back by itself.
+				await connection.query(control('ROLLBACK')).catch(() => {});
+				throw error;
+			}
+		});
+	}
+
 	/** @throws UnsupportedError once the pool was closed. */
 	requireOpen(errand: Errand): void {
 		if (!this.#closed) return;
@@ -88,6 +103,10 @@ export class ScopedPool extends Pool implements ScopedSql {
 		errand.connection = connection;
 		return connection;
 	}
+}
+
+function control(text: 'BEGIN' | 'COMMIT' | 'ROLLBACK'): QueryArrayConfig {
+	return { text, values: [], rowMode: 'array' };
 }
 
 /**

@@ -11,4 +11,10 @@ export interface ScopedSql {
 	 * @throws pg's DatabaseError for what Postgres refuses.
 	 */
 	run(scope: Scope, text: string, values: unknown[]): Promise<TextRow[]>;
+
+	/**
+	 * Runs `work` in one transaction: all of it happens, or, when it throws, nothing. Inside a transaction it is
+	 * part of that one, which the error must then leave.
+	 */
+	transaction<T>(scope: Scope, work: (sql: ScopedSql) => Promise<T>): Promise<T>;
 }

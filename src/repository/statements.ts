@@ -1,0 +1,28 @@
+import type { Scope } from '../tenancy/scope.ts';
+import type { ScopedSql, TextRow } from '../tenancy/scoped-sql.ts';
+import { translateErrors } from './translate-errors.ts';
+
+/** Sends the statements of one scope. What Postgres refuses arrives as an error of this package. */
+export class Statements {
+	readonly #sql: ScopedSql;
+	readonly #scope: Scope;
+
+	constructor(sql: ScopedSql, scope: Scope) {
+		this.#sql = sql;
+		this.#scope = scope;
+	}
+
+	/** The organization of the scope, if it is that of one. */
+	get organizationId(): string | undefined {
+		return this.#scope.organizationId;
+	}
+
+	run(text: string, values: unknown[]): Promise<TextRow[]> {
+		return translateErrors(this.#sql.run(this.#scope, text, values));
+	}
+
+	/** Runs several statements in one transaction: the one that is under way, or one of their own. */
+	transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
+		return this.#sql.transaction(this.#scope, (sql) => work(new Statements(sql, this.#scope)));
+	}
+}
