@@ -1,10 +1,19 @@
 import type { PoolConfig } from 'pg';
+import { z } from 'zod';
+import { flag, text } from './checks.ts';
 import { withDatabaseAddress } from './database-address.ts';
-import { testSettings } from './destinations/connection-test/test-settings.ts';
-import type { Keys, PlaintextPolicy } from './encryption/settings-encryption.ts';
+import { parseAllowedHosts, testSettings } from './destinations/connection-test/test-settings.ts';
+import {
+	type Keys,
+	keysOption,
+	type PlaintextPolicy,
+	plaintextOption,
+} from './encryption/settings-encryption.ts';
 import { ConfigurationError } from './errors.ts';
 import { settingsEncryption } from './extension/destinations-extension.ts';
 import { openScope, type ScopedClient, type ScopeTools } from './open-scope.ts';
+import { checkConfiguration, type OptionSchemas, optionsOf } from './options.ts';
+import { checkPoolOptions } from './pg-options.ts';
 import { type Database, openDatabase } from './prisma.ts';
 import type { TestConnection } from './repository/connection-test.ts';
 import { organizationScope, type ScopeOptions, serviceScope } from './tenancy/scope.ts';
@@ -62,11 +71,21 @@ export interface DestinationsClientOptions {
 	readonly allowedHosts?: readonly string[] | undefined;
 }
 
+const clientOptions = optionsOf({
+	connectionString: text.optional(),
+	pool: z.custom<PoolConfig>().optional(),
+	serviceConnectionString: text.optional(),
+	keys: keysOption.optional(),
+	plaintext: plaintextOption.optional(),
+	namedStatements: flag.optional(),
+	allowedHosts: z.custom<readonly string[]>().default([]),
+} satisfies OptionSchemas<DestinationsClientOptions>);
+
 /**
  * Connects to the database of destinations. Connections are opened when they are needed; to learn at the
  * start whether everything is set up, await {@link DestinationsClient.connect}.
  *
- * @throws ConfigurationError if the keys or the connection are missing or malformed.
+ * @throws ConfigurationError if the keys or the connection are missing or malformed, or an option is unknown.
  *
  * @example
  * ```ts
@@ -94,11 +113,13 @@ export class DestinationsClient implements AsyncDisposable {
 	readonly #tools: ScopeTools;
 
 	/** @internal Use {@link createDestinationsClient}. */
-	constructor(options: DestinationsClientOptions) {
+	constructor(given: DestinationsClientOptions) {
+		const options = checkConfiguration('createDestinationsClient()', clientOptions, given);
+		const pool = checkPoolOptions('`pool` of createDestinationsClient()', options.pool);
 		const encryption = settingsEncryption(options.keys, options.plaintext);
 		const open = (config: PoolConfig) => openDatabase(config, options.namedStatements ?? true);
-		this.#tools = { encryption, test: connectionTester(options.allowedHosts ?? []) };
-		this.#tenants = open(withDatabaseAddress(options.connectionString, options.pool, 'pool'));
+		this.#tools = { encryption, test: connectionTester(parseAllowedHosts(options.allowedHosts)) };
+		this.#tenants = open(withDatabaseAddress(options.connectionString, pool, 'pool'));
 		const { serviceConnectionString } = options;
 		if (serviceConnectionString === '') {
 			throw new ConfigurationError(
@@ -108,7 +129,7 @@ export class DestinationsClient implements AsyncDisposable {
 		this.#service =
 			serviceConnectionString === undefined
 				? this.#tenants
-				: open({ ...options.pool, connectionString: serviceConnectionString });
+				: open({ ...pool, connectionString: serviceConnectionString });
 	}
 
 	/**

@@ -1,7 +1,8 @@
+import { uuid } from '../checks.ts';
+import { checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
 import type { Statements } from '../repository/statements.ts';
-import { checkUuid } from '../tenancy/scope.ts';
 import { type AuditEntry, entryColumns, toEntry } from './entry.ts';
-import { checkLimit, cursorId, type Page, type PageOptions, pageOf } from './pages.ts';
+import { logCursor, type Page, type PageOptions, pageLimit, pageOf } from './pages.ts';
 
 /** Which entries are wanted. In the scope of an organization they are its own in any case. */
 export interface AuditFilter {
@@ -16,6 +17,17 @@ export interface AuditExportOptions extends AuditFilter {
 	/** The `id` of an entry, to go on behind it. @defaultValue from the first entry on */
 	readonly after?: string | undefined;
 }
+
+const filterSchemas = { destinationId: uuid.optional(), organizationId: uuid.optional() };
+const listOptions = optionsOf({
+	...filterSchemas,
+	cursor: logCursor.optional(),
+	limit: pageLimit,
+} satisfies OptionSchemas<AuditFilter & PageOptions>);
+const exportOptions = optionsOf({
+	...filterSchemas,
+	after: logCursor.default(0n),
+} satisfies OptionSchemas<AuditExportOptions>);
 
 /** How many entries an export reads at once, which bounds its memory. */
 const exportBatch = 500;
@@ -45,10 +57,9 @@ export class AuditLog {
 	 * ```
 	 */
 	async list(options: AuditFilter & PageOptions = {}): Promise<Page<AuditEntry>> {
-		const limit = checkLimit(options.limit);
-		const before = options.cursor === undefined ? undefined : cursorId(options.cursor);
+		const { limit, cursor: before, ...filter } = checkOptions(listOptions, options);
 		const values: unknown[] = [];
-		const conditions = this.#conditions(options, values);
+		const conditions = this.#conditions(filter, values);
 		if (before !== undefined) conditions.push(`id < $${values.push(before)}`);
 		const rows = await this.#statements.run(
 			`${select(entryColumns, conditions)} ORDER BY id DESC LIMIT $${values.push(limit + 1)}`,
@@ -84,9 +95,10 @@ export class AuditLog {
 	 * ```
 	 */
 	async *export(options: AuditExportOptions = {}): AsyncGenerator<string, void, undefined> {
+		const { after: first, ...filter } = checkOptions(exportOptions, options);
 		const values: unknown[] = [];
-		const conditions = this.#conditions(options, values);
-		let after = options.after === undefined ? 0n : cursorId(options.after, 'after');
+		const conditions = this.#conditions(filter, values);
+		let after = first;
 		const [newest] = await this.#statements.run(
 			`${select('id', conditions)} ORDER BY id DESC LIMIT 1`,
 			values,
@@ -107,15 +119,11 @@ export class AuditLog {
 
 	/** The filter as SQL. Its values are added to those that are there. */
 	#conditions({ destinationId, organizationId }: AuditFilter, values: unknown[]): string[] {
-		const wanted =
-			organizationId === undefined ? undefined : checkUuid('organizationId', organizationId);
-		const destination =
-			destinationId === undefined ? undefined : checkUuid('destinationId', destinationId);
 		const given: [string, string | undefined][] = [
-			['destination_id', destination],
+			['destination_id', destinationId],
 			// Row level security is the wall; naming the organization too lets the planner use its index.
 			['organization_id', this.#statements.organizationId],
-			['organization_id', wanted],
+			['organization_id', organizationId],
 		];
 		return given.flatMap(([column, value]) =>
 			value === undefined ? [] : [`${column} = $${values.push(value)}`],

@@ -1,10 +1,11 @@
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { DecryptionFailedError, DestinationsError, NotFoundError } from '../errors.ts';
+import { checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
 import type { Statements } from '../repository/statements.ts';
 import { noSuchDestination } from '../repository/translate-errors.ts';
 import type { TextRow } from '../tenancy/scoped-sql.ts';
 import { type AuditEntry, entryColumns, toEntry } from './entry.ts';
-import { checkLimit, cursorId, type Page, type PageOptions, pageOf } from './pages.ts';
+import { logCursor, type Page, type PageOptions, pageLimit, pageOf } from './pages.ts';
 import { changedFields } from './settings-change.ts';
 
 /** A version of a destination: what led to it, and who. */
@@ -22,6 +23,11 @@ export interface DestinationVersion
 /** Of entries that made a version: a test makes none, and after purging there is none. */
 export const madeVersion = `action NOT IN ('tested', 'purged')`;
 
+const historyOptions = optionsOf({
+	cursor: logCursor.optional(),
+	limit: pageLimit,
+} satisfies OptionSchemas<PageOptions>);
+
 /** The versions of a destination, the newest first. */
 export async function readHistory(
 	statements: Statements,
@@ -29,8 +35,7 @@ export async function readHistory(
 	id: string,
 	options: PageOptions,
 ): Promise<Page<DestinationVersion>> {
-	const limit = checkLimit(options.limit);
-	const before = options.cursor === undefined ? undefined : cursorId(options.cursor);
+	const { limit, cursor: before } = checkOptions(historyOptions, options);
 	const values: unknown[] = [id, limit + 1];
 	const place = before === undefined ? '' : `AND id < $${values.push(before)}`;
 	const rows = await statements.run(

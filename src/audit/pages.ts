@@ -1,4 +1,5 @@
-import { ValidationError } from '../errors.ts';
+import { z } from 'zod';
+import { wholeNumber } from '../checks.ts';
 
 /** Which part of a long list is wanted. */
 export interface PageOptions {
@@ -21,19 +22,16 @@ const maxLimit = 1000;
 /** Postgres's largest bigint. */
 const maxId = 2n ** 63n - 1n;
 
-export function checkLimit(limit: number = defaultLimit): number {
-	if (Number.isInteger(limit) && limit >= 1 && limit <= maxLimit) return limit;
-	throw new ValidationError([
-		{ path: ['limit'], message: `must be a whole number from 1 to ${maxLimit}` },
-	]);
-}
+export const pageLimit = wholeNumber(1, maxLimit).default(defaultLimit);
+
+const cursorExpected = 'must be the cursor of a page, unchanged';
 
 /** The id in a cursor of the log. */
-export function cursorId(cursor: string, name = 'cursor'): bigint {
-	const id = /^\d{1,19}$/.test(cursor) ? BigInt(cursor) : undefined;
-	if (id !== undefined && id <= maxId) return id;
-	throw new ValidationError([{ path: [name], message: 'must be the cursor of a page, unchanged' }]);
-}
+export const logCursor = z
+	.string({ error: cursorExpected })
+	.regex(/^\d{1,19}$/, { error: cursorExpected })
+	.transform(BigInt)
+	.refine((id) => id <= maxId, { error: cursorExpected });
 
 /**
  * A page of what was read with one more than its limit, which tells whether there is another page.

@@ -1,4 +1,6 @@
+import { abortSignal, callback, date, wholeNumber } from '../checks.ts';
 import { ValidationError } from '../errors.ts';
+import { checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
 import type { Statements } from '../repository/statements.ts';
 
 /** Options of a removal that goes on in batches, each a transaction of its own. */
@@ -25,7 +27,20 @@ export interface PruneOptions extends BatchOptions {
 	readonly olderThan?: Date | undefined;
 }
 
-const maxBatch = 10_000;
+const batchSchemas = {
+	batch: wholeNumber(1, 10_000).default(500),
+	onProgress: callback<NonNullable<BatchOptions['onProgress']>>().optional(),
+	signal: abortSignal.optional(),
+} satisfies OptionSchemas<BatchOptions>;
+const purgeOptions = optionsOf({
+	...batchSchemas,
+	olderThan: date,
+} satisfies OptionSchemas<PurgeDeletedOptions>);
+const pruneOptions = optionsOf({
+	...batchSchemas,
+	keep: wholeNumber(0, 2 ** 31 - 1).optional(),
+	olderThan: date.optional(),
+} satisfies OptionSchemas<PruneOptions>);
 
 /** Removes a soft-deleted destination for good. Says whether there was one. */
 export async function purge(statements: Statements, id: string): Promise<boolean> {
@@ -41,9 +56,7 @@ export async function purgeDeleted(
 	statements: Statements,
 	options: PurgeDeletedOptions,
 ): Promise<number> {
-	const { onProgress, signal } = options;
-	const batch = checkBatch(options.batch);
-	const olderThan = checkDate(options.olderThan);
+	const { batch, olderThan, onProgress, signal } = checkOptions(purgeOptions, options);
 	let removed = 0;
 	for (;;) {
 		signal?.throwIfAborted();
@@ -71,15 +84,10 @@ export async function pruneSettingsHistory(
 	statements: Statements,
 	options: PruneOptions,
 ): Promise<number> {
-	const { keep, onProgress, signal } = options;
-	const batch = checkBatch(options.batch);
-	if (keep === undefined && options.olderThan === undefined) {
+	const { batch, keep, olderThan, onProgress, signal } = checkOptions(pruneOptions, options);
+	if (keep === undefined && olderThan === undefined) {
 		throw new ValidationError([{ path: [], message: 'must have `keep`, `olderThan` or both' }]);
 	}
-	if (keep !== undefined && !(Number.isInteger(keep) && keep >= 0 && keep < 2 ** 31)) {
-		throw new ValidationError([{ path: ['keep'], message: 'must be a whole number from 0 on' }]);
-	}
-	const olderThan = options.olderThan === undefined ? null : checkDate(options.olderThan);
 	let place: Place = { destinationId: afterAll, version: maxVersion, newer: 0 };
 	let removed = 0;
 	for (;;) {
@@ -126,7 +134,11 @@ const deletePage = `WITH next AS MATERIALIZED (
 async function prunePage(
 	statements: Statements,
 	{ destinationId, version, newer }: Place,
-	{ batch, keep, olderThan }: { batch: number; keep: number | undefined; olderThan: Date | null },
+	{
+		batch,
+		keep,
+		olderThan,
+	}: { batch: number; keep: number | undefined; olderThan: Date | undefined },
 ): Promise<{ readonly last: Place; readonly removed: number } | undefined> {
 	const values = [
 		...[destinationId, version, newer, batch],
@@ -145,16 +157,4 @@ async function prunePage(
 		last: { destinationId: String(id), version: Number(lastVersion), newer: Number(place) },
 		removed: Number(removed),
 	};
-}
-
-function checkBatch(batch = 500): number {
-	if (Number.isInteger(batch) && batch >= 1 && batch <= maxBatch) return batch;
-	throw new ValidationError([
-		{ path: ['batch'], message: `must be a whole number from 1 to ${maxBatch}` },
-	]);
-}
-
-function checkDate(date: Date): Date {
-	if (date instanceof Date && !Number.isNaN(date.getTime())) return date;
-	throw new ValidationError([{ path: ['olderThan'], message: 'must be a valid date' }]);
 }

@@ -1,7 +1,11 @@
 import type { PoolConfig } from 'pg';
+import { z } from 'zod';
+import { callback, text } from '../checks.ts';
 import { withDatabaseAddress } from '../database-address.ts';
 import { DataKeys, type DataKeysOptions } from '../encryption/data-keys.ts';
-import type { KeyProvider } from '../encryption/key-provider.ts';
+import { isKeyProvider, type KeyProvider } from '../encryption/key-provider.ts';
+import { checkConfiguration, type OptionSchemas, optionsOf } from '../options.ts';
+import { checkPoolOptions } from '../pg-options.ts';
 import { checkUuid } from '../tenancy/scope.ts';
 import { PostgresDataKeys } from './postgres-data-keys.ts';
 
@@ -17,6 +21,22 @@ export interface EnvelopeKeyProviderOptions extends DataKeysOptions {
 	/** Options of pg's pool. @defaultValue 4 connections */
 	readonly pool?: PoolConfig | undefined;
 }
+
+const seconds = z.custom<number>((value) => typeof value === 'number' && value >= 0, {
+	error: 'must be a number of seconds from 0 on',
+});
+
+const providerOptions = optionsOf({
+	connectionString: text.optional(),
+	pool: z.custom<PoolConfig>().optional(),
+	wrap: callback<EnvelopeKeyProviderOptions['wrap']>(),
+	unwrap: callback<EnvelopeKeyProviderOptions['unwrap']>(),
+	cacheSeconds: seconds,
+	timeoutSeconds: seconds.optional(),
+	olderKeys: z
+		.custom<KeyProvider>(isKeyProvider, { error: 'must be a provider of keys' })
+		.optional(),
+} satisfies OptionSchemas<EnvelopeKeyProviderOptions>);
 
 /**
  * Envelope encryption: each organization has a data key of its own, which the database keeps wrapped by a key
@@ -51,10 +71,12 @@ export class EnvelopeKeyProvider implements KeyProvider, AsyncDisposable {
 	readonly #dataKeys: DataKeys;
 	readonly #store: PostgresDataKeys;
 
-	/** @throws ConfigurationError if the functions or the connection are missing. */
-	constructor(options: EnvelopeKeyProviderOptions) {
-		const { connectionString, pool } = options;
-		this.#store = new PostgresDataKeys(withDatabaseAddress(connectionString, pool, 'pool'));
+	/** @throws ConfigurationError if the functions or the connection are missing, or an option is unknown. */
+	constructor(given: EnvelopeKeyProviderOptions) {
+		const options = checkConfiguration('EnvelopeKeyProvider', providerOptions, given);
+		const pool = checkPoolOptions('`pool` of EnvelopeKeyProvider', options.pool);
+		const config = withDatabaseAddress(options.connectionString, pool, 'pool');
+		this.#store = new PostgresDataKeys(config);
 		this.#dataKeys = new DataKeys(options, this.#store);
 		this.cacheSeconds = options.cacheSeconds;
 		this.timeoutSeconds = options.timeoutSeconds;

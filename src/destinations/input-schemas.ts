@@ -1,16 +1,8 @@
 import { z } from 'zod';
+import { uuid } from '../checks.ts';
 import { choice, required } from './fields.ts';
 import { destinationTypes } from './registry.ts';
 import { ConsentPurpose, Environment } from './vocabulary.ts';
-
-/**
- * Postgres takes every UUID, whatever its version, so this does too. In lower case, as Postgres gives it
- * back: ids are part of what settings are bound to when they are encrypted.
- */
-const uuid = z
-	.string({ error: required('must be a UUID') })
-	.regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, { error: 'must be a UUID' })
-	.toLowerCase();
 
 const NAME_EXPECTED = 'must have 1 to 255 characters, without control characters';
 
@@ -42,10 +34,13 @@ const requiredConsent = z
 
 const flag = z.boolean({ error: 'must be true or false' });
 
+export const environment = choice(Object.values(Environment));
+export const type = choice(destinationTypes);
+
 const changeable = {
 	name: name.optional(),
 	description: description.optional(),
-	environment: choice(Object.values(Environment)).optional(),
+	environment: environment.optional(),
 	requiredConsent: requiredConsent.optional(),
 	enabled: flag.optional(),
 	testMode: flag.optional(),
@@ -57,7 +52,7 @@ export const updateFields = z.strictObject(changeable);
 /** What a destination is created from, besides the settings. What is left out, the database has a default for. */
 export const createFields = z.strictObject({
 	organizationId: uuid,
-	type: choice(destinationTypes),
+	type,
 	...changeable,
 	name,
 	createdBy: uuid.optional(),

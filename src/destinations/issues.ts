@@ -56,8 +56,16 @@ function pathPart(part: PropertyKey): string | number {
  * Names the key, because a typing error should be found, but only if it reads like a name: someone may have
  * pasted a secret in its place. Letters, with at most two digits at the end, and no key's prefix.
  */
-export const unknownField: UnknownField = (key, path, allowed) => {
-	const readsLikeName = key.length <= 40 && /^(?!ph[a-z]_)[A-Za-z_-]+\d{0,2}$/.test(key);
-	const name = readsLikeName ? `unknown field "${key}"` : 'unknown field (name not repeated)';
-	return { path, message: `${name}; allowed are ${allowed.join(', ')}` };
-};
+const unknownKey =
+	(kind: 'field' | 'option'): UnknownField =>
+	(key, path, allowed) => {
+		const readsLikeName = key.length <= 40 && /^(?!ph[a-z]_)[A-Za-z_-]+\d{0,2}$/.test(key);
+		const name = readsLikeName ? `unknown ${kind} "${key}"` : `unknown ${kind} (name not repeated)`;
+		return { path, message: `${name}; allowed are ${allowed.join(', ')}` };
+	};
+
+/** For what is written. */
+export const unknownField = unknownKey('field');
+
+/** For options. */
+export const unknownOption = unknownKey('option');

@@ -1,3 +1,5 @@
+import { isPlainObject } from '../plain-object.ts';
+
 /** The most own keys that are looked at. No input of this package has half as many. */
 const MAX_FIELDS = 50;
 
@@ -23,15 +25,6 @@ export function plainFields(input: unknown): PlainFields {
 		// A Proxy's trap threw. Its error is not passed on, because anything may be written in it.
 		return { problem: 'must be a plain object' };
 	}
-}
-
-function isPlainObject(input: unknown): input is object {
-	if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-		return false;
-	}
-	const prototype: unknown = Object.getPrototypeOf(input);
-	// The prototype's own prototype, because `Object.prototype` is another one in each realm.
-	return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function copyFields(input: object): PlainFields {

@@ -1,4 +1,5 @@
 import { ValidationError } from '../errors.ts';
+import { isPlainObject } from '../plain-object.ts';
 
 /** The largest settings that are sealed, in bytes of JSON. Real ones have a few hundred. */
 export const maxSettingsBytes = 64 * 1024;
@@ -88,13 +89,6 @@ function checkString(text: string, path: Path, budget: Budget): string {
 function spend(budget: Budget, bytes: number): void {
 	budget.left -= bytes;
 	if (budget.left < 0) throw tooLarge();
-}
-
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-	if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-	const prototype: unknown = Object.getPrototypeOf(value);
-	// Another realm (a worker's vm, Jest) has an Object.prototype of its own.
-	return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function refusal(path: Path, message: string): ValidationError {

@@ -51,6 +51,18 @@ export interface KeyProvider {
 	getKey(keyId: string, organizationId: string): Uint8Array | Promise<Uint8Array>;
 }
 
+/** Whether a value has what every provider must have. */
+export function isKeyProvider(value: unknown): value is KeyProvider {
+	return (
+		typeof value === 'object' &&
+		value !== null &&
+		'primaryKeyId' in value &&
+		typeof value.primaryKeyId === 'function' &&
+		'getKey' in value &&
+		typeof value.getKey === 'function'
+	);
+}
+
 /** Bytes of a key: AES-256 and 256 bits of input to the key derivation. */
 export const keyBytes = 32;
 

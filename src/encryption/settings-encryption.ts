@@ -1,4 +1,7 @@
+import { z } from 'zod';
 import { ConfigurationError, ValidationError } from '../errors.ts';
+import { checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
+import { isPlainObject } from '../plain-object.ts';
 import { canonicalId } from './canonical-id.ts';
 import {
 	decryptionFailed,
@@ -9,8 +12,8 @@ import {
 	type SettingsEnvelope,
 	sealJson,
 } from './envelope.ts';
-import { isPlainObject, settingsToJson } from './json.ts';
-import type { KeyProvider } from './key-provider.ts';
+import { settingsToJson } from './json.ts';
+import { isKeyProvider, type KeyProvider } from './key-provider.ts';
 import { Keyring } from './keyring.ts';
 import type { TenantKey } from './tenant-key.ts';
 import { TenantKeys } from './tenant-keys.ts';
@@ -20,6 +23,15 @@ export type PlaintextPolicy = 'refuse' | 'allow-read';
 
 /** Keys as text (see {@link Keyring}) or a provider of them. */
 export type Keys = string | KeyProvider;
+
+/** Settings' options of these names; {@link keyProvider} checks what a provider must have. */
+export const keysOption = z.custom<Keys>(
+	(value) => typeof value === 'string' || (typeof value === 'object' && value !== null),
+	{ error: 'must be text such as "id:hex", or a provider of keys' },
+);
+export const plaintextOption = z.enum(['refuse', 'allow-read'], {
+	error: "must be 'refuse' or 'allow-read'",
+});
 
 /**
  * Seals and opens settings with AES-256-GCM.
@@ -67,7 +79,7 @@ export class SettingsEncryption {
 	 * @throws KeyUnavailableError if the key provider does not answer.
 	 */
 	async encrypt(settings: unknown, context: SettingsContext): Promise<SettingsEnvelope> {
-		const bound = normalizeContext(context);
+		const bound = checkOptions(contextSchema, context, ['context']);
 		const json = settingsToJson(settings);
 		if (looksLikeEnvelope(settings)) {
 			throw new ValidationError([
@@ -86,7 +98,7 @@ export class SettingsEncryption {
 	 * @throws KeyUnavailableError if the key provider does not answer.
 	 */
 	async decrypt(envelope: unknown, context: SettingsContext): Promise<Record<string, unknown>> {
-		const bound = normalizeContext(context);
+		const bound = checkOptions(contextSchema, context, ['context']);
 		const parsed = parseEnvelope(envelope, bound);
 		const key = await this.#keys.load(parsed.kid, bound.organizationId);
 		return openSettings(parsed, key, bound);
@@ -119,7 +131,7 @@ function openSettings(
 /** The provider that was given, or the key ring that the text says. */
 export function keyProvider(keys: Keys | undefined): KeyProvider {
 	if (typeof keys === 'object' && keys !== null) {
-		if (typeof keys.primaryKeyId === 'function' && typeof keys.getKey === 'function') return keys;
+		if (isKeyProvider(keys)) return keys;
 		throw new ConfigurationError(
 			'`keys` must be text such as "id:hex", or a provider with `primaryKeyId`, `getKey` and `cacheSeconds`.',
 		);
@@ -127,28 +139,17 @@ export function keyProvider(keys: Keys | undefined): KeyProvider {
 	return new Keyring(keys);
 }
 
-/** Ids are compared as Postgres compares uuids: without regard to how they are written. */
-function normalizeContext(context: SettingsContext): SettingsContext {
-	return {
-		organizationId: canonicalId(contextMember(context, 'organizationId')),
-		destinationId: canonicalId(contextMember(context, 'destinationId')),
-		type: contextMember(context, 'type'),
-	};
-}
-
 const maxContextLength = 255;
-
-function contextMember(context: SettingsContext, name: keyof SettingsContext): string {
-	const value: unknown = context?.[name];
-	if (
-		typeof value === 'string' &&
-		value !== '' &&
-		value.length <= maxContextLength &&
-		value.isWellFormed()
-	) {
-		return value;
-	}
-	throw new ValidationError([
-		{ path: ['context', name], message: `must be text of 1 to ${maxContextLength} characters` },
-	]);
-}
+const expected = `must be text of 1 to ${maxContextLength} characters`;
+const boundText = z
+	.string({ error: expected })
+	.min(1, { error: expected })
+	.max(maxContextLength, { error: expected })
+	.refine((value) => value.isWellFormed(), { error: expected });
+/** Ids are compared as Postgres compares uuids: without regard to how they are written. */
+const id = boundText.transform(canonicalId);
+const contextSchema = optionsOf({
+	organizationId: id,
+	destinationId: id,
+	type: boundText,
+} satisfies OptionSchemas<SettingsContext>);

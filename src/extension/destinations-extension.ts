@@ -1,9 +1,12 @@
 import {
 	type Keys,
+	keysOption,
 	type PlaintextPolicy,
+	plaintextOption,
 	SettingsEncryption,
 } from '../encryption/settings-encryption.ts';
 import { UnsupportedError, ValidationError, type ValidationIssue } from '../errors.ts';
+import { checkConfiguration, type OptionSchemas, optionsOf } from '../options.ts';
 import type { Arguments } from './arguments.ts';
 import { destinationMethods } from './destination-methods.ts';
 import type { DestinationsExtension } from './extension-types.ts';
@@ -28,6 +31,11 @@ export interface DestinationsExtensionOptions {
 	 */
 	readonly plaintext?: PlaintextPolicy | undefined;
 }
+
+const extensionOptions = optionsOf({
+	keys: keysOption.optional(),
+	plaintext: plaintextOption.optional(),
+} satisfies OptionSchemas<DestinationsExtensionOptions>);
 
 /** What the extension calls of the client that it extends, and what Prisma calls of the extension. */
 interface ExtensibleClient extends LookUpClient {
@@ -63,7 +71,7 @@ const rawOperations = new Set([
  * - Query extensions that are added before it see settings in clear; those added after it run nearer to the
  *   database, and what they add to the arguments is neither opened nor restricted to live rows.
  *
- * @throws ConfigurationError if the keys are missing or malformed.
+ * @throws ConfigurationError if the keys are missing or malformed, or an option is unknown.
  *
  * @example
  * ```ts
@@ -78,7 +86,12 @@ const rawOperations = new Set([
 export function destinationsExtension(
 	options: DestinationsExtensionOptions = {},
 ): DestinationsExtension {
-	return extensionWith(settingsEncryption(options.keys, options.plaintext));
+	const { keys, plaintext } = checkConfiguration(
+		'destinationsExtension()',
+		extensionOptions,
+		options,
+	);
+	return extensionWith(settingsEncryption(keys, plaintext));
 }
 
 /** Settings encryption with the given keys, or with those of the environment. */

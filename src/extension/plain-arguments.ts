@@ -1,5 +1,5 @@
-import { isPlainObject } from '../encryption/json.ts';
 import type { ValidationIssue } from '../errors.ts';
+import { isPlainObject } from '../plain-object.ts';
 import { modelsByDelegate } from './models.ts';
 import { isOperation } from './operations.ts';
 

@@ -1,5 +1,5 @@
-import { isPlainObject } from '../encryption/json.ts';
 import { UnsupportedError } from '../errors.ts';
+import { isPlainObject } from '../plain-object.ts';
 import { type Arguments, asObject, objectsIn } from './arguments.ts';
 import { type ModelName, relationsOf } from './models.ts';
 

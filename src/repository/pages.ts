@@ -1,9 +1,12 @@
-import { checkLimit, type Page, type PageOptions, pageOf } from '../audit/pages.ts';
+import { type Page, type PageOptions, pageLimit, pageOf } from '../audit/pages.ts';
+import { uuid } from '../checks.ts';
 import type { Destination } from '../destinations/destination.ts';
+import { environment, type } from '../destinations/input-schemas.ts';
 import type { DestinationType } from '../destinations/registry.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
 import { NotFoundError } from '../errors.ts';
-import { checkUuid, type Scope } from '../tenancy/scope.ts';
+import { checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
+import type { Scope } from '../tenancy/scope.ts';
 import type { DestinationTable } from './table.ts';
 
 /** Which destinations are wanted, and which part of them. */
@@ -16,14 +19,27 @@ export interface DestinationPageOptions extends PageOptions {
 	readonly environment?: Environment | undefined;
 }
 
+const pageOptions = optionsOf({
+	cursor: uuid.optional(),
+	limit: pageLimit,
+	organizationId: uuid.optional(),
+	type: type.optional(),
+	environment: environment.optional(),
+} satisfies OptionSchemas<DestinationPageOptions>);
+
+/** Options of a page, checked. */
+export type CheckedPageOptions = ReturnType<typeof checkPageOptions>;
+
+export function checkPageOptions(options: DestinationPageOptions | undefined) {
+	return checkOptions(pageOptions, options);
+}
+
 /** A page of live destinations. The cursor is the id of its last one. */
 export async function pageOfDestinations(
 	table: DestinationTable,
 	scope: Scope,
-	{ cursor, limit: wanted, type, environment, ...options }: DestinationPageOptions,
+	{ cursor: after, limit, type, environment, ...options }: CheckedPageOptions,
 ): Promise<Page<Destination>> {
-	const limit = checkLimit(wanted);
-	const after = cursor === undefined ? undefined : checkUuid('cursor', cursor);
 	const organizationId = scope.organizationId ?? options.organizationId;
 	const rows = await table.page({ organizationId, type, environment }, after, limit + 1);
 	// Behind a row that was purged Postgres finds nothing, which must not look like the end.

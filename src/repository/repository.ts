@@ -1,16 +1,20 @@
 import type { Page } from '../audit/pages.ts';
+import { abortSignal } from '../checks.ts';
 import type { ConnectionTestOutcome } from '../destinations/connection-test/outcome.ts';
 import type { CreateDestinationInput, Destination } from '../destinations/destination.ts';
 import type { DestinationType } from '../destinations/registry.ts';
 import { validateCreate } from '../destinations/validate.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
 import { ForbiddenError, NotFoundError, UnsupportedError, ValidationError } from '../errors.ts';
+import { checkOptions, optionsOf } from '../options.ts';
 import { checkUuid } from '../tenancy/scope.ts';
 import { type TestConnection, testSavedConnection } from './connection-test.ts';
-import { type DestinationPageOptions, pageOfDestinations } from './pages.ts';
+import { checkPageOptions, type DestinationPageOptions, pageOfDestinations } from './pages.ts';
 import type { DestinationFilter } from './rows.ts';
 import { noSuchDestination, translateErrors } from './translate-errors.ts';
 import { DestinationVersions, type RepositoryTools } from './versions.ts';
+
+const testOptions = optionsOf({ signal: abortSignal.optional() });
 
 /** Destinations, typed by `type`, with their settings in clear. Soft-deleted ones are hidden. */
 export class DestinationRepository extends DestinationVersions {
@@ -113,11 +117,9 @@ export class DestinationRepository extends DestinationVersions {
 	 * ```
 	 */
 	async list(options: DestinationPageOptions = {}): Promise<Page<Destination>> {
-		const { organizationId } = options;
-		if (organizationId !== undefined) {
-			this.#refuseOthers(checkUuid('organizationId', organizationId));
-		}
-		return pageOfDestinations(this.#tools.table, this.#tools.scope, options);
+		const checked = checkPageOptions(options);
+		if (checked.organizationId !== undefined) this.#refuseOthers(checked.organizationId);
+		return pageOfDestinations(this.#tools.table, this.#tools.scope, checked);
 	}
 
 	/**
@@ -162,11 +164,12 @@ export class DestinationRepository extends DestinationVersions {
 		id: string,
 		options: { readonly signal?: AbortSignal | undefined } = {},
 	): Promise<ConnectionTestOutcome> {
+		const { signal } = checkOptions(testOptions, options);
 		return testSavedConnection(
 			this.#tools,
 			checkUuid('id', id),
 			this.#outsideTransaction(),
-			options.signal,
+			signal,
 		);
 	}
 
@@ -180,7 +183,8 @@ export class DestinationRepository extends DestinationVersions {
 		settings: unknown,
 		options: { readonly signal?: AbortSignal | undefined } = {},
 	): Promise<ConnectionTestOutcome> {
-		return this.#outsideTransaction()(type, settings, options.signal);
+		const { signal } = checkOptions(testOptions, options);
+		return this.#outsideTransaction()(type, settings, signal);
 	}
 
 	#outsideTransaction(): TestConnection {

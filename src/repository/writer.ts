@@ -1,9 +1,11 @@
 import { changesBackTo } from '../audit/revert.ts';
 import { changedFields, type SettingsChange } from '../audit/settings-change.ts';
+import { wholeNumber } from '../checks.ts';
 import type { Destination, UpdateDestinationInput } from '../destinations/destination.ts';
 import { type ValidatedUpdate, validateFields, validateUpdate } from '../destinations/validate.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { ConflictError, DestinationsError, NotFoundError, ValidationError } from '../errors.ts';
+import { checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
 import { checkUuid } from '../tenancy/scope.ts';
 import type { Statements } from './statements.ts';
 import type { DestinationTable, Identity, Target } from './table.ts';
@@ -19,6 +21,11 @@ export interface WriteOptions {
 	 */
 	readonly expectedVersion?: number | undefined;
 }
+
+const maxVersion = 2 ** 31 - 1;
+const writeOptions = optionsOf({
+	expectedVersion: wholeNumber(1, maxVersion).optional(),
+} satisfies OptionSchemas<WriteOptions>);
 
 /** How often a change is tried again when others change the same row at the same time. */
 const attempts = 5;
@@ -43,9 +50,9 @@ export class DestinationWriter {
 	async update(
 		id: string,
 		changes: UpdateDestinationInput,
-		{ expectedVersion }: WriteOptions,
+		options: WriteOptions,
 	): Promise<Destination> {
-		const expected = checkVersion('expectedVersion', expectedVersion);
+		const { expectedVersion: expected } = checkOptions(writeOptions, options);
 		const version = expected === undefined ? {} : { version: expected };
 		if (changes?.settings === undefined) {
 			// Nothing else depends on the type, so nothing need be read first.
@@ -59,9 +66,9 @@ export class DestinationWriter {
 	async patch(
 		id: string,
 		patch: Record<string, unknown>,
-		{ expectedVersion }: WriteOptions,
+		options: WriteOptions,
 	): Promise<Destination> {
-		const expected = checkVersion('expectedVersion', expectedVersion);
+		const { expectedVersion: expected } = checkOptions(writeOptions, options);
 		return this.#retry(expected, async () => {
 			const before = await this.#find(id);
 			if (expected !== undefined && expected !== before.version) throw conflict(before);
@@ -74,10 +81,10 @@ export class DestinationWriter {
 		id: string,
 		version: number,
 		encryption: SettingsEncryption,
-		{ expectedVersion }: WriteOptions,
+		options: WriteOptions,
 	): Promise<Destination> {
-		checkVersion('version', version);
-		const expected = checkVersion('expectedVersion', expectedVersion);
+		checkVersion(version);
+		const { expectedVersion: expected } = checkOptions(writeOptions, options);
 		return this.#retry(expected, async () => {
 			const before = await this.#find(id);
 			if (expected !== undefined && expected !== before.version) throw conflict(before);
@@ -165,11 +172,11 @@ function conflict({ id, version }: { id: string; version: number }) {
 	);
 }
 
-function checkVersion<V extends number | undefined>(name: string, version: V): V {
-	if (version === undefined || (Number.isInteger(version) && version >= 1 && version < 2 ** 31)) {
-		return version;
-	}
-	throw new ValidationError([{ path: [name], message: 'must be a whole number from 1 on' }]);
+function checkVersion(version: number): void {
+	if (Number.isInteger(version) && version >= 1 && version <= maxVersion) return;
+	throw new ValidationError([
+		{ path: ['version'], message: `must be a whole number from 1 to ${maxVersion}` },
+	]);
 }
 
 function mergePatch(settings: object, patch: Record<string, unknown>): Record<string, unknown> {

@@ -1,5 +1,6 @@
 import { Client, type ClientConfig } from 'pg';
 import { withDatabaseAddress } from '../database-address.ts';
+import { checkClientOptions } from '../pg-options.ts';
 import type { SealedSettingsOptions } from './options.ts';
 import type { Statement } from './statements.ts';
 
@@ -56,6 +57,10 @@ export function clientConfig({
 }: Pick<SealedSettingsOptions, 'connectionString' | 'connection'>): ClientConfig {
 	return {
 		application_name: 'consent-destinations',
-		...withDatabaseAddress(connectionString, connection, 'connection'),
+		...withDatabaseAddress(
+			connectionString,
+			checkClientOptions('`connection`', connection),
+			'connection',
+		),
 	};
 }

@@ -1,6 +1,9 @@
 import type { ClientConfig } from 'pg';
-import type { Keys } from '../encryption/settings-encryption.ts';
+import { z } from 'zod';
+import { abortSignal, callback, text } from '../checks.ts';
+import { type Keys, keysOption } from '../encryption/settings-encryption.ts';
 import type { DestinationsErrorCode } from '../errors.ts';
+import type { OptionSchemas } from '../options.ts';
 import type { SealedStore } from './stores.ts';
 
 /** What {@link rotateKeys} and {@link verifySettings} have in common. */
@@ -57,3 +60,15 @@ export interface SealedSettingsFailure {
 
 /** How many failures a result lists; `onFailure` hears of all, so that memory stays bounded. */
 export const listedFailures = 1000;
+
+/** Schemas of {@link SealedSettingsOptions}. Which rows are meant is checked as input, when a run begins. */
+export const sealedSettingsSchemas = {
+	connectionString: text.optional(),
+	connection: z.custom<ClientConfig>().optional(),
+	keys: keysOption.optional(),
+	organizationId: z.custom<string>().optional(),
+	batchSize: z.custom<number>().optional(),
+	signal: abortSignal.optional(),
+	onProgress: callback<NonNullable<SealedSettingsOptions['onProgress']>>().optional(),
+	onFailure: callback<NonNullable<SealedSettingsOptions['onFailure']>>().optional(),
+} satisfies OptionSchemas<SealedSettingsOptions>;

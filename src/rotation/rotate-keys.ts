@@ -1,9 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { flag } from '../checks.ts';
 import { Keyring } from '../encryption/keyring.ts';
 import type { TenantKeys } from '../encryption/tenant-keys.ts';
+import { checkConfiguration, type OptionSchemas, optionsOf } from '../options.ts';
 import { byPrimaryKey, MaintenanceConnection } from './maintenance-connection.ts';
-import type { SealedSettingsFailure, SealedSettingsOptions } from './options.ts';
+import {
+	type SealedSettingsFailure,
+	type SealedSettingsOptions,
+	sealedSettingsSchemas,
+} from './options.ts';
 import { refuseImpostor } from './refuse-impostor.ts';
 import { resealPage } from './reseal-page.ts';
 import { Run } from './run.ts';
@@ -24,6 +30,12 @@ export interface RotateKeysOptions extends SealedSettingsOptions {
 	/** Encrypts rows whose settings are still in plaintext, too. @defaultValue `false` */
 	readonly fromPlaintext?: boolean | undefined;
 }
+
+const rotateOptions = optionsOf({
+	...sealedSettingsSchemas,
+	dryRun: flag.optional(),
+	fromPlaintext: flag.optional(),
+} satisfies OptionSchemas<RotateKeysOptions>);
 
 /** What {@link rotateKeys} did. */
 export interface RotateKeysResult {
@@ -52,8 +64,9 @@ const pauseMs = 100;
  * It can be killed at any moment and run again at any time: a row that is done is not taken again, one that
  * a user changes meanwhile keeps the user's settings. Rows that do not open are left alone and reported.
  *
- * @throws ConfigurationError if keys or connection are missing or malformed, or if the primary key opens
- * nothing of what was sealed under its id.
+ * @throws ConfigurationError if keys or connection are missing or malformed, an option is unknown, or the primary
+ * key opens nothing of what was sealed under its id.
+ * @throws ValidationError if `organizationId` or `batchSize` is not valid.
  * @throws KeyUnavailableError if the key provider does not answer at all.
  *
  * @example
@@ -66,7 +79,8 @@ const pauseMs = 100;
  * });
  * ```
  */
-export async function rotateKeys(options: RotateKeysOptions = {}): Promise<RotateKeysResult> {
+export async function rotateKeys(given: RotateKeysOptions = {}): Promise<RotateKeysResult> {
+	const options = checkConfiguration('rotateKeys()', rotateOptions, given);
 	const run = new Run(options);
 	const keys = run.tenantKeys();
 	await using reader = await MaintenanceConnection.open(options);

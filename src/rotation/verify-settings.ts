@@ -1,9 +1,14 @@
 import { decryptionFailed } from '../encryption/envelope.ts';
-import { isPlainObject } from '../encryption/json.ts';
-import type { PlaintextPolicy } from '../encryption/settings-encryption.ts';
+import { type PlaintextPolicy, plaintextOption } from '../encryption/settings-encryption.ts';
 import type { TenantKeys } from '../encryption/tenant-keys.ts';
+import { checkConfiguration, type OptionSchemas, optionsOf } from '../options.ts';
+import { isPlainObject } from '../plain-object.ts';
 import { byPrimaryKey, MaintenanceConnection } from './maintenance-connection.ts';
-import type { SealedSettingsFailure, SealedSettingsOptions } from './options.ts';
+import {
+	type SealedSettingsFailure,
+	type SealedSettingsOptions,
+	sealedSettingsSchemas,
+} from './options.ts';
 import { contextOf, keyIdOf, PageKeys } from './page-keys.ts';
 import { OutageGuard, Run } from './run.ts';
 import { type SealedRow, selectPage } from './statements.ts';
@@ -19,6 +24,11 @@ export interface VerifySettingsOptions extends SealedSettingsOptions {
 	 */
 	readonly plaintext?: PlaintextPolicy | undefined;
 }
+
+const verifyOptions = optionsOf({
+	...sealedSettingsSchemas,
+	plaintext: plaintextOption.optional(),
+} satisfies OptionSchemas<VerifySettingsOptions>);
 
 /** What {@link verifySettings} found. */
 export interface VerifySettingsResult {
@@ -42,7 +52,8 @@ export interface VerifySettingsResult {
  * Opens all settings as a read would, of every organization, of soft-deleted destinations, and those that
  * were replaced. Changes nothing.
  *
- * @throws ConfigurationError if keys or connection are missing or malformed.
+ * @throws ConfigurationError if keys or connection are missing or malformed, or an option is unknown.
+ * @throws ValidationError if `organizationId` or `batchSize` is not valid.
  * @throws KeyUnavailableError if the key provider does not answer at all.
  *
  * @example
@@ -54,8 +65,9 @@ export interface VerifySettingsResult {
  * ```
  */
 export async function verifySettings(
-	options: VerifySettingsOptions = {},
+	given: VerifySettingsOptions = {},
 ): Promise<VerifySettingsResult> {
+	const options = checkConfiguration('verifySettings()', verifyOptions, given);
 	const run = new Run(options);
 	const keys = run.tenantKeys();
 	await using connection = await MaintenanceConnection.open(options);

@@ -1,4 +1,3 @@
-import { isPlainObject } from '../encryption/json.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { UnsupportedError, ValidationError } from '../errors.ts';
 import { type Arguments, asObject } from '../extension/arguments.ts';
@@ -6,6 +5,7 @@ import { type ModelName, modelsByDelegate, relationsOf } from '../extension/mode
 import { refusalOf } from '../extension/plain-arguments.ts';
 import { runOperation } from '../extension/run-operation.ts';
 import type { LookUpClient } from '../extension/transaction.ts';
+import { isPlainObject } from '../plain-object.ts';
 import { call, type Methods } from './view.ts';
 
 /** One step of Prisma's fluent API, as in `organization.findUnique(...).destinations(args)`. */

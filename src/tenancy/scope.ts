@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { uuid } from '../checks.ts';
 import { type DestinationsError, ForbiddenError, ValidationError } from '../errors.ts';
+import { checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
 import type { ScopedSql } from './scoped-sql.ts';
 
 /** In whose name statements run: the role they switch to, and the claims that row level security reads. */
@@ -17,26 +19,26 @@ export interface ScopeOptions {
 	readonly actorId?: string | undefined;
 }
 
+const scopeOptions = optionsOf({ actorId: uuid.optional() } satisfies OptionSchemas<ScopeOptions>);
+
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-export function organizationScope(organizationId: string, { actorId }: ScopeOptions): Scope {
+export function organizationScope(organizationId: string, options: ScopeOptions): Scope {
 	const organization = checkUuid('organizationId', organizationId);
+	const { actorId } = checkOptions(scopeOptions, options);
 	return {
 		role: 'authenticated',
 		organizationId: organization,
-		claims: claims({ role: 'authenticated', organization_id: organization, sub: actor(actorId) }),
+		claims: claims({ role: 'authenticated', organization_id: organization, sub: actorId }),
 	};
 }
 
-export function serviceScope({ actorId }: ScopeOptions): Scope {
+export function serviceScope(options: ScopeOptions): Scope {
+	const { actorId } = checkOptions(scopeOptions, options);
 	return {
 		role: 'service_role',
-		claims: claims({ role: 'service_role', sub: actor(actorId) }),
+		claims: claims({ role: 'service_role', sub: actorId }),
 	};
-}
-
-function actor(actorId: string | undefined): string | undefined {
-	return actorId === undefined ? undefined : checkUuid('actorId', actorId);
 }
 
 function claims(members: Record<string, string | undefined>): string {

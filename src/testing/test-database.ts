@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { text } from '../checks.ts';
+import { checkConfiguration, type OptionSchemas, optionsOf } from '../options.ts';
 import { createDatabase, dropDatabase, withClient, withDatabase, withLogin } from './databases.ts';
 import { type MigratedServer, migrateServer } from './migrated-server.ts';
 import {
@@ -19,6 +21,10 @@ export interface TestDatabaseOptions {
 	 */
 	readonly source?: PostgresSource | undefined;
 }
+
+const databaseOptions = optionsOf({
+	source: text.optional(),
+} satisfies OptionSchemas<TestDatabaseOptions>);
 
 /** A database for tests with every migration of this package applied. */
 export interface TestDatabase extends AsyncDisposable {
@@ -45,7 +51,7 @@ export interface TestDatabase extends AsyncDisposable {
  * Starts a Postgres for tests, with every migration of this package applied. It stops at the latest when this
  * process ends, however it ends.
  *
- * @throws ConfigurationError if the source is not known, its package is not installed, or it does not start.
+ * @throws ConfigurationError if an option or the source is not known, its package is not installed, or it does not start.
  *
  * @example
  * ```ts
@@ -58,10 +64,9 @@ export interface TestDatabase extends AsyncDisposable {
  * await database.reset();
  * ```
  */
-export async function startTestDatabase({
-	source = postgresSourceFromEnvironment(),
-}: TestDatabaseOptions = {}): Promise<TestDatabase> {
-	const server = await startPostgresServer(source);
+export async function startTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
+	const { source } = checkConfiguration('startTestDatabase()', databaseOptions, options);
+	const server = await startPostgresServer(source ?? postgresSourceFromEnvironment());
 	try {
 		const database = await cloneTemplate(await migrateServer(server));
 		return { ...database, stop: server.stop, [Symbol.asyncDispose]: server.stop };

@@ -56,7 +56,14 @@ afterEach(async () => {
 
 function provider(options: Partial<EnvelopeKeyProviderOptions> = {}): EnvelopeKeyProvider {
 	const { connectionString } = service;
-	const made = new EnvelopeKeyProvider({ ...kms, connectionString, cacheSeconds: 60, ...options });
+	const { wrap, unwrap } = kms;
+	const made = new EnvelopeKeyProvider({
+		wrap,
+		unwrap,
+		connectionString,
+		cacheSeconds: 60,
+		...options,
+	});
 	open.push(made);
 	return made;
 }

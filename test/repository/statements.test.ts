@@ -66,7 +66,11 @@ test('a filter of a caller without types is text or refused, and no other field 
 		code: 'VALIDATION',
 	});
 	const more = { settings: 'x', version: 7, id: organizationLike, '1 = 1 OR id': 'x' };
-	expect((await destinations.list(more as object)).items).toEqual([made]);
+	for (const [name, value] of Object.entries(more)) {
+		const call = destinations.list({ [name]: value });
+		await expect(call).rejects.toMatchObject({ code: 'VALIDATION' });
+	}
+	expect((await destinations.list()).items).toEqual([made]);
 });
 
 describe('in a transaction', () => {

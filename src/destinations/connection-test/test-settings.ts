@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { z } from 'zod';
+import { abortSignal } from '../../checks.ts';
 import { ConfigurationError, ValidationError } from '../../errors.ts';
+import { checkOptions, type OptionSchemas, optionsOf } from '../../options.ts';
 import { hostKey } from '../https-origin.ts';
 import { MASK } from '../mask.ts';
 import { connectionTestOf, type DestinationType, type SettingsOf } from '../registry.ts';
@@ -20,10 +23,15 @@ export interface TestSettingsOptions {
 	 *
 	 * @defaultValue `[]`
 	 */
-	readonly allowedHosts?: readonly string[];
+	readonly allowedHosts?: readonly string[] | undefined;
 	/** Cancels the test. @defaultValue never */
-	readonly signal?: AbortSignal;
+	readonly signal?: AbortSignal | undefined;
 }
+
+const testOptions = optionsOf({
+	allowedHosts: z.custom<readonly string[]>().default([]),
+	signal: abortSignal.optional(),
+} satisfies OptionSchemas<TestSettingsOptions>);
 
 /**
  * Tests whether the provider accepts settings, which need not be saved. Nothing is recorded as an event.
@@ -55,10 +63,11 @@ export async function testSettingsOn(
 	network: Network,
 	type: DestinationType,
 	settings: unknown,
-	{ allowedHosts = [], signal }: TestSettingsOptions = {},
+	options: TestSettingsOptions = {},
 ): Promise<ConnectionTestOutcome> {
 	const startedAt = performance.now();
-	const extraHosts = allowedHosts.map(allowedHost);
+	const { allowedHosts, signal } = checkOptions(testOptions, options);
+	const extraHosts = parseAllowedHosts(allowedHosts);
 	signal?.throwIfAborted();
 	const finding = await findingFor(network, type, settings, extraHosts, signal);
 	signal?.throwIfAborted();
@@ -139,6 +148,17 @@ function cleaned(message: string, settings: Readonly<Record<string, unknown>>): 
 	}
 	// Control characters and lone surrogates could not be stored, or would forge lines of a log.
 	return text.slice(0, MAX_MESSAGE_LENGTH).replace(/[\p{Cc}\p{Cs}]/gu, ' ');
+}
+
+/**
+ * The hosts that a deployment allows, as {@link hostKey} writes them.
+ *
+ * @throws ConfigurationError for anything but a list of host names.
+ */
+export function parseAllowedHosts(entries: readonly string[]): string[] {
+	if (!Array.isArray(entries))
+		throw new ConfigurationError('allowedHosts must be a list of hosts.');
+	return entries.map(allowedHost);
 }
 
 function allowedHost(entry: string): string {

@@ -70,12 +70,13 @@ describe('a caller', () => {
 
 	it('cannot reach the network of the tests through the options', async () => {
 		const provider = await startProvider(goodAnswer);
-		const options: object = { network: provider.network, ...provider.network };
 		const host = 'https://posthog.example';
 		const settings = { ...samples.posthog, host };
-		expect(await testSettings('posthog', settings, options)).toMatchObject({
-			code: 'host_not_allowed',
-		});
+		for (const options of [{ network: provider.network }, provider.network] as object[]) {
+			const test = testSettings('posthog', settings, options);
+			await expect(test).rejects.toMatchObject({ code: 'VALIDATION' });
+		}
+		expect(await testSettings('posthog', settings)).toMatchObject({ code: 'host_not_allowed' });
 		expect(internet.permittedAddresses.size).toBe(0);
 		expect(internet.timeLimitMs).toBe(10_000);
 		expect(connections()).toEqual([]);
