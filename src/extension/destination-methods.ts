@@ -1,6 +1,7 @@
 import { ValidationError } from '../errors.ts';
 import type { Arguments } from './arguments.ts';
 import { rowFilterArgument } from './operations.ts';
+import { markDeleted } from './soft-deletes.ts';
 import type { RowFilter } from './where.ts';
 
 /** Prisma's own methods of `prisma.destination`, of the client or the transaction that is called. */
@@ -27,11 +28,11 @@ const reads = [
  */
 export const destinationMethods = {
 	delete(this: Delegate, args: Arguments): unknown {
-		return this.update?.({ ...args, data: { deletedAt: new Date() } });
+		return this.update?.({ ...args, data: markDeleted() });
 	},
 
 	deleteMany(this: Delegate, args: Arguments = {}): unknown {
-		return this.updateMany?.({ ...args, data: { deletedAt: new Date() } });
+		return this.updateMany?.({ ...args, data: markDeleted() });
 	},
 
 	withDeleted(this: Delegate): unknown {

@@ -8,6 +8,11 @@ const softDeletes: Readonly<Record<string, string>> = {
 	deleteMany: 'updateMany',
 };
 
+/** The change that deletes a row. Prisma needs a time; the database writes that of its own clock in its place. */
+export function markDeleted(): Arguments {
+	return { deletedAt: new Date() };
+}
+
 /**
  * Turns nested deletes of destinations into nested updates, each in its place: Prisma runs nested writes
  * in the order of their names, so that a `deleteMany` before a `create` replaces what was there.
@@ -35,6 +40,6 @@ function softDeletesOf(name: string, filters: unknown): Arguments[] {
 		const where = asObject(filter);
 		if (where === undefined) throw new UnsupportedError(`A nested "${name}" takes filters.`);
 		rewriteWhere('Destination', where);
-		return { where: restrictTo('live', where), data: { deletedAt: new Date() } };
+		return { where: restrictTo('live', where), data: markDeleted() };
 	});
 }

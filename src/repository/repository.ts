@@ -128,7 +128,7 @@ export class DestinationRepository extends DestinationVersions {
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
 	 */
 	async softDelete(id: string): Promise<void> {
-		await this.#setDeletedAt(id, new Date());
+		await this.#setDeleted(id, true);
 	}
 
 	/**
@@ -138,7 +138,7 @@ export class DestinationRepository extends DestinationVersions {
 	 * @throws AlreadyExistsError if its organization has a live one of this type and environment meanwhile.
 	 */
 	async restore(id: string): Promise<void> {
-		await this.#setDeletedAt(id, null);
+		await this.#setDeleted(id, false);
 	}
 
 	/**
@@ -194,8 +194,8 @@ export class DestinationRepository extends DestinationVersions {
 		);
 	}
 
-	async #setDeletedAt(id: string, deletedAt: Date | null): Promise<void> {
-		const there = this.#tools.table.setDeletedAt(checkUuid('id', id), deletedAt);
+	async #setDeleted(id: string, deleted: boolean): Promise<void> {
+		const there = this.#tools.table.setDeleted(checkUuid('id', id), deleted);
 		if (!(await translateErrors(there))) throw new NotFoundError(noSuchDestination(id));
 	}
 

@@ -147,11 +147,12 @@ export class DestinationTable {
 	}
 
 	/** Deletes a live destination, or brings a deleted one back. Says whether there was one. */
-	async setDeletedAt(id: string, deletedAt: Date | null): Promise<boolean> {
+	async setDeleted(id: string, deleted: boolean): Promise<boolean> {
+		const [from, to] = deleted ? ['NULL', 'now()'] : ['NOT NULL', 'NULL'];
 		const rows = await this.#run(
-			`UPDATE public.destinations SET deleted_at = $2
-			 WHERE id = $1 AND deleted_at IS ${deletedAt === null ? 'NOT NULL' : 'NULL'} RETURNING id`,
-			[id, deletedAt?.toISOString() ?? null],
+			`UPDATE public.destinations SET deleted_at = ${to}
+			 WHERE id = $1 AND deleted_at IS ${from} RETURNING id`,
+			[id],
 		);
 		return rows.length > 0;
 	}

@@ -79,8 +79,14 @@ describe('purge', () => {
 });
 
 describe('purgeDeleted', () => {
-	const age = (id: string) =>
-		service.admin.query(`UPDATE destinations SET deleted_at = '2020-01-01' WHERE id = $1`, [id]);
+	/** Past the trigger that writes the time of a deletion. */
+	async function age(id: string): Promise<void> {
+		await service.admin.query('SET session_replication_role = replica');
+		await service.admin.query(`UPDATE destinations SET deleted_at = '2020-01-01' WHERE id = $1`, [
+			id,
+		]);
+		await service.admin.query('RESET session_replication_role');
+	}
 
 	test('removes what was deleted before the date, in batches, and tells how far it is', async () => {
 		const old = await manyDeleted(5);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { keyIdPattern } from '../../src/encryption/key-provider.ts';
 import { envelope, refusal, Session } from './session.ts';
 
 let session: Session;
@@ -217,6 +218,38 @@ describe('settings are what settings_encrypted says', () => {
 		const error = await refusal(session.newDestination({ settings, settings_encrypted }));
 		expect(error).toMatchObject({ code: CHECK, constraint: 'destinations_valid_settings' });
 	});
+
+	/** Every ASCII character but NUL, which JSONB has not, and some that case or locale could take for ASCII. */
+	const characters = [
+		...Array.from({ length: 127 }, (_, code) => String.fromCharCode(code + 1)),
+		...['é', 'ı', '\u212a', '٣', 'Ａ', '\u0085', '\u2028', '\ud83d\ude00'],
+	];
+	const keyIds = characters.flatMap((c) => [c, `${c}a`, `a${c}`, `a${c}a`]);
+
+	test.each(['destinations', 'destination_settings_history'])(
+		'of %s have a key id of the alphabet of key ids',
+		async (table) => {
+			const { id } = await session.newDestination({ settings: envelope() });
+			await session.update(id, 'settings = $1', [envelope()]);
+			await session.client.query('BEGIN; SET LOCAL ROLE service_role');
+			await session.client.query('SET LOCAL destinations.rotation = on');
+			const column = table === 'destinations' ? 'id' : 'destination_id';
+			for (const kid of [...keyIds, '', 'k'.repeat(64), 'k'.repeat(65)]) {
+				await session.client.query('SAVEPOINT attempt');
+				const update = session.client.query(
+					`UPDATE ${table} SET settings = $1 WHERE ${column} = $2`,
+					[envelope({ kid }), id],
+				);
+				const answer = await update.then(
+					({ rowCount }) => rowCount,
+					({ code }) => code,
+				);
+				expect([kid, answer]).toEqual([kid, keyIdPattern.test(kid) ? 1 : CHECK]);
+				await session.client.query('ROLLBACK TO SAVEPOINT attempt');
+			}
+			await session.client.query('ROLLBACK');
+		},
+	);
 
 	test('the marker alone cannot be changed', async () => {
 		const sealed = await session.newDestination({ settings: envelope() });

@@ -9,6 +9,7 @@
 
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 CREATE TABLE public.destinations (
   id                 uuid         NOT NULL DEFAULT gen_random_uuid(),
@@ -58,7 +59,8 @@ CREATE TABLE public.destinations (
 
   -- `settings_encrypted` says what `settings` is, and this holds it to that: the default '{}' or an
   -- envelope where true, anything but an envelope where false. So a row cannot be passed off as
-  -- plaintext to skip decryption, nor plaintext as an envelope.
+  -- plaintext to skip decryption, nor plaintext as an envelope. A key id has its alphabet, because programs
+  -- print it: one with control characters could steer an operator's terminal.
   CONSTRAINT destinations_valid_settings CHECK (
     jsonb_typeof(settings) = 'object'
     AND CASE
@@ -75,7 +77,7 @@ CREATE TABLE public.destinations (
         AND jsonb_typeof(settings -> 'kc') = 'string'
         AND jsonb_typeof(settings -> 'iv') = 'string'
         AND jsonb_typeof(settings -> 'ct') = 'string'
-        AND char_length(settings ->> 'kid') BETWEEN 1 AND 64
+        AND settings ->> 'kid' ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'
     END),
   -- A backstop: the client's own limit is lower.
   CONSTRAINT destinations_settings_size CHECK (octet_length(settings::text) <= 131072)

@@ -7,6 +7,7 @@
 
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 DO $$
 DECLARE
@@ -51,7 +52,7 @@ BEGIN
 
   CREATE FUNCTION auth.jwt() RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
-    SET search_path = ''
+    SET search_path = pg_catalog, pg_temp
   AS $jwt$
     SELECT coalesce(
       nullif(current_setting('request.jwt.claims', true), ''),
@@ -73,7 +74,7 @@ $$;
 -- PARALLEL UNSAFE, because an exception block cannot run in parallel mode before PostgreSQL 17.
 CREATE FUNCTION public.destinations_claim(claim text) RETURNS uuid
   LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-  SET search_path = ''
+  SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   claims text := coalesce(

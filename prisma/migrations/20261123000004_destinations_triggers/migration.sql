@@ -1,10 +1,11 @@
 -- What:     the triggers that keep id, organization_id, type, created_at and created_by as they are,
---           and write created_at, updated_at, created_by, updated_by and version.
+--           and write created_at, updated_at, deleted_at, created_by, updated_by and version.
 -- Why:      nobody who writes, by whatever client, can forget or forge them.
 -- Breaking: no.
 
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- Both functions take the actor from the claims' `sub`. Where it names a user, no column can say
 -- otherwise; a `sub` that is no row of users fails the foreign key. Without one, only whoever has the
@@ -12,7 +13,7 @@ SET LOCAL statement_timeout = '60s';
 
 CREATE FUNCTION public.insert_destinations_created_at() RETURNS trigger
   LANGUAGE plpgsql
-  SET search_path = ''
+  SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   actor uuid := public.destinations_claim('sub');
@@ -20,6 +21,10 @@ BEGIN
   NEW.version := 1;
   NEW.created_at := now();
   NEW.updated_at := now();
+  -- Whether a row is deleted is the statement's word, when that happened is not.
+  IF NEW.deleted_at IS NOT NULL THEN
+    NEW.deleted_at := NEW.updated_at;
+  END IF;
   IF actor IS NOT NULL OR NOT pg_has_role('service_role', 'USAGE') THEN
     NEW.created_by := actor;
     NEW.updated_by := actor;
@@ -30,10 +35,12 @@ $$;
 
 CREATE FUNCTION public.update_destinations_updated_at() RETURNS trigger
   LANGUAGE plpgsql
-  SET search_path = ''
+  SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   actor uuid;
+  -- Strictly increasing, also for a second change in one transaction and after a clock that went back.
+  changed_at timestamptz := greatest(now(), OLD.updated_at + interval '1 microsecond');
   kept public.destinations%ROWTYPE;
   changed text[];
 BEGIN
@@ -78,9 +85,13 @@ BEGIN
       HINT = 'Soft-delete the destination and create another one.';
   END IF;
 
-  -- What the statement says about these two counts for nothing.
+  -- What the statement says about these counts for nothing. Of `deleted_at` it decides whether there is
+  -- one: a row that is deleted already keeps the time at which it was.
   NEW.updated_at := OLD.updated_at;
   NEW.version := OLD.version;
+  IF NEW.deleted_at IS NOT NULL THEN
+    NEW.deleted_at := coalesce(OLD.deleted_at, changed_at);
+  END IF;
   actor := public.destinations_claim('sub');
   IF actor IS NOT NULL OR NOT pg_has_role('service_role', 'USAGE') THEN
     NEW.updated_by := OLD.updated_by;
@@ -90,8 +101,7 @@ BEGIN
     RETURN OLD;
   END IF;
 
-  -- Strictly increasing, also for a second change in one transaction and after a clock that went back.
-  NEW.updated_at := greatest(now(), OLD.updated_at + interval '1 microsecond');
+  NEW.updated_at := changed_at;
 
   -- The outcome of a connection test is no change of the configuration; everything else is, soft
   -- deletion and restoring included: whoever edits by an older version must hear of them.

@@ -6,6 +6,7 @@
 
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- FORCE: the owner would see everything otherwise. Backfills and dumps run as service_role.
 ALTER TABLE public.destinations ENABLE ROW LEVEL SECURITY;
@@ -21,11 +22,11 @@ CREATE POLICY destinations_organization_isolation ON public.destinations
   FOR ALL TO authenticated
   USING (organization_id = (
     SELECT CASE
-      WHEN current_setting('request.jwt.claims', true)
-        LIKE '{"role":"authenticated","organization_id":"%'
-      THEN (current_setting('request.jwt.claims', true)::jsonb ->> 'organization_id')::uuid
+      WHEN given.claims LIKE '{"role":"authenticated","organization_id":"%'
+      THEN (given.claims::jsonb ->> 'organization_id')::uuid
       ELSE public.destinations_claim('organization_id')
-    END))
+    END
+    FROM (SELECT current_setting('request.jwt.claims', true) AS claims) AS given))
   WITH CHECK (organization_id = (SELECT public.destinations_claim('organization_id')));
 
 CREATE POLICY destinations_service_access ON public.destinations

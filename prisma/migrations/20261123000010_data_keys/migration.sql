@@ -9,6 +9,7 @@
 
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 CREATE TABLE public.destination_data_keys (
   -- The key id in the envelopes.
@@ -58,7 +59,7 @@ GRANT SELECT, INSERT (organization_id, generation, wrapped_key), DELETE
 -- A wrapped key that is overwritten is lost, and with it the settings. Deleting is how that is done on purpose.
 CREATE FUNCTION public.refuse_destination_data_key_change() RETURNS trigger
   LANGUAGE plpgsql
-  SET search_path = ''
+  SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RAISE EXCEPTION USING

@@ -8,6 +8,7 @@
 
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- No foreign keys: what happened to a destination, by a user, in an organization outlives all three.
 CREATE TABLE public.destination_audit_log (
@@ -48,7 +49,7 @@ CREATE UNIQUE INDEX destination_audit_log_rotation_run_unique
 -- trigger's argument says why.
 CREATE FUNCTION public.refuse_destination_statement() RETURNS trigger
   LANGUAGE plpgsql
-  SET search_path = ''
+  SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RAISE EXCEPTION USING
@@ -79,10 +80,10 @@ CREATE POLICY destination_audit_log_no_anonymous ON public.destination_audit_log
   AS RESTRICTIVE FOR ALL TO anon
   USING (false)
   WITH CHECK (false);
--- The triggers insert as the owner, whom FORCE binds. Nobody else may INSERT.
+-- The triggers insert as the owner, whom FORCE binds: only inside a trigger may it.
 CREATE POLICY destination_audit_log_recording ON public.destination_audit_log
-  FOR INSERT
-  WITH CHECK (true);
+  FOR INSERT TO CURRENT_USER
+  WITH CHECK (pg_catalog.pg_trigger_depth() > 0);
 
 REVOKE ALL ON public.destination_audit_log FROM PUBLIC, authenticated, service_role, anon;
 REVOKE ALL ON SEQUENCE public.destination_audit_log_id_seq FROM PUBLIC, authenticated, service_role, anon;
@@ -94,7 +95,7 @@ GRANT SELECT ON public.destination_audit_log TO authenticated, service_role;
 -- even a mistaken client leaves a key or a token here.
 CREATE FUNCTION public.destination_settings_fields(destination uuid, from_version integer) RETURNS jsonb
   LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-  SET search_path = ''
+  SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   change jsonb := current_setting('request.jwt.claims', true)::jsonb -> 'settings_change';
@@ -120,7 +121,7 @@ $$;
 
 CREATE FUNCTION public.log_created_destinations() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER
-  SET search_path = ''
+  SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   INSERT INTO public.destination_audit_log
@@ -163,7 +164,7 @@ $$;
 -- The deletion of a user gives no entry: the entries keep the user's id, and nothing else happened.
 CREATE FUNCTION public.log_changed_destinations() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER
-  SET search_path = ''
+  SET search_path = pg_catalog, pg_temp
   -- A plan is kept for the session from its first statement on, which may have changed one row: nested
   -- loops over the 10,000 of the next would take minutes.
   SET enable_nestloop = off
@@ -252,7 +253,7 @@ $$;
 -- A row that is gone is told by its id alone: of what is purged nothing is written down once more.
 CREATE FUNCTION public.log_purged_destinations() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER
-  SET search_path = ''
+  SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   INSERT INTO public.destination_audit_log
@@ -269,7 +270,7 @@ $$;
 -- transactions and workers it has. Without a name each statement is a run.
 CREATE FUNCTION public.log_destinations_key_rotation() RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER
-  SET search_path = ''
+  SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   INSERT INTO public.destination_audit_log

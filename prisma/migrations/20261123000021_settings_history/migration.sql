@@ -8,6 +8,7 @@
 
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- An envelope stays bound to its destination, so it opens with what it was sealed to. The trigger below
 -- deletes what a destination leaves behind; a foreign key would cost each change of settings a look-up.
@@ -21,7 +22,11 @@ CREATE TABLE public.destination_settings_history (
   settings_encrypted boolean     NOT NULL,
   replaced_at        timestamptz NOT NULL DEFAULT now(),
 
-  CONSTRAINT destination_settings_history_pkey PRIMARY KEY (destination_id, version)
+  CONSTRAINT destination_settings_history_pkey PRIMARY KEY (destination_id, version),
+  -- Key rotation writes here, and programs print key ids: see destinations_valid_settings.
+  CONSTRAINT destination_settings_history_valid_key_id CHECK (
+    NOT settings_encrypted OR settings = '{}'
+    OR coalesce(settings ->> 'kid' ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', false))
 );
 
 -- What is due by its age. Rows come in the order of time, so a summary of page ranges is enough.
@@ -83,7 +88,7 @@ CREATE TRIGGER trigger_refuse_settings_history_update
 
 CREATE FUNCTION public.log_rotated_destination_settings() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER
-  SET search_path = ''
+  SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF EXISTS (SELECT FROM new_rows) THEN
@@ -95,7 +100,7 @@ $$;
 
 CREATE FUNCTION public.keep_replaced_destination_settings() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER
-  SET search_path = ''
+  SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   INSERT INTO public.destination_settings_history
@@ -107,7 +112,7 @@ $$;
 
 CREATE FUNCTION public.delete_purged_destination_settings() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER
-  SET search_path = ''
+  SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   DELETE FROM public.destination_settings_history

@@ -17,6 +17,7 @@
 
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX IF NOT EXISTS idx_destination_audit_log_recorded_at

@@ -15,6 +15,7 @@
 
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- Before the index, in the order in which writers lock them: the other way round the two could wait for each other.
 LOCK TABLE public.destination_audit_log IN ACCESS EXCLUSIVE MODE;
