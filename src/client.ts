@@ -16,6 +16,7 @@ import { checkConfiguration, type OptionSchemas, optionsOf } from './options.ts'
 import { checkPoolOptions } from './pg-options.ts';
 import { type Database, openDatabase } from './prisma.ts';
 import type { TestConnection } from './repository/connection-test.ts';
+import { ConnectionTests } from './repository/connection-tests.ts';
 import { organizationScope, type ScopeOptions, serviceScope } from './tenancy/scope.ts';
 
 /** Options of {@link createDestinationsClient}. */
@@ -118,7 +119,8 @@ export class DestinationsClient implements AsyncDisposable {
 		const pool = checkPoolOptions('`pool` of createDestinationsClient()', options.pool);
 		const encryption = settingsEncryption(options.keys, options.plaintext);
 		const open = (config: PoolConfig) => openDatabase(config, options.namedStatements ?? true);
-		this.#tools = { encryption, test: connectionTester(parseAllowedHosts(options.allowedHosts)) };
+		const tests = new ConnectionTests(connectionTester(parseAllowedHosts(options.allowedHosts)));
+		this.#tools = { encryption, tests };
 		this.#tenants = open(withDatabaseAddress(options.connectionString, pool, 'pool'));
 		const { serviceConnectionString } = options;
 		if (serviceConnectionString === '') {

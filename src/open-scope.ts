@@ -1,7 +1,7 @@
 import { AuditLog } from './audit/audit-log.ts';
 import type { SettingsEncryption } from './encryption/settings-encryption.ts';
 import type { Database, ScopedPrismaClient } from './prisma.ts';
-import type { TestConnection } from './repository/connection-test.ts';
+import type { ConnectionTests } from './repository/connection-tests.ts';
 import { DestinationRepository } from './repository/repository.ts';
 import { Statements } from './repository/statements.ts';
 import { DestinationTable } from './repository/table.ts';
@@ -42,16 +42,20 @@ export interface ScopedClient extends ScopedTransaction {
 /** What all scopes of a client have in common. */
 export interface ScopeTools {
 	readonly encryption: SettingsEncryption;
-	readonly test: TestConnection;
+	readonly tests: ConnectionTests;
 }
 
 /** The clients of a scope. Opens no connection. */
 export function openScope(
 	database: Database,
 	scope: Scope,
-	{ encryption, test }: ScopeTools,
+	{ encryption, tests }: ScopeTools,
 ): ScopedClient {
-	const inScope = (prisma: ScopedPrismaClient, sql: ScopedSql, more: { test?: TestConnection }) => {
+	const inScope = (
+		prisma: ScopedPrismaClient,
+		sql: ScopedSql,
+		more: { tests?: ConnectionTests },
+	) => {
 		const table = new DestinationTable(sql, scope, encryption);
 		const statements = new Statements(sql, scope);
 		return {
@@ -63,7 +67,7 @@ export function openScope(
 	// The view has what the type says; see `scopeClient`.
 	const prisma = scopeClient(database.prisma, encryption, scope) as unknown as ScopedPrismaClient;
 	return {
-		...inScope(prisma, database.pool, { test }),
+		...inScope(prisma, database.pool, { tests }),
 		transaction: (work) =>
 			prisma.$transaction((transaction) => work(inScope(transaction, requireConnection(), {}))),
 	};

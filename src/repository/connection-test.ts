@@ -8,12 +8,7 @@ import {
 	partial,
 } from '../destinations/connection-test/outcome.ts';
 import type { DestinationType } from '../destinations/registry.ts';
-import type { ConnectionStatus } from '../destinations/vocabulary.ts';
-import { NotFoundError } from '../errors.ts';
-import type { Statements } from './statements.ts';
-import type { DestinationTable, TestResult } from './table.ts';
-import { noSuchDestination, translateErrors } from './translate-errors.ts';
-import type { RepositoryTools } from './versions.ts';
+import type { TestedDestination, TestState } from './tested-destination.ts';
 
 /** Tests settings with their provider, without saving anything. */
 export type TestConnection = (
@@ -22,98 +17,98 @@ export type TestConnection = (
 	signal: AbortSignal | undefined,
 ) => Promise<ConnectionTestOutcome>;
 
-/**
- * How long a test that was begun keeps others from testing the same destination, in milliseconds. A test
- * takes 10 s at most, so a claim that old was left by a process that died.
- */
-const leaseMs = 60_000;
-/** How often somebody else's test is looked after, in milliseconds. */
-const pollMs = 250;
+/** How long another process's test is waited for, in milliseconds: as long as a test may take. */
+const waitMs = 10_000;
+/** How long after looking at another process's test it is looked at again, in milliseconds, at first and at most. */
+const [firstPauseMs, longestPauseMs] = [100, 2_000];
 
 /**
  * Tests a saved destination and saves what was found. Of several tests at once one asks the provider, and
  * the others wait for what it finds. No database connection is held while the provider is waited for.
+ *
+ * Settings are opened before the test is claimed: where they do not open, nothing is written.
  */
 export async function testSavedConnection(
-	{ table, statements }: Pick<RepositoryTools, 'table' | 'statements'>,
-	id: string,
+	destination: TestedDestination,
 	test: TestConnection,
-	signal: AbortSignal | undefined,
+	signal: AbortSignal,
 ): Promise<ConnectionTestOutcome> {
 	const startedAt = performance.now();
 	for (;;) {
-		signal?.throwIfAborted();
-		const claimedAt = new Date();
-		const staleBefore = new Date(claimedAt.getTime() - leaseMs);
-		const claimed = await translateErrors(table.claimTest(id, claimedAt, staleBefore));
-		if (claimed !== undefined) {
-			return testClaimed(table, id, claimedAt, () => test(claimed.type, claimed.settings, signal));
+		signal.throwIfAborted();
+		const { type, settings, version } = await destination.read();
+		const claim = await destination.claim(version);
+		if (claim !== undefined) {
+			return testClaimed(destination, claim, () => test(type, settings, signal));
 		}
-		const finding = await waitForAnother(statements, id, signal);
-		if (finding !== 'abandoned') return outcomeOf(finding, startedAt);
+		const finding = await waitForAnother(destination, version, startedAt + waitMs, signal);
+		if (finding !== undefined) return outcomeOf(finding, startedAt);
 	}
 }
 
 async function testClaimed(
-	table: DestinationTable,
-	id: string,
-	claimedAt: Date,
+	destination: TestedDestination,
+	claim: string,
 	test: () => Promise<ConnectionTestOutcome>,
 ): Promise<ConnectionTestOutcome> {
-	// New settings end a claim: the database sets the status back to `unknown` when they are written.
-	const settle = (result: TestResult) => translateErrors(table.settleTest(id, claimedAt, result));
 	let outcome: ConnectionTestOutcome;
 	try {
 		outcome = await test();
 	} catch (error) {
-		await settle({ status: 'unknown', error: null });
+		await destination.settle(claim, { status: 'unknown', error: null });
 		throw error;
 	}
-	const saved = await settle({
+	// New settings end a claim: the database sets the status back to `unknown` when they are written.
+	const saved = await destination.settle(claim, {
 		status: connectionStatusOf(outcome.verdict),
 		error: outcome.ok ? null : outcome.message,
 	});
-	if (saved) return outcome;
-	const changed = inconclusive(
-		'settings_changed',
-		'The settings changed while they were tested; test them again.',
-	);
-	return { ...changed, ok: false, durationMs: outcome.durationMs };
+	return saved ? outcome : { ...settingsChanged(), ok: false, durationMs: outcome.durationMs };
 }
 
-/** Waits for what somebody else's test finds, unless whoever began it is gone. */
+/** Waits for what somebody else's test finds. Returns nothing where the destination is free to be tested. */
 async function waitForAnother(
-	statements: Statements,
-	id: string,
-	signal: AbortSignal | undefined,
-): Promise<Finding | 'abandoned'> {
-	for (;;) {
-		const [row] = await statements.run(
-			`SELECT connection_status, last_error, last_tested_at FROM public.destinations
-			 WHERE id = $1 AND deleted_at IS NULL`,
-			[id],
-		);
-		if (row === undefined) throw new NotFoundError(noSuchDestination(id));
-		const [status, lastError = null, lastTestedAt] = row;
-		if (status !== 'testing') {
-			// The CHECK of the column allows no other.
-			return findingOfAnother(status as Exclude<ConnectionStatus, 'testing'>, lastError);
+	destination: TestedDestination,
+	version: number,
+	deadline: number,
+	signal: AbortSignal,
+): Promise<Finding | undefined> {
+	for (let looks = 0; ; looks += 1) {
+		const state = await destination.look();
+		const late = performance.now() >= deadline;
+		if (!state.held) {
+			if (!isFree(state, version)) return findingOfAnother(state);
+			return late ? settingsChanged() : undefined;
 		}
-		if (new Date(lastTestedAt ?? 0).getTime() < Date.now() - leaseMs) return 'abandoned';
-		await sleep(pollMs, undefined, { signal });
+		if (late) {
+			return inconclusive(
+				anothers,
+				'Another test of this destination is still under way. Test it again later.',
+			);
+		}
+		await sleep(pauseMs(looks), undefined, { signal });
 	}
 }
 
-function findingOfAnother(
-	status: Exclude<ConnectionStatus, 'testing'>,
-	lastError: string | null,
-): Finding {
+/** Whether nothing was found: the version is gone, whoever tested it has died, or was cancelled. */
+function isFree({ status, lastError, version }: TestState, read: number): boolean {
+	if (version !== read || status === 'testing') return true;
+	return status === 'unknown' && lastError === null;
+}
+
+/** Grows, and differs from process to process, so that many that wait do not look at the same moments. */
+function pauseMs(looks: number): number {
+	const longest = Math.min(firstPauseMs * 1.6 ** looks, longestPauseMs);
+	return longest * (0.5 + Math.random() / 2);
+}
+
+function findingOfAnother({ status, lastError }: TestState): Finding {
 	switch (status) {
 		case 'connected':
 			return { ...partial('Another test at the same time found it connected.'), code: anothers };
 		case 'failed':
 			return failed(anothers, lastError ?? 'Another test at the same time failed.');
-		case 'unknown':
+		default:
 			return inconclusive(
 				anothers,
 				lastError ?? 'Another test at the same time found out nothing.',
@@ -122,6 +117,13 @@ function findingOfAnother(
 }
 
 const anothers = 'tested_by_another';
+
+function settingsChanged(): Finding {
+	return inconclusive(
+		'settings_changed',
+		'The settings changed while they were tested; test them again.',
+	);
+}
 
 function outcomeOf(finding: Finding, startedAt: number): ConnectionTestOutcome {
 	return {

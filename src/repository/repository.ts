@@ -8,9 +8,10 @@ import type { Environment } from '../destinations/vocabulary.ts';
 import { ForbiddenError, NotFoundError, UnsupportedError, ValidationError } from '../errors.ts';
 import { checkOptions, optionsOf } from '../options.ts';
 import { checkUuid } from '../tenancy/scope.ts';
-import { type TestConnection, testSavedConnection } from './connection-test.ts';
+import type { ConnectionTests } from './connection-tests.ts';
 import { checkPageOptions, type DestinationPageOptions, pageOfDestinations } from './pages.ts';
 import type { DestinationFilter } from './rows.ts';
+import { TestedDestination } from './tested-destination.ts';
 import { noSuchDestination, translateErrors } from './translate-errors.ts';
 import { DestinationVersions, type RepositoryTools } from './versions.ts';
 
@@ -154,21 +155,27 @@ export class DestinationRepository extends DestinationVersions {
 
 	/**
 	 * {@link testConnection} with everything that was found out. A test takes 10 seconds at most. If others
-	 * test the same destination at the same time, the provider is asked once.
+	 * test the same destination at the same time, the provider is asked once: callers of one client share a
+	 * test, and another process's is waited for, 10 seconds at most; then the verdict is `inconclusive`.
+	 *
+	 * The settings are opened first: where they do not open, nothing is saved and nobody is asked.
 	 *
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
 	 * @throws UnsupportedError inside a transaction, which would be held open meanwhile.
-	 * @throws The reason of `signal`, once that is aborted; the status is `unknown` then.
+	 * @throws The reason of `signal`, once that is aborted. The test goes on while other callers wait for it; after
+	 * the last of them the status is `unknown`.
 	 */
 	async testConnectionOutcome(
 		id: string,
 		options: { readonly signal?: AbortSignal | undefined } = {},
 	): Promise<ConnectionTestOutcome> {
 		const { signal } = checkOptions(testOptions, options);
-		return testSavedConnection(
-			this.#tools,
-			checkUuid('id', id),
-			this.#outsideTransaction(),
+		const { scope, table, statements } = this.#tools;
+		const canonicalId = checkUuid('id', id);
+		return this.#outsideTransaction().run(
+			scope,
+			canonicalId,
+			() => new TestedDestination(canonicalId, table, statements),
 			signal,
 		);
 	}
@@ -184,11 +191,11 @@ export class DestinationRepository extends DestinationVersions {
 		options: { readonly signal?: AbortSignal | undefined } = {},
 	): Promise<ConnectionTestOutcome> {
 		const { signal } = checkOptions(testOptions, options);
-		return this.#outsideTransaction()(type, settings, signal);
+		return this.#outsideTransaction().test(type, settings, signal);
 	}
 
-	#outsideTransaction(): TestConnection {
-		if (this.#tools.test !== undefined) return this.#tools.test;
+	#outsideTransaction(): ConnectionTests {
+		if (this.#tools.tests !== undefined) return this.#tools.tests;
 		throw new UnsupportedError(
 			'A connection test waits for a provider, and would hold the transaction open. Test outside it.',
 		);

@@ -2,7 +2,6 @@ import { type SettingsChange, scopeTelling } from '../audit/settings-change.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { DestinationType } from '../destinations/registry.ts';
 import type { ValidatedCreate, ValidatedUpdate } from '../destinations/validate.ts';
-import type { ConnectionStatus } from '../destinations/vocabulary.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { openResult } from '../extension/open-result.ts';
 import { uuidv7 } from '../extension/uuid.ts';
@@ -28,13 +27,6 @@ export interface Identity {
 
 /** The row that an update means. One of settings names all of its identity. */
 export type Target = Pick<Identity, 'id'> & Partial<Identity> & Pick<DestinationFilter, 'version'>;
-
-/** What a connection test found. */
-export interface TestResult {
-	readonly status: ConnectionStatus;
-	/** At most 500 characters. */
-	readonly error: string | null;
-}
 
 /** Opens settings of rows that have everything for it. */
 const openingPlan = { opens: { added: [], computes: false }, relations: [] };
@@ -153,34 +145,6 @@ export class DestinationTable {
 			`UPDATE public.destinations SET deleted_at = ${to}
 			 WHERE id = $1 AND deleted_at IS ${from} RETURNING id`,
 			[id],
-		);
-		return rows.length > 0;
-	}
-
-	/**
-	 * Marks a live destination as being tested from then on, unless somebody tests it who began after `staleBefore`.
-	 */
-	async claimTest(
-		id: string,
-		claimedAt: Date,
-		staleBefore: Date,
-	): Promise<Destination | undefined> {
-		const [claimed] = await this.#rows(
-			`UPDATE public.destinations SET connection_status = 'testing', last_tested_at = $2
-			 WHERE id = $1 AND deleted_at IS NULL AND (connection_status <> 'testing' OR last_tested_at < $3)
-			 RETURNING ${selected}`,
-			[id, claimedAt.toISOString(), staleBefore.toISOString()],
-		);
-		return claimed;
-	}
-
-	/** Saves what a test found, if its claim still stands. Says whether it does. */
-	async settleTest(id: string, claimedAt: Date, { status, error }: TestResult): Promise<boolean> {
-		const rows = await this.#run(
-			`UPDATE public.destinations SET connection_status = $3, last_error = $4, last_tested_at = $5
-			 WHERE id = $1 AND deleted_at IS NULL AND connection_status = 'testing' AND last_tested_at = $2
-			 RETURNING id`,
-			[id, claimedAt.toISOString(), status, error, new Date().toISOString()],
 		);
 		return rows.length > 0;
 	}

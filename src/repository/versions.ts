@@ -11,7 +11,7 @@ import type { Destination, UpdateDestinationInput } from '../destinations/destin
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { ForbiddenError, NotFoundError } from '../errors.ts';
 import { checkUuid, type Scope } from '../tenancy/scope.ts';
-import type { TestConnection } from './connection-test.ts';
+import type { ConnectionTests } from './connection-tests.ts';
 import type { Statements } from './statements.ts';
 import type { DestinationTable } from './table.ts';
 import { DestinationWriter, type WriteOptions } from './writer.ts';
@@ -25,7 +25,7 @@ export interface RepositoryTools {
 	/** Opens earlier settings. */
 	readonly encryption: SettingsEncryption;
 	/** Left out inside a transaction, which would be held open while a provider is waited for. */
-	readonly test?: TestConnection;
+	readonly tests?: ConnectionTests;
 }
 
 /** The part of the repository that makes versions, reads them, brings them back and removes them for good. */

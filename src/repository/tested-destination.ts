@@ -1,0 +1,107 @@
+import type { Destination } from '../destinations/destination.ts';
+import type { ConnectionStatus } from '../destinations/vocabulary.ts';
+import { NotFoundError } from '../errors.ts';
+import type { Statements } from './statements.ts';
+import type { DestinationTable } from './table.ts';
+import { noSuchDestination } from './translate-errors.ts';
+
+/** What a connection test found. */
+export interface TestResult {
+	readonly status: ConnectionStatus;
+	/** At most 500 characters. */
+	readonly error: string | null;
+}
+
+/** How far the test of a destination is, whoever runs it. */
+export interface TestState {
+	readonly status: ConnectionStatus;
+	readonly lastError: string | null;
+	readonly version: number;
+	/** Whether a test is under way whose lease has not run out. */
+	readonly held: boolean;
+}
+
+/**
+ * A claim keeps others from testing the same destination for a minute. A test takes 10 s at most, so an older
+ * claim was left by a process that died; one that is further in the future, by a clock that was wrong. All times
+ * are of the database's clock: those of two servers of an application may be far apart.
+ */
+const held = `(connection_status = 'testing' AND last_tested_at
+	BETWEEN pg_catalog.clock_timestamp() - interval '60 seconds'
+	    AND pg_catalog.clock_timestamp() + interval '60 seconds') IS TRUE`;
+
+/** The row of a destination that is tested. Settings are opened before anything is written. */
+export class TestedDestination {
+	/** How many statements were sent. An answer says nothing about what happened after its own was sent. */
+	sent = 0;
+	readonly #id: string;
+	readonly #table: DestinationTable;
+	readonly #statements: Statements;
+
+	constructor(id: string, table: DestinationTable, statements: Statements) {
+		this.#id = id;
+		this.#table = table;
+		this.#statements = statements;
+	}
+
+	/** @throws NotFoundError if there is no live one; the reason why its settings do not open. */
+	async read(): Promise<Destination> {
+		this.sent += 1;
+		const destination = await this.#table.findOne(this.#id);
+		if (destination === undefined) throw this.#notFound();
+		return destination;
+	}
+
+	/**
+	 * Marks the destination as being tested, if it still has the version that was read and nobody tests it.
+	 * Returns the claim, by which {@link settle} knows it again.
+	 */
+	async claim(version: number): Promise<string | undefined> {
+		const [row] = await this.#run(
+			`UPDATE public.destinations
+			 SET connection_status = 'testing', last_tested_at = pg_catalog.clock_timestamp()
+			 WHERE id = $1 AND version = $2 AND deleted_at IS NULL AND NOT ${held}
+			 RETURNING last_tested_at`,
+			[version],
+		);
+		return row?.[0] ?? undefined;
+	}
+
+	/** @throws NotFoundError if there is no live one. */
+	async look(): Promise<TestState> {
+		const [row] = await this.#run(
+			`SELECT connection_status, last_error, version, ${held}
+			 FROM public.destinations WHERE id = $1 AND deleted_at IS NULL`,
+			[],
+		);
+		if (row === undefined) throw this.#notFound();
+		const [status, lastError = null, version, isHeld] = row;
+		return {
+			status: status as ConnectionStatus, // the column's CHECK allows no other
+			lastError,
+			version: Number(version),
+			held: isHeld === 't',
+		};
+	}
+
+	/** Saves what a test found, if its claim still stands. Says whether it does. */
+	async settle(claim: string, { status, error }: TestResult): Promise<boolean> {
+		const rows = await this.#run(
+			`UPDATE public.destinations
+			 SET connection_status = $3, last_error = $4, last_tested_at = pg_catalog.clock_timestamp()
+			 WHERE id = $1 AND deleted_at IS NULL AND connection_status = 'testing' AND last_tested_at = $2
+			 RETURNING id`,
+			[claim, status, error],
+		);
+		return rows.length > 0;
+	}
+
+	#run(text: string, values: unknown[]) {
+		this.sent += 1;
+		return this.#statements.run(text, [this.#id, ...values]);
+	}
+
+	#notFound(): NotFoundError {
+		return new NotFoundError(noSuchDestination(this.#id));
+	}
+}
