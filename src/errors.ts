@@ -19,11 +19,20 @@ export interface ValidationIssue {
 	readonly message: string;
 }
 
+/** The destination that an error is about. */
+export interface ErrorOfDestination {
+	/** UUID. */
+	readonly destinationId?: string | undefined;
+	/** UUID. */
+	readonly organizationId?: string | undefined;
+}
+
 /**
  * Base of every error that this package throws by intent.
  *
  * Tell errors apart by `code`, which is stable, not by message. No error of this
  * package holds a key or a setting: not in its message, its cause or its JSON.
+ * Where stored settings do not open, `destinationId` and `organizationId` say whose they are.
  *
  * @example
  * ```ts
@@ -37,15 +46,35 @@ export interface ValidationIssue {
 export abstract class DestinationsError extends Error {
 	/** Says which error it is. Stable. */
 	abstract readonly code: DestinationsErrorCode;
+	/** The destination whose stored settings did not open, a UUID; not there in any other error. */
+	declare readonly destinationId?: string;
+	/** The organization of that destination, a UUID; not there in any other error. */
+	declare readonly organizationId?: string;
 
-	constructor(message: string, options?: ErrorOptions) {
+	constructor(message: string, options: ErrorOptions & ErrorOfDestination = {}) {
 		super(message, options);
 		this.name = new.target.name;
+		const { destinationId, organizationId } = options;
+		if (destinationId !== undefined) this.destinationId = destinationId;
+		if (organizationId !== undefined) this.organizationId = organizationId;
 	}
 
 	/** The form for logs and HTTP answers: without stack and cause. */
-	toJSON(): { name: string; code: DestinationsErrorCode; message: string } {
-		return { name: this.name, code: this.code, message: this.message };
+	toJSON(): {
+		name: string;
+		code: DestinationsErrorCode;
+		message: string;
+		destinationId?: string;
+		organizationId?: string;
+	} {
+		const { name, code, message, destinationId, organizationId } = this;
+		return {
+			name,
+			code,
+			message,
+			...(destinationId === undefined ? {} : { destinationId }),
+			...(organizationId === undefined ? {} : { organizationId }),
+		};
 	}
 }
 

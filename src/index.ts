@@ -43,6 +43,7 @@ export {
 	type SettingsOf,
 	settingsSchemas,
 } from './destinations/registry.ts';
+export { settingsError, type UnopenedDestination } from './destinations/unopened.ts';
 export { ConnectionStatus, ConsentPurpose, Environment } from './destinations/vocabulary.ts';
 export type { DataKeyContext, KeyWrapper } from './encryption/data-keys.ts';
 export type { SettingsContext, SettingsEnvelope } from './encryption/envelope.ts';

@@ -1,5 +1,6 @@
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
-import { DecryptionFailedError, DestinationsError, NotFoundError } from '../errors.ts';
+import { openStored } from '../encryption/stored-settings.ts';
+import { DestinationsError, NotFoundError } from '../errors.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
 import type { Statements } from '../repository/statements.ts';
 import { noSuchDestination } from '../repository/translate-errors.ts';
@@ -166,17 +167,9 @@ export async function openEarlier(
 	encryption: SettingsEncryption,
 	row: EarlierSettings,
 ): Promise<Record<string, unknown>> {
-	const { settings, settingsEncrypted, organizationId, destinationId, type, version } = row;
-	if (!settingsEncrypted) {
-		// They were a destination's, whose CHECK asks for an object.
-		if (encryption.plaintext === 'allow-read') return settings as Record<string, unknown>;
-		throw new DecryptionFailedError(
-			`The settings of version ${version} of destination ${destinationId} are not encrypted, and this client reads encrypted ones only.`,
-		);
-	}
-	// The column's default: no settings yet.
-	if (JSON.stringify(settings) === '{}') return {};
-	return encryption.decrypt(settings, { organizationId, destinationId, type });
+	const { settings, settingsEncrypted, organizationId, destinationId, type } = row;
+	const context = { organizationId, destinationId, type };
+	return openStored(encryption, settings, settingsEncrypted, context);
 }
 
 /** Nothing where settings do not open: what else the history tells is still to be read. */

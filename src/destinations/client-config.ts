@@ -1,6 +1,7 @@
 import type { Destination } from './destination.ts';
 import { isJsonRecord } from './json-record.ts';
 import { type ClientSettingsOf, type DestinationType, visibilityOf } from './registry.ts';
+import { settingsError } from './unopened.ts';
 import type { ConsentPurpose } from './vocabulary.ts';
 
 /** What a browser gets to know of a destination of one type. */
@@ -24,6 +25,9 @@ export type ClientConfig = { [T in DestinationType]: ClientConfigOf<T> }[Destina
  * one destination of a type in an environment, so `type` tells them apart. Fails closed: a setting that its
  * type does not declare as visible is left out, and an unknown type gives null.
  *
+ * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the destination is enabled and its
+ * stored settings do not open. Leave those out with {@link settingsError} where the others must go on.
+ *
  * @example
  * ```ts
  * import { type ScopedClient, toClientConfig } from '@consent-io/destinations';
@@ -37,9 +41,12 @@ export type ClientConfig = { [T in DestinationType]: ClientConfigOf<T> }[Destina
  */
 export function toClientConfig(destination: Destination): ClientConfig | null {
 	const { type, enabled, deletedAt, testMode, requiredConsent } = destination;
+	if (!enabled || deletedAt) return null;
+	const error = settingsError(destination);
+	if (error !== undefined) throw error;
 	// Rows are read as they are, so the settings may lack what the types promise.
 	const settings: unknown = destination.settings;
-	if (!enabled || deletedAt || !isJsonRecord(settings) || settings.enableClientSide !== true) {
+	if (!isJsonRecord(settings) || settings.enableClientSide !== true) {
 		return null;
 	}
 	const visibility = visibilityOf(type);

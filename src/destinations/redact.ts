@@ -1,17 +1,27 @@
+import type { DestinationsErrorCode } from '../errors.ts';
 import { isJsonRecord } from './json-record.ts';
 import { MASK, mask } from './mask.ts';
 import { visibilityOf } from './registry.ts';
+import { settingsError, withoutSettings } from './unopened.ts';
 
-/** A destination whose settings are for the eye only: secrets are masked, so they have no type to rely on. */
+/**
+ * A destination whose settings are for the eye only: secrets are masked, so they have no type to rely on. Where
+ * the stored settings do not open they are null, and `settingsError` is the code of the reason.
+ */
 export type Redacted<D> = D extends unknown
-	? Omit<D, 'settings'> & { settings: Record<string, unknown> }
+	? Omit<D, 'settings' | 'settingsError'> &
+			(
+				| { settings: Record<string, unknown>; settingsError?: undefined }
+				| { settings: null; settingsError: DestinationsErrorCode }
+			)
 	: never;
 
 /**
  * The form of a destination for lists and logs: the same fields, but of each secret only a mask, with the last
  * four characters where it is long. A masked value that is sent back is refused, so it never overwrites a secret.
  *
- * Fails closed: settings that the type does not declare are masked whole, and for an unknown type all are.
+ * Fails closed: settings that the type does not declare are masked whole, and for an unknown type all are. One
+ * whose stored settings do not open has null in their place, and the error's code in `settingsError`.
  *
  * @param destination - From the repository, or a row of the Prisma client.
  * @example
@@ -27,10 +37,11 @@ export type Redacted<D> = D extends unknown
 export function redact<D extends { readonly type: string; readonly settings: unknown }>(
 	destination: D,
 ): Redacted<D> {
-	const redacted = {
-		...destination,
-		settings: redactSettings(destination.type, destination.settings),
-	};
+	const error = settingsError(destination);
+	const redacted =
+		error === undefined
+			? { ...destination, settings: redactSettings(destination.type, destination.settings) }
+			: { ...withoutSettings(destination), settings: null, settingsError: error.code };
 	// A spread of a generic is an intersection to TypeScript, not a replacement.
 	return redacted as unknown as Redacted<D>;
 }

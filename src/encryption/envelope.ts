@@ -165,8 +165,10 @@ export function looksLikeEnvelope(value: unknown): boolean {
 }
 
 export function decryptionFailed(context: SettingsContext): DecryptionFailedError {
+	const { destinationId, organizationId } = context;
 	return new DecryptionFailedError(
-		`The settings of destination ${context.destinationId} did not open: they were altered, belong to another row, or were sealed with other key bytes. Check the keys, then restore the row from a backup.`,
+		`The settings of destination ${destinationId} did not open: they were altered, belong to another row, or were sealed with other key bytes. Check the keys, then restore the row from a backup.`,
+		{ destinationId, organizationId },
 	);
 }
 

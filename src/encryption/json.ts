@@ -22,6 +22,17 @@ export function settingsToJson(settings: unknown): string {
 	return json;
 }
 
+/** The settings in a JSON text; undefined where there are none, such as in a list. */
+export function settingsFromJson(json: string): Record<string, unknown> | undefined {
+	try {
+		const settings: unknown = JSON.parse(json);
+		return isPlainObject(settings) ? settings : undefined;
+	} catch {
+		// The error of JSON.parse quotes the text.
+		return undefined;
+	}
+}
+
 interface Budget {
 	left: number;
 }

@@ -1,7 +1,11 @@
 import { z } from 'zod';
-import { ConfigurationError, ValidationError } from '../errors.ts';
+import {
+	ConfigurationError,
+	KeyUnavailableError,
+	UnknownKeyError,
+	ValidationError,
+} from '../errors.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
-import { isPlainObject } from '../plain-object.ts';
 import { canonicalId } from './canonical-id.ts';
 import {
 	decryptionFailed,
@@ -12,7 +16,7 @@ import {
 	type SettingsEnvelope,
 	sealJson,
 } from './envelope.ts';
-import { settingsToJson } from './json.ts';
+import { settingsFromJson, settingsToJson } from './json.ts';
 import { isKeyProvider, type KeyProvider } from './key-provider.ts';
 import { Keyring } from './keyring.ts';
 import type { TenantKey } from './tenant-key.ts';
@@ -100,7 +104,7 @@ export class SettingsEncryption {
 	async decrypt(envelope: unknown, context: SettingsContext): Promise<Record<string, unknown>> {
 		const bound = checkOptions(contextSchema, context, ['context']);
 		const parsed = parseEnvelope(envelope, bound);
-		const key = await this.#keys.load(parsed.kid, bound.organizationId);
+		const key = await this.#load(parsed.kid, bound);
 		return openSettings(parsed, key, bound);
 	}
 
@@ -116,6 +120,26 @@ export class SettingsEncryption {
 		const key = this.#keys.cached(parsed.kid, context.organizationId);
 		return key === undefined ? undefined : openSettings(parsed, key, context);
 	}
+
+	async #load(keyId: string, context: SettingsContext): Promise<TenantKey> {
+		try {
+			return await this.#keys.load(keyId, context.organizationId);
+		} catch (error) {
+			throw ofDestination(error, context);
+		}
+	}
+}
+
+/** The error of a key as one of the destination: all that wait for the key get the same one. */
+function ofDestination(
+	error: unknown,
+	{ destinationId, organizationId }: SettingsContext,
+): unknown {
+	const options = { destinationId, organizationId };
+	if (error instanceof UnknownKeyError) return new UnknownKeyError(error.message, options);
+	if (error instanceof KeyUnavailableError) return new KeyUnavailableError(error.message, options);
+	if (error instanceof ConfigurationError) return new ConfigurationError(error.message, options);
+	return error;
 }
 
 function openSettings(
@@ -123,8 +147,8 @@ function openSettings(
 	key: TenantKey,
 	context: SettingsContext,
 ): Record<string, unknown> {
-	const settings: unknown = JSON.parse(openJson(envelope, key, context));
-	if (!isPlainObject(settings)) throw decryptionFailed(context);
+	const settings = settingsFromJson(openJson(envelope, key, context));
+	if (settings === undefined) throw decryptionFailed(context);
 	return settings;
 }
 

@@ -12,7 +12,13 @@ import { destinationMethods } from './destination-methods.ts';
 import type { DestinationsExtension } from './extension-types.ts';
 import { refusalArgument, withPlainArguments } from './plain-arguments.ts';
 import { runOperation } from './run-operation.ts';
-import { type LookUpClient, runInTransaction, transactionOf } from './transaction.ts';
+import {
+	isInBatch,
+	type LookUpClient,
+	runInBatch,
+	runInTransaction,
+	transactionOf,
+} from './transaction.ts';
 
 /** Options of {@link destinationsExtension}. */
 export interface DestinationsExtensionOptions {
@@ -121,14 +127,17 @@ export function extensionWith(encryption: SettingsEncryption): DestinationsExten
 					}
 					const refusal = args[refusalArgument];
 					if (Array.isArray(refusal)) throw new ValidationError(refusal as ValidationIssue[]);
-					return runOperation(encryption, { model, operation, args }, lookUp, query);
+					const called = { model, operation, args, extended: true, inBatch: isInBatch() };
+					return runOperation(encryption, called, lookUp, query);
 				},
 			},
 			model: { destination: destinationMethods },
 			client: {
 				$transaction(this: ExtensibleClient, work: unknown, transactionOptions?: unknown) {
 					const begin = client.$transaction;
-					if (typeof work !== 'function') return begin.call(this, work, transactionOptions);
+					if (typeof work !== 'function') {
+						return runInBatch(() => begin.call(this, work, transactionOptions));
+					}
 					return begin.call(
 						this,
 						(transaction: LookUpClient) =>

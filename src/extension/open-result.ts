@@ -1,23 +1,57 @@
+import { markUnopened, markUnopenedUntilUse } from '../destinations/unopened.ts';
+import type { SettingsContext } from '../encryption/envelope.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
-import { DecryptionFailedError, UnsupportedError } from '../errors.ts';
+import { openStored } from '../encryption/stored-settings.ts';
+import { DestinationsError, UnsupportedError } from '../errors.ts';
 import { type Arguments, asObject } from './arguments.ts';
 import type { Opening, ResultPlan } from './selection.ts';
 
-/**
- * Opens the settings of every destination in a result, in place: the result is the caller's alone.
- *
- * @param manyRows whether the operation gives rows in an array.
- */
+/** How a result is opened. */
+export interface OpenOptions {
+	/** Whether the operation returns rows in an array. @defaultValue `false` */
+	readonly manyRows?: boolean;
+	/**
+	 * Whether the call fails where the settings of its one row do not open. It must not for many rows, of which
+	 * one would take the others down, nor after a write, which would fail though it was done.
+	 *
+	 * @defaultValue `false`: the row is marked, see `settingsError`
+	 */
+	readonly mustOpen?: boolean;
+	/**
+	 * Whether Prisma itself reads what was selected of each row before the caller does, to look for relations.
+	 * It does where a client has extensions.
+	 *
+	 * @defaultValue `false`
+	 */
+	readonly prismaReads?: boolean;
+}
+
+/** Opens the settings of every destination in a result, in place: the result is the caller's alone. */
 export async function openResult(
 	encryption: SettingsEncryption,
 	plan: ResultPlan,
 	result: unknown,
-	manyRows: boolean,
+	{ manyRows = false, mustOpen = false, prismaReads = false }: OpenOptions,
 ): Promise<void> {
 	const waiting: Promise<void>[] = [];
-	openRows(encryption, manyRows ? plan : planOfUnwrapped(plan, result), result, waiting);
+	const unwrapped = manyRows ? plan : planOfUnwrapped(plan, result);
+	openRows({ encryption, prismaReads, waiting }, unwrapped, result, mustOpen);
 	if (waiting.length > 0) await Promise.all(waiting);
 }
+
+/** What opens settings, and what is still waited for. */
+interface Opener {
+	readonly encryption: SettingsEncryption;
+	readonly prismaReads: boolean;
+	readonly waiting: Promise<void>[];
+}
+
+/** What becomes of a row whose settings do not open. */
+type Refusal = (row: Arguments, error: DestinationsError) => void;
+
+const fail: Refusal = (_, error) => {
+	throw error;
+};
 
 /**
  * Prisma's fluent API, as in `organization.findUnique(...).destinations()`, reads the first model with a
@@ -40,45 +74,58 @@ function planOfUnwrapped(plan: ResultPlan, result: unknown): ResultPlan {
 	return current;
 }
 
-function openRows(
-	encryption: SettingsEncryption,
-	plan: ResultPlan,
-	rows: unknown,
-	waiting: Promise<void>[],
-): void {
+function openRows(opener: Opener, plan: ResultPlan, rows: unknown, mustOpen = false): void {
 	if (Array.isArray(rows)) {
-		for (const row of rows) openRow(encryption, plan, row, waiting);
+		for (const row of rows) openRow(opener, plan, row, false);
 	} else {
-		openRow(encryption, plan, rows, waiting);
+		openRow(opener, plan, rows, mustOpen);
 	}
 }
 
-function openRow(
-	encryption: SettingsEncryption,
-	plan: ResultPlan,
-	value: unknown,
-	waiting: Promise<void>[],
-): void {
+function openRow(opener: Opener, plan: ResultPlan, value: unknown, mustOpen: boolean): void {
 	const row = asObject(value);
 	if (row === undefined) return;
 	for (const { name, plan: inner } of plan.relations) {
-		if (name in row) openRows(encryption, inner, row[name], waiting);
+		if (name in row) openRows(opener, inner, row[name]);
 	}
 	if (plan.opens === undefined) return;
-	const pending = openSettings(encryption, row);
-	if (pending !== undefined) {
-		// Nobody awaits it where another row fails at once, and it would end the process.
-		pending.catch(() => {});
-		waiting.push(pending);
+	// Omitted, here or for the whole Prisma client.
+	if (row.settings !== undefined) {
+		const mark = opener.prismaReads && plan.opens.selected ? markUnopenedUntilUse : markUnopened;
+		openSettings(opener, row, mustOpen ? fail : mark);
 	}
 	takeAway(row, plan.opens);
 }
 
-/** Opens one row's settings; gives a promise only where a key must be asked for. */
-function openSettings(encryption: SettingsEncryption, row: Arguments): Promise<void> | undefined {
-	// Omitted, here or for the whole Prisma client.
-	if (row.settings === undefined) return undefined;
-	const { settings, settingsEncrypted, id, organizationId, type } = row;
+function openSettings({ encryption, waiting }: Opener, row: Arguments, refusal: Refusal): void {
+	try {
+		const { settings, settingsEncrypted } = row;
+		const opened = openStored(encryption, settings, settingsEncrypted === true, contextOf(row));
+		if (opened instanceof Promise) waiting.push(openLater(opened, row, refusal));
+		else row.settings = opened;
+	} catch (error) {
+		refuse(error, row, refusal);
+	}
+}
+
+async function openLater(
+	opening: Promise<unknown>,
+	row: Arguments,
+	refusal: Refusal,
+): Promise<void> {
+	try {
+		row.settings = await opening;
+	} catch (error) {
+		refuse(error, row, refusal);
+	}
+}
+
+function refuse(error: unknown, row: Arguments, refusal: Refusal): void {
+	if (!(error instanceof DestinationsError)) throw error;
+	refusal(row, error);
+}
+
+function contextOf({ id, organizationId, type, settingsEncrypted }: Arguments): SettingsContext {
 	if (
 		typeof id !== 'string' ||
 		typeof organizationId !== 'string' ||
@@ -89,30 +136,7 @@ function openSettings(encryption: SettingsEncryption, row: Arguments): Promise<v
 			'Settings can only be opened with id, organizationId, type and settingsEncrypted. Do not omit these for the whole Prisma client.',
 		);
 	}
-	if (!settingsEncrypted) {
-		if (encryption.plaintext === 'allow-read') return undefined;
-		throw new DecryptionFailedError(
-			`The settings of destination ${id} are marked as not encrypted, and this client reads encrypted ones only.`,
-		);
-	}
-	if (isEmptyObject(settings)) return undefined;
-	const context = { organizationId, destinationId: id, type };
-	const opened = encryption.tryOpen(settings, context);
-	if (opened === undefined) {
-		return encryption.decrypt(settings, context).then((late) => {
-			row.settings = late;
-		});
-	}
-	row.settings = opened;
-	return undefined;
-}
-
-/** The column's default, which a raw insert leaves: no settings yet. */
-function isEmptyObject(value: unknown): boolean {
-	const object = asObject(value);
-	if (object === undefined) return false;
-	for (const _ in object) return false;
-	return true;
+	return { organizationId, destinationId: id, type };
 }
 
 /** Fields of other extensions are computed later, so what they may need is only hidden. */

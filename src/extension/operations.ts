@@ -1,6 +1,7 @@
 import { UnsupportedError } from '../errors.ts';
 import { type Arguments, asObject, objectsIn } from './arguments.ts';
 import { isReadOnly, type ModelName } from './models.ts';
+import type { OpenOptions } from './open-result.ts';
 import { type ResultPlan, rewriteRead, rewriteSelection } from './selection.ts';
 import { checkFields, checkOrderBy, type RowFilter, restrictWhere, rewriteWhere } from './where.ts';
 import { WriteRewriter } from './writes.ts';
@@ -9,8 +10,8 @@ import { WriteRewriter } from './writes.ts';
 export interface PlannedOperation {
 	/** Where the result has settings to open. */
 	readonly result?: ResultPlan | undefined;
-	/** Whether the result is an array of rows. */
-	readonly manyRows?: boolean;
+	/** How it is opened. */
+	readonly opening?: OpenOptions;
 	/** What must be sealed before the operation is sent. */
 	readonly writes?: WriteRewriter;
 }
@@ -74,7 +75,7 @@ function planRead(model: ModelName, args: Arguments, manyRows: boolean): Planned
 	const rows = takeRowFilter(args);
 	const result = rewriteRead(model, args);
 	seeOnly(model, args, rows);
-	return { result, manyRows };
+	return { result, opening: { manyRows, mustOpen: !manyRows } };
 }
 
 function planAggregate(model: ModelName, args: Arguments): PlannedOperation {
@@ -106,7 +107,7 @@ function planCreateMany(model: ModelName, args: Arguments, returnsRows: boolean)
 		for (const data of objectsIn(args.data)) writes.createDestination(data);
 	}
 	if (!returnsRows) return { writes };
-	return { result: rewriteSelection(model, args), manyRows: true, writes };
+	return { result: rewriteSelection(model, args), opening: { manyRows: true }, writes };
 }
 
 function planUpdate(model: ModelName, args: Arguments): PlannedOperation {
@@ -130,7 +131,7 @@ function planUpdateMany(model: ModelName, args: Arguments, returnsRows: boolean)
 	const data = asObject(args.data);
 	if (model === 'Destination' && data !== undefined) writes.updateDestinations(data);
 	if (!returnsRows) return { writes };
-	return { result: rewriteSelection(model, args), manyRows: true, writes };
+	return { result: rewriteSelection(model, args), opening: { manyRows: true }, writes };
 }
 
 function planUpsert(model: ModelName, args: Arguments): PlannedOperation {

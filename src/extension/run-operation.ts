@@ -11,22 +11,26 @@ export interface Operation {
 	readonly operation: string;
 	/** Rewritten in place. */
 	readonly args: Arguments;
+	/** Whether it is a client with extensions that runs it. */
+	readonly extended?: boolean;
+	/** Whether its result comes with that of a batch, which is committed by then, so that it must not fail. */
+	readonly inBatch?: boolean;
 }
 
 /** Runs an operation with settings sealed on the way in and opened on the way out, and deleted rows hidden. */
 export async function runOperation(
 	encryption: SettingsEncryption,
-	{ model, operation, args }: Operation,
+	{ model, operation, args, extended = false, inBatch = false }: Operation,
 	lookUp: LookUp,
 	send: (args: Arguments) => PromiseLike<unknown>,
 ): Promise<unknown> {
-	const {
-		result: plan,
-		manyRows = false,
-		writes,
-	} = planOperation(knownModel(model), operation, args);
+	const { result: plan, opening = {}, writes } = planOperation(knownModel(model), operation, args);
 	if (writes !== undefined) await seal(encryption, args, writes, lookUp);
 	const result = await send(args);
-	if (plan !== undefined) await openResult(encryption, plan, result, manyRows);
+	if (plan !== undefined) {
+		const { manyRows = false, mustOpen = false } = opening;
+		const options = { manyRows, mustOpen: mustOpen && !inBatch, prismaReads: extended };
+		await openResult(encryption, plan, result, options);
+	}
 	return result;
 }

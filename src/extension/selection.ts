@@ -17,6 +17,8 @@ export interface Opening {
 	readonly added: readonly string[];
 	/** Whether another extension may compute a field from what was added. */
 	readonly computes: boolean;
+	/** Whether the caller named settings in a `select`. */
+	readonly selected: boolean;
 }
 
 interface RelationPlan {
@@ -100,10 +102,10 @@ function addNeeded(args: Arguments, select: Arguments | undefined): Opening | un
 		if (!select.settings && !computes) return undefined;
 		const added = neededToOpen.filter((name) => !select[name]);
 		for (const name of added) select[name] = true;
-		return { added, computes };
+		return { added, computes, selected: Boolean(select.settings) };
 	}
 	const omit = asObject(args.omit);
 	const added = neededToOpen.filter((name) => omit?.[name]);
 	for (const name of added) if (omit !== undefined) omit[name] = false;
-	return { added, computes: true };
+	return { added, computes: true, selected: false };
 }

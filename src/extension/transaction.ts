@@ -25,6 +25,18 @@ interface RunningTransaction {
  */
 export const currentTransaction = new AsyncLocalStorage<RunningTransaction | undefined>();
 
+const currentBatch = new AsyncLocalStorage<true>();
+
+/** Sends a batch transaction, of which Prisma hands out the results once all of it is committed. */
+export function runInBatch<R>(send: () => R): R {
+	return currentBatch.run(true, send);
+}
+
+/** Whether the code runs for an operation of a batch. */
+export function isInBatch(): boolean {
+	return currentBatch.getStore() === true;
+}
+
 /** Runs the work of a transaction. */
 export async function runInTransaction(
 	owner: LookUpClient,

@@ -1,8 +1,14 @@
+import { z } from 'zod';
 import { type Page, type PageOptions, pageLimit, pageOf } from '../audit/pages.ts';
 import { uuid } from '../checks.ts';
 import type { Destination } from '../destinations/destination.ts';
 import { environment, type } from '../destinations/input-schemas.ts';
 import type { DestinationType } from '../destinations/registry.ts';
+import {
+	settingsError,
+	type UnopenedDestination,
+	withoutSettings,
+} from '../destinations/unopened.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
 import { NotFoundError } from '../errors.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
@@ -17,6 +23,13 @@ export interface DestinationPageOptions extends PageOptions {
 	readonly type?: DestinationType | undefined;
 	/** Those of this environment alone. @defaultValue all environments */
 	readonly environment?: Environment | undefined;
+	/**
+	 * `mark` returns destinations whose settings do not open as {@link UnopenedDestination}, for a page that
+	 * shows and repairs them.
+	 *
+	 * @defaultValue they come back as any other, and reading their `settings` throws the reason
+	 */
+	readonly unopened?: 'mark' | undefined;
 }
 
 const pageOptions = optionsOf({
@@ -25,6 +38,7 @@ const pageOptions = optionsOf({
 	organizationId: uuid.optional(),
 	type: type.optional(),
 	environment: environment.optional(),
+	unopened: z.literal('mark', { error: "must be 'mark'" }).optional(),
 } satisfies OptionSchemas<DestinationPageOptions>);
 
 /** Options of a page, checked. */
@@ -38,8 +52,8 @@ export function checkPageOptions(options: DestinationPageOptions | undefined) {
 export async function pageOfDestinations(
 	table: DestinationTable,
 	scope: Scope,
-	{ cursor: after, limit, type, environment, ...options }: CheckedPageOptions,
-): Promise<Page<Destination>> {
+	{ cursor: after, limit, type, environment, unopened, ...options }: CheckedPageOptions,
+): Promise<Page<Destination | UnopenedDestination>> {
 	const organizationId = scope.organizationId ?? options.organizationId;
 	const rows = await table.page({ organizationId, type, environment }, after, limit + 1);
 	// Behind a row that was purged Postgres finds nothing, which must not look like the end.
@@ -54,6 +68,13 @@ export async function pageOfDestinations(
 		rows,
 		limit,
 		({ id }) => id,
-		(row) => row,
+		(row) => (unopened === 'mark' ? markedAsData(row) : row),
 	);
+}
+
+function markedAsData(destination: Destination): Destination | UnopenedDestination {
+	const error = settingsError(destination);
+	if (error === undefined) return destination;
+	const marked = { ...withoutSettings(destination), settings: null, settingsError: error };
+	return marked as UnopenedDestination; // the destination's fields, but for its settings
 }

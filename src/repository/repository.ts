@@ -3,6 +3,7 @@ import { abortSignal } from '../checks.ts';
 import type { ConnectionTestOutcome } from '../destinations/connection-test/outcome.ts';
 import type { CreateDestinationInput, Destination } from '../destinations/destination.ts';
 import type { DestinationType } from '../destinations/registry.ts';
+import type { UnopenedDestination } from '../destinations/unopened.ts';
 import { validateCreate } from '../destinations/validate.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
 import { ForbiddenError, NotFoundError, UnsupportedError, ValidationError } from '../errors.ts';
@@ -64,8 +65,8 @@ export class DestinationRepository extends DestinationVersions {
 	 * The destination of this id, or null where there is none that the scope may see.
 	 *
 	 * @throws ValidationError if the id is not a UUID.
-	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError, as every read, if its settings
-	 * do not open.
+	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if its settings do not open. Reads
+	 * of many destinations do not fail for that, see {@link list}.
 	 */
 	async findById(id: string): Promise<Destination | null> {
 		const { table, scope } = this.#tools;
@@ -97,7 +98,8 @@ export class DestinationRepository extends DestinationVersions {
 	}
 
 	/**
-	 * A page of live destinations, the newest first.
+	 * A page of live destinations, the newest first. Those whose settings do not open are among them: reading
+	 * their `settings` throws, `settingsError()` says why, and `unopened: 'mark'` returns them as data.
 	 *
 	 * @throws ForbiddenError if the organization is not the scope's.
 	 * @throws ValidationError if the cursor or the limit is none.
@@ -117,7 +119,13 @@ export class DestinationRepository extends DestinationVersions {
 	 * }
 	 * ```
 	 */
-	async list(options: DestinationPageOptions = {}): Promise<Page<Destination>> {
+	async list(
+		options: DestinationPageOptions & { readonly unopened: 'mark' },
+	): Promise<Page<Destination | UnopenedDestination>>;
+	async list(options?: DestinationPageOptions): Promise<Page<Destination>>;
+	async list(
+		options: DestinationPageOptions = {},
+	): Promise<Page<Destination | UnopenedDestination>> {
 		const checked = checkPageOptions(options);
 		if (checked.organizationId !== undefined) this.#refuseOthers(checked.organizationId);
 		return pageOfDestinations(this.#tools.table, this.#tools.scope, checked);

@@ -29,7 +29,7 @@ export interface Identity {
 export type Target = Pick<Identity, 'id'> & Partial<Identity> & Pick<DestinationFilter, 'version'>;
 
 /** Opens settings of rows that have everything for it. */
-const openingPlan = { opens: { added: [], computes: false }, relations: [] };
+const openingPlan = { opens: { added: [], computes: false, selected: false }, relations: [] };
 
 /**
  * The table of destinations in one scope, by SQL of its own: what a service does most is here, and takes
@@ -51,12 +51,19 @@ export class DestinationTable {
 		return new DestinationTable(this.#sql, scopeTelling(this.#scope, change), this.#encryption);
 	}
 
-	/** A live destination. */
+	/**
+	 * A live destination.
+	 *
+	 * @throws what its settings do not open with, unlike everything else here: other rows are marked.
+	 */
 	async findOne(id: string, organizationId?: string): Promise<Destination | undefined> {
 		const values: unknown[] = [];
 		const where = conditions({ id, organizationId }, values);
-		const [found] = await this.#rows(select(where), values);
-		return found;
+		const [text] = await this.#run(select(where), values);
+		if (text === undefined) return undefined;
+		const row = toRow(text);
+		await openResult(this.#encryption, openingPlan, row, { mustOpen: true });
+		return row as unknown as Destination; // as in `#rows`
 	}
 
 	/** All live destinations of a filter, the newest first. */
@@ -162,10 +169,10 @@ export class DestinationTable {
 		return { settings: JSON.stringify(envelope), settingsEncrypted: true };
 	}
 
-	/** Runs a statement that gives whole rows, and opens their settings. */
+	/** Runs a statement that returns whole rows, and opens their settings or marks those that do not open. */
 	async #rows(text: string, values: unknown[]): Promise<Destination[]> {
 		const destinations = (await this.#run(text, values)).map(toRow);
-		await openResult(this.#encryption, openingPlan, destinations, true);
+		await openResult(this.#encryption, openingPlan, destinations, { manyRows: true });
 		// Settings are validated by the row's type when they are written, so type and settings belong together.
 		return destinations as unknown as Destination[];
 	}

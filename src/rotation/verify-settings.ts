@@ -1,8 +1,9 @@
 import { decryptionFailed } from '../encryption/envelope.ts';
+import { settingsFromJson } from '../encryption/json.ts';
 import { type PlaintextPolicy, plaintextOption } from '../encryption/settings-encryption.ts';
+import { checkPlaintext, storedForm } from '../encryption/stored-settings.ts';
 import type { TenantKeys } from '../encryption/tenant-keys.ts';
 import { checkConfiguration, type OptionSchemas, optionsOf } from '../options.ts';
-import { isPlainObject } from '../plain-object.ts';
 import { byPrimaryKey, MaintenanceConnection } from './maintenance-connection.ts';
 import {
 	type SealedSettingsFailure,
@@ -151,22 +152,21 @@ class Verification {
 	}
 
 	#verifyRow(pageKeys: PageKeys, row: SealedRow): void {
-		if (row.plaintext !== null) {
-			this.plaintext += 1;
-			if (this.#policy === 'refuse') throw decryptionFailed(contextOf(row));
-			return;
+		switch (storedForm(row.settings, row.plaintext === null)) {
+			case 'plaintext':
+				this.plaintext += 1;
+				checkPlaintext(this.#policy, contextOf(row));
+				return;
+			case 'empty':
+				this.empty += 1;
+				return;
+			case 'sealed': {
+				const keyId = keyIdOf(row) ?? '';
+				this.byKeyId.set(keyId, (this.byKeyId.get(keyId) ?? 0) + 1);
+				if (settingsFromJson(pageKeys.open(row)) === undefined) {
+					throw decryptionFailed(contextOf(row));
+				}
+			}
 		}
-		const keyId = keyIdOf(row);
-		if (keyId === undefined && isEmpty(row.settings)) {
-			this.empty += 1;
-			return;
-		}
-		const name = keyId ?? '';
-		this.byKeyId.set(name, (this.byKeyId.get(name) ?? 0) + 1);
-		if (!isPlainObject(JSON.parse(pageKeys.open(row)))) throw decryptionFailed(contextOf(row));
 	}
-}
-
-function isEmpty(settings: unknown): boolean {
-	return isPlainObject(settings) && Object.keys(settings).length === 0;
 }

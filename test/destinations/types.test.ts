@@ -21,6 +21,7 @@ import {
 	ConsentPurpose,
 	Environment,
 } from '../../src/destinations/vocabulary.ts';
+import type { DestinationsErrorCode } from '../../src/errors.ts';
 import { destinationOf, samples } from './support/samples.ts';
 
 type Same<A, B> =
@@ -109,7 +110,13 @@ it('tells destinations apart by type', () => {
 	const redacted = redact(destination);
 	if (redacted.type === 'meta-pixel') {
 		// A masked secret is not to be mistaken for one.
-		same<(typeof redacted)['settings'], Record<string, unknown>>(true);
+		same<(typeof redacted)['settings'], Record<string, unknown> | null>(true);
+		if (redacted.settings === null) {
+			same<(typeof redacted)['settingsError'], DestinationsErrorCode>(true);
+		} else {
+			same<(typeof redacted)['settings'], Record<string, unknown>>(true);
+			same<(typeof redacted)['settingsError'], undefined>(true);
+		}
 	}
 	const created = validateCreate({
 		organizationId: destination.organizationId,

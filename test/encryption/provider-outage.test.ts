@@ -77,7 +77,7 @@ describe('a key provider in trouble', () => {
 		trouble(keys);
 		const attempts = [
 			() => destinations.findById(id),
-			() => prisma.destination.findMany(),
+			() => prisma.destination.findFirst(),
 			() => destinations.create({ ...posthog(organizationId), environment: 'staging' }),
 			() => destinations.update(id, { name: 'x', settings: { apiKey: posthogKey } }),
 			() =>

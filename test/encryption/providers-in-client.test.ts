@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { settingsError } from '../../src/destinations/unopened.ts';
 import { countingProvider } from '../support/encryption.ts';
 import {
 	type ExtendedClient,
@@ -196,13 +197,14 @@ describe('a key that is not to be had', () => {
 		process.on('unhandledRejection', note);
 		try {
 			state.down = true;
-			const error = await errorOf(() =>
-				client.destination.findMany({
-					where: { id: { in: [id, altered.id] } },
-					orderBy: { createdAt: 'asc' },
-				}),
-			);
-			expect(error.code).toBe('DECRYPTION_FAILED');
+			const rows = await client.destination.findMany({
+				where: { id: { in: [id, altered.id] } },
+				orderBy: { createdAt: 'asc' },
+			});
+			expect(rows.map((row) => settingsError(row)?.code)).toEqual([
+				'KEY_UNAVAILABLE',
+				'DECRYPTION_FAILED',
+			]);
 			await delay(20);
 			expect(unhandled).toEqual([]);
 		} finally {
@@ -210,17 +212,17 @@ describe('a key that is not to be had', () => {
 		}
 	});
 
-	it('fails a read of rows of which only one needs it', async () => {
+	it('marks the rows that need it, and no others', async () => {
 		const { client, organizationId, id } = await newClient();
 		const foreign = await db.newDestination({ organizationId, environment: 'staging' });
-		const where = { organizationId };
-		const error = await errorOf(() => db.prisma.destination.findMany({ where }));
-		expect(error.code).toBe('UNKNOWN_KEY');
-		const other = await errorOf(() => client.destination.findMany({ where }));
-		expect(other.code).toBe('DECRYPTION_FAILED');
-		expect((await client.destination.findMany({ where: { id } })).map((row) => row.id)).toEqual([
-			id,
-		]);
-		expect(foreign.organizationId).toBe(organizationId);
+		const codesFor = async (reader: ExtendedClient) =>
+			Object.fromEntries(
+				(await reader.destination.findMany({ where: { organizationId } })).map((row) => [
+					row.id,
+					settingsError(row)?.code,
+				]),
+			);
+		expect(await codesFor(db.prisma)).toEqual({ [id]: 'UNKNOWN_KEY', [foreign.id]: undefined });
+		expect(await codesFor(client)).toEqual({ [id]: undefined, [foreign.id]: 'DECRYPTION_FAILED' });
 	});
 });

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { settingsError } from '../../src/destinations/unopened.ts';
+import { DecryptionFailedError } from '../../src/errors.ts';
 import { ExtendedDatabase, errorOf, posthogSettings, run } from '../support/extended-client.ts';
 
 let db: ExtendedDatabase;
@@ -123,17 +125,21 @@ it('refuses what contains itself as part of a batch, not when it is written down
 	expect(await rowsOf(organizationId)).toMatchObject([{ id, deletedAt: null }]);
 });
 
-it('refuses a row that does not open', async () => {
-	const { id } = await db.newDestination();
+it('marks a row that does not open: the batch is committed before that is known', async () => {
+	const { id, organizationId } = await db.newDestination();
 	const other = await db.newDestination();
 	await db.tamper(id, `settings = jsonb_set(settings, '{ct}', '"${'A'.repeat(80)}"')`);
-	const error = await errorOf(() =>
-		db.prisma.$transaction([
-			db.prisma.destination.findUnique({ where: { id: other.id } }),
-			db.prisma.destination.findUnique({ where: { id } }),
-		]),
-	);
-	expect(error.code).toBe('DECRYPTION_FAILED');
+	const read = () => db.prisma.destination.findUniqueOrThrow({ where: { id } });
+	const [deleted, found] = await db.prisma.$transaction([
+		db.prisma.destination.delete({ where: { id: other.id } }),
+		read(),
+	]);
+	expect(deleted.settings).toEqual(other.settings);
+	expect(settingsError(found)).toMatchObject({ destinationId: id, organizationId });
+	expect(() => found.settings).toThrow(DecryptionFailedError);
+	expect((await db.stored(other.id)).deleted_at).not.toBeNull();
+	// By itself it is refused, as ever.
+	await expect(read()).rejects.toThrow(DecryptionFailedError);
 });
 
 it('updates settings of a row that the same batch creates, where the filter tells what it is', async () => {

@@ -114,7 +114,7 @@ describe('a rollback', () => {
 		const error = await errorOf(() =>
 			db.prisma.$transaction(async (tx) => {
 				await tx.destination.delete({ where: { id: other.id } });
-				await tx.destination.findMany({ where: { id } });
+				await tx.destination.findFirst({ where: { id } });
 			}),
 		);
 		expect(error.code).toBe('DECRYPTION_FAILED');

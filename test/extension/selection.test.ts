@@ -1,3 +1,4 @@
+import { UnsupportedError } from '../../src/errors.ts';
 import { ExtendedDatabase, posthogSettings, run } from '../support/extended-client.ts';
 
 let db: ExtendedDatabase;
@@ -233,10 +234,16 @@ it('works for a client that omits settings everywhere', async () => {
 	}
 });
 
-it('refuses to open settings for a client that omits what they are bound to', async () => {
-	await newRow();
+it('opens no settings for a client that omits what they are bound to, and fails no write for that', async () => {
+	const { id } = await newRow();
+	const where = { id };
 	const prisma = db.extend(db.connectBase({ destination: { organizationId: true } }));
-	await expect(run(prisma, 'destination', 'findMany', { take: 1 })).rejects.toMatchObject({
+	await expect(run(prisma, 'destination', 'findUnique', { where })).rejects.toMatchObject({
 		code: 'UNSUPPORTED',
 	});
+	const [found] = (await run(prisma, 'destination', 'findMany', { where })) as [typeof where];
+	expect(() => JSON.stringify(found)).toThrow(UnsupportedError);
+	const data = { name: 'renamed' };
+	expect(await run(prisma, 'destination', 'update', { where, data })).toHaveProperty('id', id);
+	expect(await db.stored(id)).toMatchObject(data);
 });

@@ -1,0 +1,47 @@
+import { DecryptionFailedError } from '../errors.ts';
+import type { SettingsContext } from './envelope.ts';
+import type { PlaintextPolicy, SettingsEncryption } from './settings-encryption.ts';
+
+/** What a row holds in the place of settings. */
+export type StoredForm = 'plaintext' | 'empty' | 'sealed';
+
+/** How a row holds its settings. Its columns say it, not what its settings look like. */
+export function storedForm(settings: unknown, settingsEncrypted: boolean): StoredForm {
+	if (!settingsEncrypted) return 'plaintext';
+	// The column's default, which a raw insert leaves: no settings yet.
+	return isEmptyObject(settings) ? 'empty' : 'sealed';
+}
+
+/**
+ * Opens the settings of a stored row; returns a promise only where the key provider must be asked.
+ *
+ * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError of this row, at once or by the promise.
+ */
+export function openStored(
+	encryption: SettingsEncryption,
+	settings: unknown,
+	settingsEncrypted: boolean,
+	context: SettingsContext,
+): Record<string, unknown> | Promise<Record<string, unknown>> {
+	const form = storedForm(settings, settingsEncrypted);
+	if (form === 'plaintext') checkPlaintext(encryption.plaintext, context);
+	// The table's CHECK allows objects alone.
+	if (form !== 'sealed') return settings as Record<string, unknown>;
+	return encryption.tryOpen(settings, context) ?? encryption.decrypt(settings, context);
+}
+
+/** @throws DecryptionFailedError unless settings may be stored without encryption. */
+export function checkPlaintext(policy: PlaintextPolicy, context: SettingsContext): void {
+	if (policy === 'allow-read') return;
+	const { destinationId, organizationId } = context;
+	throw new DecryptionFailedError(
+		`The settings of destination ${destinationId} are marked as not encrypted, and this client reads encrypted ones only.`,
+		{ destinationId, organizationId },
+	);
+}
+
+function isEmptyObject(value: unknown): boolean {
+	if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+	for (const _ in value) return false;
+	return true;
+}
