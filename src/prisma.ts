@@ -1,7 +1,7 @@
 import type { PoolConfig } from 'pg';
 import type { DestinationsExtension } from './extension/extension-types.ts';
 import { PrismaClient } from './generated/prisma/client.ts';
-import { ScopedAdapter } from './tenancy/scoped-adapter.ts';
+import { ScopedAdapter } from './prisma/driver/scoped-adapter.ts';
 import { ScopedPool } from './tenancy/scoped-pool.ts';
 
 /** A database of destinations: a pool, and a Prisma client over it. Without a scope nothing is sent. */
@@ -15,7 +15,7 @@ export interface Database {
 export function openDatabase(config: PoolConfig, namedStatements: boolean): Database {
 	const pool = new ScopedPool(config, { namedStatements });
 	const prisma = new PrismaClient({
-		adapter: new ScopedAdapter(pool, namedStatements),
+		adapter: new ScopedAdapter(pool),
 		// Prisma's other formats quote the code that called it, which is this package's own.
 		errorFormat: 'minimal',
 	});

@@ -86,7 +86,6 @@ const thisPackage = 'this package';
 /** The first that the address of a script contains is its area. */
 const places: readonly (readonly [part: string, area: string])[] = [
 	['/bench-built/', thisPackage],
-	['/node_modules/@prisma/adapter-pg/', 'Prisma’s adapter'],
 	['/node_modules/@prisma/', 'Prisma'],
 	['/src/', 'Prisma'],
 	['wasm://', 'Prisma'],

@@ -97,7 +97,7 @@ async function poolerFindings(session: ReadOnlySession): Promise<Finding[]> {
 	];
 }
 
-/** `@prisma/adapter-pg` reads times as if they were in UTC. Clients of this package see to that. */
+/** Prisma's drivers read times as if they were in UTC. Clients of this package see to that. */
 async function zoneFindings(row: ServerRow, config: ClientConfig): Promise<Finding[]> {
 	const asClient = await clientZone(config);
 	if (asClient instanceof Error) {

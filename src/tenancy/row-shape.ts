@@ -25,10 +25,9 @@ export function learnShape(
 	fields: FieldDef[],
 	types: CustomTypesConfig | undefined,
 ): RowShape {
-	const parsers = fields.map(({ dataTypeID }): RowShape['parsers'][number] => {
-		const parse = types?.getTypeParser(dataTypeID, 'text') ?? String;
-		return dataTypeID === timestamptz ? (text) => utcTimestamp(text) ?? parse(text) : parse;
-	});
+	const parsers = fields.map(
+		({ dataTypeID }) => types?.getTypeParser(dataTypeID, 'text') ?? String,
+	);
 	const shape = { fields, parsers };
 	if (name && wire !== undefined) {
 		const shapes = shapesOf.get(wire) ?? new Map<string, RowShape>();
@@ -39,16 +38,4 @@ export function learnShape(
 
 export function readRow({ parsers }: RowShape, texts: readonly (string | null)[]): unknown[] {
 	return texts.map((text, column) => (text === null ? null : parsers[column]?.(text)));
-}
-
-/** The type's OID, in every Postgres (pg_type.dat). */
-const timestamptz = 1184;
-
-/**
- * What the adapter's own parser makes of `2026-11-23 21:00:00.123456+00`, without its two regular expressions,
- * which take as long as everything else of a row here. Nothing for dates of other forms, as before Christ.
- */
-function utcTimestamp(text: string): string | undefined {
-	if (!text.endsWith('+00') || text.charAt(10) !== ' ') return undefined;
-	return `${text.slice(0, 10)}T${text.slice(11)}:00`;
 }

@@ -132,18 +132,6 @@ export class ScopedConnection implements ScopedSql {
 		// pg's types know nothing of a connection but its events; see `Wire` for what query objects use.
 		this.#client.query(query as unknown as Submittable);
 	}
-
-	// The adapter listens for errors of a connection that it holds for a transaction.
-
-	on(event: 'error', listener: (error: Error) => void): this {
-		this.#client.on(event, listener);
-		return this;
-	}
-
-	removeListener(event: 'error', listener: (error: Error) => void): this {
-		this.#client.removeListener(event, listener);
-		return this;
-	}
 }
 
 /** Postgres reported an error of the statement and went on; FATAL and PANIC end the connection. */

@@ -1,4 +1,10 @@
-import { Pool, type PoolClient, type PoolConfig, type QueryArrayConfig } from 'pg';
+import {
+	Pool,
+	type PoolClient,
+	type PoolConfig,
+	type QueryArrayConfig,
+	type QueryArrayResult,
+} from 'pg';
 import { UnsupportedError } from '../errors.ts';
 import { type Errand, refuse, requireErrand, type Scope } from './scope.ts';
 import { ScopedConnection, type ScopedConnectionOptions } from './scoped-connection.ts';
@@ -11,36 +17,32 @@ export interface ScopedPoolOptions {
 }
 
 /**
- * A pool that `@prisma/adapter-pg` takes for an ordinary one, and that sends every statement in the scope
- * of the {@link Errand} it is called for. Without one it sends nothing.
+ * A pool that sends every statement in the scope of the {@link Errand} it is called for. Without one it sends
+ * nothing. Of pg's pool it shows nothing, because that would send statements without a scope.
  */
-export class ScopedPool extends Pool implements ScopedSql {
+export class ScopedPool implements ScopedSql {
 	/** Names the statements that the connections keep prepared. */
 	readonly nameStatement = nameStatements();
+	readonly #pool: Pool;
 	readonly #options: ScopedConnectionOptions;
 	/** Who waits for a connection: a pool that ends forgets them. */
 	readonly #waiting = new Set<Promise<unknown>>();
 	#closed = false;
 
 	constructor(config: PoolConfig, options: ScopedPoolOptions) {
-		super(options.namedStatements ? inUtc(config) : config);
+		this.#pool = new Pool(options.namedStatements ? inUtc(config) : config);
 		this.#options = { ...options, nameStatement: this.nameStatement };
-		this.on('connect', (client) => client.on('error', leaveToQuery));
-		this.on('error', leaveToQuery);
+		this.#pool.on('connect', (client) => client.on('error', leaveToQuery));
+		this.#pool.on('error', leaveToQuery);
 	}
 
-	// The adapter calls the next two in one form each, with a config and without a callback; the other forms of
-	// pg's interface would bypass the scope, so they are not there.
-
 	/** Runs one statement. */
-	// @ts-expect-error pg's overloads for texts, streams and callbacks are left out on purpose.
-	override async query(config: QueryArrayConfig): Promise<unknown> {
+	async query(config: QueryArrayConfig): Promise<QueryArrayResult> {
 		return this.#once(requireErrand(), (connection) => connection.query(config));
 	}
 
 	/** Takes a connection for one errand: a statement or a transaction. */
-	// @ts-expect-error as above, and the connection is a scoped one.
-	override async connect(): Promise<ScopedConnection> {
+	async connect(): Promise<ScopedConnection> {
 		return this.#take(requireErrand());
 	}
 
@@ -78,7 +80,7 @@ export class ScopedPool extends Pool implements ScopedSql {
 	async close(): Promise<void> {
 		this.#closed = true;
 		while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
-		await this.end();
+		await this.#pool.end();
 	}
 
 	async #once<T>(errand: Errand, work: (connection: ScopedConnection) => Promise<T>): Promise<T> {
@@ -96,7 +98,7 @@ export class ScopedPool extends Pool implements ScopedSql {
 
 	async #take(errand: Errand): Promise<ScopedConnection> {
 		this.requireOpen(errand);
-		const connecting: Promise<PoolClient> = super.connect();
+		const connecting: Promise<PoolClient> = this.#pool.connect();
 		this.#waiting.add(connecting);
 		const client = await connecting.finally(() => this.#waiting.delete(connecting));
 		const connection = new ScopedConnection(client, errand, this.#options);
@@ -117,7 +119,7 @@ function control(text: 'BEGIN' | 'COMMIT' | 'ROLLBACK'): QueryArrayConfig {
 function leaveToQuery(): void {}
 
 /**
- * `@prisma/adapter-pg` reads a timestamptz as if it were in UTC, so the session must be. A pooler that
+ * Times are read as if they were in UTC, so the session must be. A pooler that
  * cannot keep statements cannot keep sessions either: there each statement sets the zone for itself.
  */
 export function inUtc(config: PoolConfig): PoolConfig {

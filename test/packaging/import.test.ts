@@ -38,7 +38,7 @@ const observe = (load: string) => `
 		// Node gives these to a program from standard input alone.
 		delete globalThis.__dirname;
 		delete globalThis.__filename;
-		for (const name of ['@prisma/adapter-pg', '@prisma/client/runtime/client', 'ipaddr.js', 'pg', 'zod']) {
+		for (const name of ['@prisma/client/runtime/client', '@prisma/driver-adapter-utils', 'ipaddr.js', 'pg', 'zod']) {
 			await import(ofPackage.resolve(name));
 			ofPackage(name);
 		}

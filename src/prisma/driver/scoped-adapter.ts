@@ -1,0 +1,137 @@
+import {
+	DriverAdapterError,
+	type IsolationLevel,
+	type SqlDriverAdapter,
+	type SqlDriverAdapterFactory,
+	type SqlQuery,
+	type SqlQueryable,
+	type SqlResultSet,
+	type Transaction,
+} from '@prisma/driver-adapter-utils';
+import type { FieldDef, QueryArrayConfig, QueryArrayResult } from 'pg';
+import { requireErrand } from '../../tenancy/scope.ts';
+import type { ScopedConnection } from '../../tenancy/scoped-connection.ts';
+import type { ScopedPool } from '../../tenancy/scoped-pool.ts';
+import { columnParsers, columnTypeOf } from './column-types.ts';
+import { toPrismaError } from './driver-errors.ts';
+import { toParameter } from './parameters.ts';
+
+const description = {
+	provider: 'postgres',
+	adapterName: '@consent-io/destinations',
+} as const;
+
+/** What sends a statement in the scope that is current: a pool, or the connection of a transaction. */
+interface Sender {
+	query(statement: QueryArrayConfig): Promise<QueryArrayResult>;
+}
+
+/** The driver that Prisma's client speaks to Postgres by: a pool that scopes every statement. */
+export class ScopedAdapter implements SqlDriverAdapterFactory {
+	readonly provider = description.provider;
+	readonly adapterName = description.adapterName;
+	readonly #pool: ScopedPool;
+
+	constructor(pool: ScopedPool) {
+		this.#pool = pool;
+	}
+
+	async connect(): Promise<SqlDriverAdapter> {
+		const pool = this.#pool;
+		// Prisma opens a closed client again when it is used.
+		pool.requireOpen(requireErrand());
+		return {
+			...queryable(pool, pool.nameStatement),
+			startTransaction: (isolationLevel) => startTransaction(pool, isolationLevel),
+			executeScript: async () => {
+				throw new Error('Scripts are for migrations, which run outside any scope');
+			},
+			getConnectionInfo: () => ({ supportsRelationJoins: true }),
+			// The pool belongs to whoever made it.
+			dispose: async () => {},
+		};
+	}
+}
+
+async function startTransaction(
+	pool: ScopedPool,
+	isolationLevel: IsolationLevel | undefined,
+): Promise<Transaction> {
+	const connection = await translated(pool.connect());
+	const run = (sql: string) => translated(connection.query({ text: sql, rowMode: 'array' }));
+	try {
+		await run('BEGIN');
+		if (isolationLevel !== undefined) {
+			await run(`SET TRANSACTION ISOLATION LEVEL ${isolationLevel}`);
+		}
+	} catch (error) {
+		connection.release(error);
+		throw error;
+	}
+	const release = async () => connection.release();
+	return {
+		...queryable(connection, pool.nameStatement),
+		// Prisma sends COMMIT and ROLLBACK itself, and says afterwards that it did.
+		options: { usePhantomQuery: false },
+		commit: release,
+		rollback: release,
+		createSavepoint: async (name) => void (await run(`SAVEPOINT ${name}`)),
+		rollbackToSavepoint: async (name) => void (await run(`ROLLBACK TO SAVEPOINT ${name}`)),
+		releaseSavepoint: async (name) => void (await run(`RELEASE SAVEPOINT ${name}`)),
+	};
+}
+
+function queryable(
+	sender: ScopedPool | ScopedConnection,
+	nameStatement: ScopedPool['nameStatement'],
+): SqlQueryable {
+	const send = ({ sql, args, argTypes }: SqlQuery) =>
+		translated(
+			(sender as Sender).query({
+				text: sql,
+				name: nameStatement({ sql }),
+				values: args.map((value, index) => toParameter(value, argTypes[index])),
+				rowMode: 'array',
+				types: columnParsers,
+			}),
+		);
+	return {
+		...description,
+		queryRaw: async (query) => {
+			const { fields, rows } = await send(query);
+			return { ...columnsOf(fields), rows };
+		},
+		executeRaw: async (query) => (await send(query)).rowCount ?? 0,
+	};
+}
+
+async function translated<T>(sent: Promise<T>): Promise<T> {
+	try {
+		return await sent;
+	} catch (error) {
+		throw toPrismaError(error);
+	}
+}
+
+type Columns = Pick<SqlResultSet, 'columnNames' | 'columnTypes'>;
+
+/** A prepared statement has the same fields at each run. */
+const known = new WeakMap<FieldDef[], Columns>();
+
+function columnsOf(fields: FieldDef[]): Columns {
+	const before = known.get(fields);
+	if (before !== undefined) return before;
+	const columns = {
+		columnNames: fields.map(({ name }) => name),
+		columnTypes: fields.map(({ dataTypeID }) => {
+			const type = columnTypeOf(dataTypeID);
+			if (type !== undefined) return type;
+			throw new DriverAdapterError({
+				kind: 'UnsupportedNativeDataType',
+				type: `with OID ${dataTypeID}`,
+			});
+		}),
+	};
+	known.set(fields, columns);
+	return columns;
+}
