@@ -1,5 +1,5 @@
 import type { ClientConfig } from 'pg';
-import { inUtc } from '../tenancy/scoped-pool.ts';
+import { withTextForm } from '../database/text-form.ts';
 import { type Finding, failure, note, ok, warning } from './finding.ts';
 import { ReadOnlySession, UnreachableError } from './read-only-session.ts';
 
@@ -131,7 +131,7 @@ async function clientZone(
 	config: ClientConfig,
 ): Promise<{ zone: string; is_utc: boolean } | UnreachableError> {
 	try {
-		await using session = await ReadOnlySession.open(inUtc(config));
+		await using session = await ReadOnlySession.open(withTextForm(config));
 		const [row] = await session.rows<{ zone: string; is_utc: boolean }>(
 			`SELECT current_setting('TimeZone') AS zone, ${isUtc}`,
 		);

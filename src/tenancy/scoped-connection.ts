@@ -1,10 +1,5 @@
-import {
-	DatabaseError,
-	type PoolClient,
-	type QueryArrayConfig,
-	type QueryArrayResult,
-	type Submittable,
-} from 'pg';
+import type { PoolClient, QueryArrayConfig, QueryArrayResult, Submittable } from 'pg';
+import { connectionAfter, withoutValues } from '../database/sql-errors.ts';
 import { DestinationsError, UnsupportedError } from '../errors.ts';
 import { DiscardSession } from './discard-session.ts';
 import { type Errand, refuse, type Scope } from './scope.ts';
@@ -20,6 +15,9 @@ import type { nameStatements } from './statement-names.ts';
 const transactionControl =
 	/^(BEGIN|COMMIT|ROLLBACK|SET TRANSACTION ISOLATION LEVEL [A-Z ]+|(SAVEPOINT|ROLLBACK TO SAVEPOINT|RELEASE SAVEPOINT) \w+)$/;
 
+/** Connections on which raw SQL ran for an earlier errand. They were cleaned, as far as cleaning reaches. */
+const cleaned = new WeakSet<PoolClient>();
+
 export interface ScopedConnectionOptions extends ScopedPoolOptions {
 	readonly nameStatement: ReturnType<typeof nameStatements>;
 }
@@ -33,6 +31,10 @@ export class ScopedConnection implements ScopedSql {
 	readonly #errand: Errand;
 	readonly #options: ScopedConnectionOptions;
 	#transaction: 'none' | 'begun' | 'ended' = 'none';
+	/** Whether an error leaves open what state the connection is in. */
+	#inDoubt = false;
+	/** Whether an error may come from what an earlier errand's raw SQL left behind. */
+	#inherited = false;
 	/** Settles when nothing is under way. */
 	#idle: Promise<unknown> = Promise.resolve();
 
@@ -42,20 +44,22 @@ export class ScopedConnection implements ScopedSql {
 		this.#options = options;
 	}
 
+	/**
+	 * Whether a statement failed for what an earlier errand's raw SQL may have left on this connection. Nothing of it
+	 * was done, and on another connection it may succeed.
+	 */
+	get inheritedFailure(): boolean {
+		return this.#inherited;
+	}
+
 	query(config: QueryArrayConfig): Promise<QueryArrayResult> {
 		return this.#inTurn(config, this.#errand.scope);
 	}
 
 	async run(scope: Scope, text: string, values: unknown[]): Promise<TextRow[]> {
 		const name = this.#options.nameStatement({ sql: text });
-		try {
-			const { rows } = await this.#inTurn({ name, text, values, rowMode: 'array' }, scope);
-			return rows as TextRow[]; // read without parsers
-		} catch (error) {
-			// Of a row that a CHECK refused, it holds all values.
-			if (error instanceof DatabaseError) error.detail = undefined;
-			throw error;
-		}
+		const { rows } = await this.#inTurn({ name, text, values, rowMode: 'array' }, scope);
+		return rows as TextRow[]; // read without parsers
 	}
 
 	/** A connection that is at hand is that of a transaction. */
@@ -88,7 +92,7 @@ export class ScopedConnection implements ScopedSql {
 				{ named, inTransaction },
 				(error, result) => {
 					if (error instanceof DestinationsError) refuse(error, this.#errand);
-					if (error !== null || result === undefined) reject(error);
+					if (error !== null || result === undefined) reject(this.#noted(error));
 					else resolve(result);
 				},
 			);
@@ -98,7 +102,11 @@ export class ScopedConnection implements ScopedSql {
 
 	async #control(text: string): Promise<QueryArrayResult> {
 		if (text === 'COMMIT' || text === 'ROLLBACK') this.#transaction = 'ended';
-		const result = await this.#client.query<unknown[]>({ text, values: [], rowMode: 'array' });
+		const result = await this.#client
+			.query<unknown[]>({ text, values: [], rowMode: 'array' })
+			.catch((error: unknown) => {
+				throw this.#noted(error);
+			});
 		if (text === 'BEGIN') this.#transaction = 'begun';
 		// Postgres takes a COMMIT after a failed statement for a ROLLBACK, and does not call that an error.
 		if (text === 'COMMIT' && result.command === 'ROLLBACK') {
@@ -110,18 +118,28 @@ export class ScopedConnection implements ScopedSql {
 	}
 
 	/** Hands the connection back. After a failure that leaves its state in doubt it is closed instead. */
-	release(failure?: unknown): void {
+	release(): void {
 		// From here on the connection is somebody else's.
 		this.#transaction = 'ended';
-		const inDoubt = failure !== undefined && !leavesConnectionUsable(failure);
-		if (inDoubt || this.#client.getTransactionStatus() !== 'I') {
+		if (this.#inDoubt || this.#client.getTransactionStatus() !== 'I') {
 			// A server's error arrives before its word that it is ready, so the status may still be unknown.
 			this.#client.release(true);
 		} else if (this.#errand.ranRawSql) {
+			cleaned.add(this.#client);
 			this.#submit(new DiscardSession((error) => this.#client.release(error ?? false)));
 		} else {
 			this.#client.release();
 		}
+	}
+
+	/** What a failure means for the connection. Gives the failure, without values. */
+	#noted<E>(failure: E): E {
+		const state = connectionAfter(failure);
+		if (state !== 'usable') this.#inDoubt = true;
+		if (state === 'suspect' && cleaned.has(this.#client) && !this.#errand.ranRawSql) {
+			this.#inherited = true;
+		}
+		return withoutValues(failure);
 	}
 
 	#refuse(message: string): UnsupportedError {
@@ -132,9 +150,4 @@ export class ScopedConnection implements ScopedSql {
 		// pg's types know nothing of a connection but its events; see `Wire` for what query objects use.
 		this.#client.query(query as unknown as Submittable);
 	}
-}
-
-/** Postgres reported an error of the statement and went on; FATAL and PANIC end the connection. */
-function leavesConnectionUsable(failure: unknown): boolean {
-	return failure instanceof DatabaseError && failure.severity === 'ERROR';
 }

@@ -5,6 +5,7 @@ import {
 	type QueryArrayConfig,
 	type QueryArrayResult,
 } from 'pg';
+import { withTextForm } from '../database/text-form.ts';
 import { UnsupportedError } from '../errors.ts';
 import { type Errand, refuse, requireErrand, type Scope } from './scope.ts';
 import { ScopedConnection, type ScopedConnectionOptions } from './scoped-connection.ts';
@@ -30,7 +31,7 @@ export class ScopedPool implements ScopedSql {
 	#closed = false;
 
 	constructor(config: PoolConfig, options: ScopedPoolOptions) {
-		this.#pool = new Pool(options.namedStatements ? inUtc(config) : config);
+		this.#pool = new Pool(options.namedStatements ? withTextForm(config) : config);
 		this.#options = { ...options, nameStatement: this.nameStatement };
 		this.#pool.on('connect', (client) => client.on('error', leaveToQuery));
 		this.#pool.on('error', leaveToQuery);
@@ -83,16 +84,18 @@ export class ScopedPool implements ScopedSql {
 		await this.#pool.end();
 	}
 
+	/** Runs one statement, and again where it failed only for what somebody's raw SQL left on a connection. */
 	async #once<T>(errand: Errand, work: (connection: ScopedConnection) => Promise<T>): Promise<T> {
-		const connection = await this.#take(errand);
-		let failure: unknown;
-		try {
-			return await work(connection);
-		} catch (error) {
-			failure = error;
-			throw error;
-		} finally {
-			connection.release(failure);
+		for (;;) {
+			const connection = await this.#take(errand);
+			try {
+				return await work(connection);
+			} catch (error) {
+				// Each such connection is closed, so that this comes to an end.
+				if (!connection.inheritedFailure) throw error;
+			} finally {
+				connection.release();
+			}
 		}
 	}
 
@@ -117,19 +120,3 @@ function control(text: 'BEGIN' | 'COMMIT' | 'ROLLBACK'): QueryArrayConfig {
  * would: pg's pool listens to idle connections only, and tells what it hears by an event of its own.
  */
 function leaveToQuery(): void {}
-
-/**
- * Times are read as if they were in UTC, so the session must be. A pooler that
- * cannot keep statements cannot keep sessions either: there each statement sets the zone for itself.
- */
-export function inUtc(config: PoolConfig): PoolConfig {
-	const { connectionString = '', options } = config;
-	const url = URL.canParse(connectionString) ? new URL(connectionString) : undefined;
-	const inUrl = url?.searchParams.get('options');
-	const given = inUrl ?? options ?? process.env.PGOPTIONS ?? '';
-	const both = { ...config, options: `${given} -c TimeZone=UTC`.trim() };
-	if (!url || !inUrl) return both;
-	// pg takes those of the URL and drops the others.
-	url.searchParams.delete('options');
-	return { ...both, connectionString: url.href };
-}

@@ -1,4 +1,5 @@
 import { Query, type QueryArrayConfig, type QueryArrayResult } from 'pg';
+import { textForm } from '../database/text-form.ts';
 import { ConfigurationError } from '../errors.ts';
 import { knownShape, learnShape, type RowShape, readRow } from './row-shape.ts';
 import type { Scope } from './scope.ts';
@@ -38,9 +39,16 @@ interface Preamble {
 const setContext = `select where pg_catalog.set_config('role', $1, true) is null
 	or pg_catalog.set_config('request.jwt.claims', $2, true) is null`;
 
-/** For connections on which the session's own TimeZone cannot be relied on; see {@link ScopedPool}. */
-const setContextAndTimeZone = `${setContext}
-	or pg_catalog.set_config('TimeZone', 'UTC', true) is null`;
+/**
+ * For connections on which the session's own settings cannot be relied on: those of a pooler, which hands sessions on,
+ * and those on which raw SQL ran in the same transaction.
+ */
+const setContextAndTextForm = [
+	setContext,
+	...Object.entries({ ...textForm, client_encoding: 'UTF8' }).map(
+		([name, value]) => `or pg_catalog.set_config('${name}', '${value}', true) is null`,
+	),
+].join(' ');
 
 export interface ScopedQueryOptions {
 	/** Whether statements are kept prepared on the connection. */
@@ -87,7 +95,7 @@ export class ScopedQuery {
 		this.#scope = scope;
 		const context = {
 			name: named ? 'consent_context' : '',
-			text: named ? setContext : setContextAndTimeZone,
+			text: named ? setContext : setContextAndTextForm,
 			values: [scope.role, scope.claims],
 		};
 		// set_config may be granted to the login alone, so the role is the login's again before it is called.

@@ -1,0 +1,140 @@
+import { DatabaseError } from 'pg';
+
+/**
+ * What an error of the database means for whoever sent the statement.
+ *
+ * - `retry`: it lost against another transaction, and the same call may succeed.
+ * - `unavailable`: the database cannot be reached, or does not take the work now.
+ * - `statement`: something is wrong with this statement or its values.
+ * - `unknown`: everything else, such as an internal error or an object that is missing.
+ */
+export type Meaning = 'retry' | 'unavailable' | 'statement' | 'unknown';
+
+/**
+ * The one table of SQLSTATEs (https://www.postgresql.org/docs/current/errcodes-appendix.html). What is in no
+ * line is `unknown`.
+ */
+const sqlStates: readonly (readonly [RegExp, Meaning])[] = [
+	// A serialization failure, a deadlock, a lock that was not free in time.
+	[/^(40001|40P01|55P03)$/, 'retry'],
+	// Connection exceptions, no such login, no such database, insufficient resources (a full disk is among them),
+	// operator intervention but a cancelled statement, errors of the system, an unknown outcome, read-only.
+	[/^(08|28|3D|53|58|57P|40003|25006)/, 'unavailable'],
+	// Cardinality, data, constraints, cursors, states of transactions, objects not in the state that is needed,
+	// RAISE, refused rights, syntax, a cancelled statement.
+	[/^(2[1-5]|2D|34|3B|40|44|55|P0|42501|42601|57014)/, 'statement'],
+];
+
+/** Errors of the network, as Node names them (https://nodejs.org/api/errors.html#common-system-errors). */
+const networkErrors: ReadonlySet<unknown> = new Set([
+	'EAI_AGAIN',
+	'ECONNABORTED',
+	'ECONNREFUSED',
+	'ECONNRESET',
+	'EHOSTUNREACH',
+	'ENETUNREACH',
+	'ENOTFOUND',
+	'EPIPE',
+	'ETIMEDOUT',
+]);
+
+/** What Prisma tells without a SQLSTATE (https://www.prisma.io/docs/orm/reference/error-reference). */
+const prismaCodes: readonly (readonly [RegExp, Meaning])[] = [
+	[/^P2034$/, 'retry'],
+	// P1000 to P1017 are about the connection, P2037 about too many of them.
+	[/^(P10\d\d|P2037)$/, 'unavailable'],
+];
+
+/** The same by Prisma's adapters, where SQL was the caller's own (their `MappedError`). */
+const driverKinds: Readonly<Record<string, Meaning>> = {
+	AuthenticationFailed: 'unavailable',
+	ConnectionClosed: 'unavailable',
+	DatabaseAccessDenied: 'unavailable',
+	DatabaseDoesNotExist: 'unavailable',
+	DatabaseNotReachable: 'unavailable',
+	SocketTimeout: 'unavailable',
+	TlsConnectionError: 'unavailable',
+	TooManyConnections: 'unavailable',
+	TransactionWriteConflict: 'retry',
+};
+
+/** What pg tells without a code, and Prisma with one that stands for other things too (P2028). */
+const messages =
+	/Unable to start a transaction in the given time|^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/;
+
+/** What an error of pg, of Prisma or of Node has of these. Each is looked at before it is used. */
+interface ForeignError {
+	readonly code?: unknown;
+	readonly message?: unknown;
+	readonly constraint?: unknown;
+	readonly column?: unknown;
+	readonly meta?: { readonly driverAdapterError?: { readonly cause?: DriverCause } };
+}
+
+/** What Prisma's adapter makes of an error of Postgres. */
+interface DriverCause {
+	readonly originalCode?: unknown;
+	readonly kind?: unknown;
+}
+
+/** The SQLSTATE of an error, whether it is pg's own or came by way of Prisma. */
+export function sqlStateOf(error: unknown): string | undefined {
+	const { code, meta } = foreign(error);
+	const state = meta?.driverAdapterError?.cause?.originalCode ?? code;
+	// Prisma's codes, such as P2002, and Node's, such as EPIPE, have five characters too.
+	return typeof state === 'string' && /^[0-9A-Z]{5}$/.test(state) && !/^(P[123]|E[A-Z])/.test(state)
+		? state
+		: undefined;
+}
+
+/** What an error of pg, of Prisma or of Node means. Errors of this package are not told by this. */
+export function meaningOf(error: unknown): Meaning {
+	const { code, message, meta } = foreign(error);
+	const { kind } = meta?.driverAdapterError?.cause ?? {};
+	const state = sqlStateOf(error);
+	if (state !== undefined) return lookUp(sqlStates, state);
+	if (networkErrors.has(code)) return 'unavailable';
+	if (typeof kind === 'string' && Object.hasOwn(driverKinds, kind)) {
+		return driverKinds[kind] ?? 'unknown';
+	}
+	if (typeof message === 'string' && messages.test(message)) return 'unavailable';
+	return lookUp(prismaCodes, code);
+}
+
+/**
+ * What a connection is worth after an error.
+ *
+ * - `usable`: Postgres refused a statement and went on.
+ * - `suspect`: it went on, but an internal error (class XX), or one about an object that is not there, may come
+ *   from what raw SQL left behind where `DISCARD ALL` does not reach, such as a type in a compiled function that
+ *   was dropped since.
+ * - `lost`: FATAL and PANIC end it, the network ended it, or nobody knows.
+ */
+export function connectionAfter(error: unknown): 'usable' | 'suspect' | 'lost' {
+	if (!(error instanceof DatabaseError) || error.severity !== 'ERROR') return 'lost';
+	const meaning = meaningOf(error);
+	if (meaning === 'unknown') return 'suspect';
+	return meaning === 'unavailable' ? 'lost' : 'usable';
+}
+
+/**
+ * Takes away what may hold values of rows or parameters: `detail` has the whole row that a CHECK refused, `where`
+ * parameters (with `log_parameter_max_length_on_error`), and `internalQuery` the SQL of a function.
+ */
+export function withoutValues<E>(error: E): E {
+	if (error instanceof DatabaseError) {
+		error.detail = undefined;
+		error.where = undefined;
+		error.internalQuery = undefined;
+	}
+	return error;
+}
+
+function foreign(error: unknown): ForeignError {
+	return typeof error === 'object' && error !== null ? error : {};
+}
+
+function lookUp(table: readonly (readonly [RegExp, Meaning])[], code: unknown): Meaning {
+	if (typeof code !== 'string') return 'unknown';
+	return table.find(([pattern]) => pattern.test(code))?.[1] ?? 'unknown';
+}
