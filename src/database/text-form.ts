@@ -3,8 +3,7 @@ import type { ClientConfig } from 'pg';
 /**
  * The settings by which values are read and written as text. A database, a login or a URL may say otherwise, and
  * then pg and Prisma read a wrong value without an error: `05/11/2026` in place of `2026-11-05`, or another zone.
- * These are Postgres's own defaults, but for the zone: `@prisma/adapter-pg` reads a timestamptz as if it were in
- * UTC.
+ * These are Postgres's own defaults, but for the zone: times are read as if they were in UTC.
  */
 export const textForm = {
 	TimeZone: 'UTC',
@@ -12,6 +11,7 @@ export const textForm = {
 	IntervalStyle: 'postgres',
 	bytea_output: 'hex',
 	extra_float_digits: '1',
+	xmlbinary: 'base64',
 	array_nulls: 'on',
 	standard_conforming_strings: 'on',
 } as const;

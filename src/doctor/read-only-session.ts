@@ -7,9 +7,14 @@ const statementSeconds = 120;
 /** The network may swallow an answer that Postgres has given. */
 const answerSeconds = statementSeconds + 10;
 
-/** The session is to be left as it was found, also by a pooler, so all of it ends with the transaction. */
+/**
+ * The session is to be left as it was found, also by a pooler, so all of it ends with the transaction. Definitions
+ * in the catalog must be written as in the manifest, whatever the login or the database sets.
+ */
 const begin = `BEGIN READ ONLY;
 	SET LOCAL search_path = '';
+	SET LOCAL quote_all_identifiers = off;
+	SET LOCAL standard_conforming_strings = on;
 	SET LOCAL lock_timeout = '5s';
 	SET LOCAL statement_timeout = '${statementSeconds}s'`;
 

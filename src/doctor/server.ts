@@ -13,6 +13,7 @@ interface ServerRow {
 	readonly login: string;
 	readonly zone: string;
 	readonly is_utc: boolean;
+	readonly date_style: string;
 	readonly replication_role: string;
 	readonly read_only: boolean;
 	readonly in_recovery: boolean;
@@ -33,6 +34,7 @@ export async function checkServer(
 			quote_ident(session_user) AS login,
 			current_setting('TimeZone') AS zone,
 			${isUtc},
+			current_setting('DateStyle') AS date_style,
 			current_setting('session_replication_role') AS replication_role,
 			current_setting('default_transaction_read_only')::boolean AS read_only,
 			pg_is_in_recovery() AS in_recovery`);
@@ -41,7 +43,7 @@ export async function checkServer(
 		versionFinding(row),
 		...stateFindings(row),
 		...(await poolerFindings(session)),
-		...(await zoneFindings(row, config)),
+		...(await textFormFindings(row, config)),
 	];
 }
 
@@ -97,9 +99,15 @@ async function poolerFindings(session: ReadOnlySession): Promise<Finding[]> {
 	];
 }
 
-/** Prisma's drivers read times as if they were in UTC. Clients of this package see to that. */
-async function zoneFindings(row: ServerRow, config: ClientConfig): Promise<Finding[]> {
-	const asClient = await clientZone(config);
+/** What times look like in a session. */
+type TextForm = Pick<ServerRow, 'zone' | 'is_utc' | 'date_style'>;
+
+/**
+ * Prisma's drivers read times as if they were in UTC, and in a form other than ISO it takes the day for the
+ * month. Clients of this package see to both.
+ */
+async function textFormFindings(row: ServerRow, config: ClientConfig): Promise<Finding[]> {
+	const asClient = await clientTextForm(config);
 	if (asClient instanceof Error) {
 		return [
 			failure(
@@ -110,6 +118,10 @@ async function zoneFindings(row: ServerRow, config: ClientConfig): Promise<Findi
 			),
 		];
 	}
+	return [...zoneFindings(row, asClient), ...dateStyleFindings(row, asClient)];
+}
+
+function zoneFindings(row: ServerRow, asClient: TextForm): Finding[] {
 	if (!asClient.is_utc) {
 		return [
 			failure(`Sessions are in ${asClient.zone} though clients ask for UTC: times are read wrong`, {
@@ -126,16 +138,41 @@ async function zoneFindings(row: ServerRow, config: ClientConfig): Promise<Findi
 	];
 }
 
-/** The zone of a session that begins as a client's does. */
-async function clientZone(
-	config: ClientConfig,
-): Promise<{ zone: string; is_utc: boolean } | UnreachableError> {
+function dateStyleFindings(row: ServerRow, asClient: TextForm): Finding[] {
+	if (!isIso(asClient)) {
+		return [
+			failure(
+				`Sessions have the DateStyle ${asClient.date_style} though clients ask for ISO: days are read as months`,
+				{
+					fix: 'Something sets DateStyle after a session begins, such as a pooler or a login trigger: take that away, or set namedStatements: false.',
+				},
+			),
+		];
+	}
+	if (isIso(row)) return [ok(`Dates are in the ISO form, by default too (${row.date_style})`)];
+	return [
+		warning(
+			`Sessions of ${row.login} begin with the DateStyle ${row.date_style}. createDestinationsClient sets ISO; a Prisma client of your own would read days as months`,
+			{
+				fix: 'Let the login begin with ISO:',
+				sql: `ALTER ROLE ${row.login} SET DateStyle = 'ISO, MDY';`,
+			},
+		),
+	];
+}
+
+function isIso({ date_style }: TextForm): boolean {
+	return date_style.startsWith('ISO,');
+}
+
+/** How a session begins that is opened as a client's. */
+async function clientTextForm(config: ClientConfig): Promise<TextForm | UnreachableError> {
 	try {
 		await using session = await ReadOnlySession.open(withTextForm(config));
-		const [row] = await session.rows<{ zone: string; is_utc: boolean }>(
-			`SELECT current_setting('TimeZone') AS zone, ${isUtc}`,
+		const [row] = await session.rows<TextForm>(
+			`SELECT current_setting('TimeZone') AS zone, ${isUtc}, current_setting('DateStyle') AS date_style`,
 		);
-		return row ?? { zone: 'unknown', is_utc: false };
+		return row ?? { zone: 'unknown', is_utc: false, date_style: 'unknown' };
 	} catch (error) {
 		// Such as PgBouncer's "unsupported startup parameter".
 		if (error instanceof UnreachableError) return error;

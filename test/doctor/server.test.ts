@@ -27,6 +27,30 @@ test('a zone that is UTC for half of the year', async () => {
 	]);
 });
 
+test('a login whose dates are in another form', async () => {
+	const login = loginOf(examined.tenantUrl);
+	await examined.expectHealing(`ALTER ROLE ${login} SET DateStyle = 'SQL, DMY'`, [
+		'warning',
+		/^Sessions of .* begin with the DateStyle SQL, DMY/,
+	]);
+});
+
+test('settings that change how the catalog is written, which is no change of the schema', async () => {
+	for (const url of [examined.tenantUrl, examined.serviceUrl]) {
+		for (const setting of [
+			'standard_conforming_strings = off',
+			'quote_all_identifiers = on',
+			"IntervalStyle = 'sql_standard'",
+			"bytea_output = 'escape'",
+			'extra_float_digits = -15',
+			"xmlbinary = 'hex'",
+		]) {
+			await examined.run(`ALTER ROLE ${loginOf(url)} SET ${setting}`);
+		}
+	}
+	expect(await examined.complaints()).toEqual([]);
+});
+
 test('a session that is taken out of UTC after it began, as a pooler may', async () => {
 	const [{ version } = { version: 0 }] = await examined.deployment.rows<{ version: number }>(
 		`SELECT current_setting('server_version_num')::integer AS version`,
@@ -41,6 +65,16 @@ test('a session that is taken out of UTC after it began, as a pooler may', async
 		{
 			severity: 'failure',
 			message: 'Sessions are in Asia/Tokyo though clients ask for UTC: times are read wrong',
+			fix: expect.stringMatching(/namedStatements: false/),
+		},
+	]);
+	await examined.run(`CREATE OR REPLACE FUNCTION public.to_tokyo() RETURNS event_trigger LANGUAGE plpgsql
+			AS $$ BEGIN PERFORM pg_catalog.set_config('DateStyle', 'German', false); END $$`);
+	expect(await examined.complaints()).toEqual([
+		{
+			severity: 'failure',
+			message:
+				'Sessions have the DateStyle German, DMY though clients ask for ISO: days are read as months',
 			fix: expect.stringMatching(/namedStatements: false/),
 		},
 	]);

@@ -65,7 +65,7 @@ async function startTransaction(
 			await run(`SET TRANSACTION ISOLATION LEVEL ${isolationLevel}`);
 		}
 	} catch (error) {
-		connection.release(error);
+		connection.release();
 		throw error;
 	}
 	const release = async () => connection.release();
