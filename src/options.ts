@@ -36,6 +36,21 @@ export function checkOptions<S extends z.ZodObject>(
 }
 
 /**
+ * A checked argument that stands alone.
+ *
+ * @throws ValidationError under its name.
+ */
+export function checkArgument<S extends z.ZodType>(
+	name: string,
+	schema: S,
+	given: unknown,
+): z.output<S> {
+	const result = schema.safeParse(given);
+	if (result.success) return result.data;
+	throw new ValidationError(result.error.issues.map(({ message }) => ({ path: [name], message })));
+}
+
+/**
  * {@link checkOptions} for what sets this package up.
  *
  * @param of what the options are of, for the error.

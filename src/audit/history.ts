@@ -69,14 +69,15 @@ function toVersion(
 	const { updatedBy: _, ...fields } = changes; // says what `actorId` says
 	const version = entry.version ?? 0; // only a key rotation, which is of no destination, has none
 	const changed = settings.changed && action !== 'created';
-	const names = changed ? (changedIn.get(version) ?? settings.fields) : [];
+	// Whoever told the log told it something, or nothing at all.
+	const told = settings.fields.length === 0 ? null : settings.fields;
 	return {
 		version,
 		action,
 		changes: fields,
 		actorId,
 		recordedAt,
-		changedSettings: changed && names.length === 0 ? null : names,
+		changedSettings: changed ? (changedIn.get(version) ?? told) : [],
 	};
 }
 

@@ -34,13 +34,13 @@ const requiredConsent = z
 
 const flag = z.boolean({ error: 'must be true or false' });
 
-export const environment = choice(Object.values(Environment));
-export const type = choice(destinationTypes);
+export const environmentName = choice(Object.values(Environment));
+export const typeName = choice(destinationTypes);
 
 const changeable = {
 	name: name.optional(),
 	description: description.optional(),
-	environment: environment.optional(),
+	environment: environmentName.optional(),
 	requiredConsent: requiredConsent.optional(),
 	enabled: flag.optional(),
 	testMode: flag.optional(),
@@ -52,7 +52,7 @@ export const updateFields = z.strictObject(changeable);
 /** What a destination is created from, besides the settings. What is left out, the database has a default for. */
 export const createFields = z.strictObject({
 	organizationId: uuid,
-	type,
+	type: typeName,
 	...changeable,
 	name,
 	createdBy: uuid.optional(),

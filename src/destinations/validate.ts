@@ -52,16 +52,6 @@ export function validateSettings<T extends DestinationType>(
 }
 
 /**
- * Takes stored settings as they are. Reads never validate: a row must stay readable when a pattern is made
- * stricter after it was written. What is no object at all reads as no settings.
- */
-export function readSettings<T extends DestinationType>(_type: T, stored: unknown): SettingsOf<T> {
-	const isObject = typeof stored === 'object' && stored !== null && !Array.isArray(stored);
-	// The write was validated, by the rules of its day.
-	return (isObject ? stored : {}) as SettingsOf<T>;
-}
-
-/**
  * Checks all of what a destination is created from, and reports everything that is wrong at once.
  *
  * @throws {ValidationError} See {@link validateSettings}.
@@ -134,7 +124,12 @@ function checkSettings(type: DestinationType, settings: unknown): Checked<unknow
 		: check(settingsSchemas[type], plain.fields, path);
 }
 
-function fieldsOf(input: unknown): Record<string, unknown> {
+/**
+ * A copy of the fields of an input, which nothing of the caller's can change any more.
+ *
+ * @throws {ValidationError} If it is not a plain object.
+ */
+export function fieldsOf(input: unknown): Record<string, unknown> {
 	const plain = plainFields(input);
 	if ('problem' in plain) {
 		throw new ValidationError([{ path: [], message: `the input ${plain.problem}` }]);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Page, type PageOptions, pageLimit, pageOf } from '../audit/pages.ts';
 import { uuid } from '../checks.ts';
 import type { Destination } from '../destinations/destination.ts';
-import { environment, type } from '../destinations/input-schemas.ts';
+import { environmentName, typeName } from '../destinations/input-schemas.ts';
 import type { DestinationType } from '../destinations/registry.ts';
 import {
 	settingsError,
@@ -36,8 +36,8 @@ const pageOptions = optionsOf({
 	cursor: uuid.optional(),
 	limit: pageLimit,
 	organizationId: uuid.optional(),
-	type: type.optional(),
-	environment: environment.optional(),
+	type: typeName.optional(),
+	environment: environmentName.optional(),
 	unopened: z.literal('mark', { error: "must be 'mark'" }).optional(),
 } satisfies OptionSchemas<DestinationPageOptions>);
 

@@ -2,12 +2,13 @@ import type { Page } from '../audit/pages.ts';
 import { abortSignal } from '../checks.ts';
 import type { ConnectionTestOutcome } from '../destinations/connection-test/outcome.ts';
 import type { CreateDestinationInput, Destination } from '../destinations/destination.ts';
+import { environmentName, typeName } from '../destinations/input-schemas.ts';
 import type { DestinationType } from '../destinations/registry.ts';
 import type { UnopenedDestination } from '../destinations/unopened.ts';
 import { validateCreate } from '../destinations/validate.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
-import { ForbiddenError, NotFoundError, UnsupportedError, ValidationError } from '../errors.ts';
-import { checkOptions, optionsOf } from '../options.ts';
+import { ForbiddenError, NotFoundError, UnsupportedError } from '../errors.ts';
+import { checkArgument, checkOptions, optionsOf } from '../options.ts';
 import { checkUuid } from '../tenancy/scope.ts';
 import type { ConnectionTests } from './connection-tests.ts';
 import { checkPageOptions, type DestinationPageOptions, pageOfDestinations } from './pages.ts';
@@ -78,23 +79,31 @@ export class DestinationRepository extends DestinationVersions {
 	 * type and environment. In the scope of the service, {@link list} has pages.
 	 *
 	 * @throws ForbiddenError if the organization is not the scope's.
+	 * @throws ValidationError if the id or the environment is not valid.
 	 */
 	async findByOrganization(
 		organizationId: string,
 		environment?: Environment,
 	): Promise<Destination[]> {
-		this.#refuseOthers(checkUuid('organizationId', organizationId));
-		return this.#find({ organizationId, environment });
+		const wanted = {
+			organizationId: checkUuid('organizationId', organizationId),
+			environment: checkArgument('environment', environmentName.optional(), environment),
+		};
+		this.#refuseOthers(wanted.organizationId);
+		return this.#find(wanted);
 	}
 
 	/**
 	 * The scope's destinations of a type, the newest first: all of them. In the scope of the service these can
 	 * be many; {@link list} has pages.
+	 *
+	 * @throws ValidationError if there is no such type or environment.
 	 */
 	async findByType(type: DestinationType, environment?: Environment): Promise<Destination[]> {
-		if (type === undefined)
-			throw new ValidationError([{ path: ['type'], message: 'must be text' }]);
-		return this.#find({ type, environment });
+		return this.#find({
+			type: checkArgument('type', typeName, type),
+			environment: checkArgument('environment', environmentName.optional(), environment),
+		});
 	}
 
 	/**
@@ -223,7 +232,7 @@ export class DestinationRepository extends DestinationVersions {
 
 	#refuseOthers(organizationId: string): void {
 		const own = this.#tools.scope.organizationId;
-		if (own === undefined || own === organizationId.toLowerCase()) return;
+		if (own === undefined || own === organizationId) return;
 		throw new ForbiddenError(
 			'The call names another organization than that of its scope. Use forOrganization() with that organization, or asService().',
 		);

@@ -40,12 +40,14 @@ export abstract class DestinationVersions {
 	}
 
 	/**
-	 * Changes a destination. `settings` replaces all settings; {@link patchSettings} merges.
+	 * Changes a destination. `settings` replaces all settings; {@link patchSettings} merges. What is stored
+	 * already is no change: then nothing is written, and the version stays.
 	 *
 	 * @throws ValidationError if the changes are not valid for the destination's type.
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
 	 * @throws AlreadyExistsError if the new environment has a live one of this type.
-	 * @throws ConflictError if it is at another version than `expectedVersion`; `currentVersion` says which.
+	 * @throws ConflictError if it is at another version than `expectedVersion`; `currentVersion` says which. For
+	 * settings also without one, if others keep changing the destination for 10 seconds.
 	 *
 	 * @example
 	 * ```ts
@@ -73,8 +75,7 @@ export abstract class DestinationVersions {
 	 *
 	 * @throws ValidationError if the merged settings are not valid for the destination's type.
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
-	 * @throws ConflictError if it is at another version than `expectedVersion`, or, without one, if others
-	 * keep changing it at the same time.
+	 * @throws ConflictError as {@link update}.
 	 *
 	 * @example
 	 * ```ts
@@ -128,7 +129,7 @@ export abstract class DestinationVersions {
 	 * @throws NotFoundError if there is no such destination or version, or its settings are kept no longer.
 	 * @throws ValidationError if what it was is not valid any more.
 	 * @throws AlreadyExistsError if the environment it was in has a live one of this type.
-	 * @throws ConflictError as {@link patchSettings}.
+	 * @throws ConflictError as {@link update}.
 	 */
 	async revert(id: string, version: number, options: WriteOptions = {}): Promise<Destination> {
 		return this.#writer.revert(id, version, this.#tools.encryption, options);

@@ -1,11 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { changesBackTo } from '../audit/revert.ts';
 import { changedFields, type SettingsChange } from '../audit/settings-change.ts';
 import { wholeNumber } from '../checks.ts';
-import type { Destination, UpdateDestinationInput } from '../destinations/destination.ts';
-import { type ValidatedUpdate, validateFields, validateUpdate } from '../destinations/validate.ts';
+import type { Destination } from '../destinations/destination.ts';
+import { plainFields } from '../destinations/plain-fields.ts';
+import { isSameSettings } from '../destinations/same-settings.ts';
+import {
+	fieldsOf,
+	type ValidatedUpdate,
+	validateFields,
+	validateUpdate,
+} from '../destinations/validate.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { ConflictError, DestinationsError, NotFoundError, ValidationError } from '../errors.ts';
-import { checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
+import { checkArgument, checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
 import { checkUuid } from '../tenancy/scope.ts';
 import type { Statements } from './statements.ts';
 import type { DestinationTable, Identity, Target } from './table.ts';
@@ -15,26 +23,27 @@ import { noSuchDestination, translateErrors } from './translate-errors.ts';
 export interface WriteOptions {
 	/**
 	 * The `version` that was read. If the destination has another one by now, nothing is written and the
-	 * ConflictError says which.
+	 * ConflictError says which, even where the change would have changed nothing.
 	 *
 	 * @defaultValue whatever version there is
 	 */
 	readonly expectedVersion?: number | undefined;
 }
 
-const maxVersion = 2 ** 31 - 1;
+/** Postgres's integers, from the first version on. */
+const versionNumber = wholeNumber(1, 2 ** 31 - 1);
 const writeOptions = optionsOf({
-	expectedVersion: wholeNumber(1, maxVersion).optional(),
+	expectedVersion: versionNumber.optional(),
 } satisfies OptionSchemas<WriteOptions>);
 
-/** How often a change is tried again when others change the same row at the same time. */
-const attempts = 5;
+/** How long a change is tried again while others change the same row, in milliseconds. */
+const patienceMs = 10_000;
+/** The longest pause before the next try, in milliseconds: at first, and at last. */
+const firstPauseMs = 5;
+const lastPauseMs = 500;
 
-/** What a change of settings is compared with. */
-interface Before extends Identity {
-	readonly version: number;
-	readonly settings: object;
-}
+/** What a change is compared with: all of it, or, where its settings do not open, what is known. */
+type Before = Destination | (Identity & { readonly version: number });
 
 /** Changes destinations that are there. */
 export class DestinationWriter {
@@ -47,34 +56,30 @@ export class DestinationWriter {
 		this.#statements = statements;
 	}
 
-	async update(
-		id: string,
-		changes: UpdateDestinationInput,
-		options: WriteOptions,
-	): Promise<Destination> {
-		const { expectedVersion: expected } = checkOptions(writeOptions, options);
-		const version = expected === undefined ? {} : { version: expected };
-		if (changes?.settings === undefined) {
+	async update(id: string, changes: unknown, options: WriteOptions): Promise<Destination> {
+		const target = checkUuid('id', id);
+		const { expectedVersion } = checkOptions(writeOptions, options);
+		const fields = fieldsOf(changes);
+		if (!('settings' in fields)) {
 			// Nothing else depends on the type, so nothing need be read first.
-			return this.#write({ id: checkUuid('id', id), ...version }, validateFields(changes));
+			return this.#write({ id: target, version: expectedVersion }, validateFields(fields));
 		}
-		const before = await this.#findToReplace(id);
-		const valid = validateUpdate(before.type, changes);
-		return this.#write({ ...identityOf(before), ...version }, valid, changeOf(before, valid));
+		return this.#change(
+			expectedVersion,
+			() => this.#findToReplace(target),
+			() => fields,
+		);
 	}
 
-	async patch(
-		id: string,
-		patch: Record<string, unknown>,
-		options: WriteOptions,
-	): Promise<Destination> {
-		const { expectedVersion: expected } = checkOptions(writeOptions, options);
-		return this.#retry(expected, async () => {
-			const before = await this.#find(id);
-			if (expected !== undefined && expected !== before.version) throw conflict(before);
-			const settings = mergePatch(before.settings, patch);
-			return this.#writeTo(before, { settings });
-		});
+	async patch(id: string, patch: unknown, options: WriteOptions): Promise<Destination> {
+		const target = checkUuid('id', id);
+		const { expectedVersion } = checkOptions(writeOptions, options);
+		const members = checkPatch(patch);
+		return this.#change(
+			expectedVersion,
+			() => this.#find(target),
+			({ settings }) => ({ settings: mergePatch(settings, members) }),
+		);
 	}
 
 	async revert(
@@ -83,36 +88,51 @@ export class DestinationWriter {
 		encryption: SettingsEncryption,
 		options: WriteOptions,
 	): Promise<Destination> {
-		checkVersion(version);
-		const { expectedVersion: expected } = checkOptions(writeOptions, options);
-		return this.#retry(expected, async () => {
-			const before = await this.#find(id);
-			if (expected !== undefined && expected !== before.version) throw conflict(before);
-			const changes = await changesBackTo(this.#statements, encryption, before.id, version);
-			return this.#writeTo(before, changes);
-		});
+		const target = checkUuid('id', id);
+		const wanted = checkArgument('version', versionNumber, version);
+		const { expectedVersion } = checkOptions(writeOptions, options);
+		return this.#change(
+			expectedVersion,
+			() => this.#findToReplace(target),
+			() => changesBackTo(this.#statements, encryption, target, wanted),
+		);
 	}
 
-	/** Writes to the version that was read. */
-	#writeTo(before: Before, changes: UpdateDestinationInput): Promise<Destination> {
-		const valid = validateUpdate(before.type, changes);
-		const where = { ...identityOf(before), version: before.version };
-		return this.#write(where, valid, changeOf(before, valid));
-	}
-
-	/** Tries again what lost against somebody else, unless the caller named the version. */
-	async #retry(
-		expected: number | undefined,
-		attempt: () => Promise<Destination>,
+	/**
+	 * Reads a destination, and writes what becomes of it to the version that was read. Whoever loses against
+	 * somebody else tries again, unless the caller named the version.
+	 */
+	async #change<B extends Before>(
+		expectedVersion: number | undefined,
+		find: () => Promise<B>,
+		changesTo: (before: B) => unknown,
 	): Promise<Destination> {
-		for (let left = attempts; ; left -= 1) {
+		const patientUntil = performance.now() + patienceMs;
+		for (let longest = firstPauseMs; ; longest = Math.min(2 * longest, lastPauseMs)) {
 			try {
-				return await attempt();
+				const before = await find();
+				if ((expectedVersion ?? before.version) !== before.version) throw conflict(before);
+				return await this.#writeTo(before, await changesTo(before));
 			} catch (error) {
-				const lost = error instanceof ConflictError;
-				if (!lost || expected !== undefined || left === 1) throw error;
+				const lost = error instanceof ConflictError && expectedVersion === undefined;
+				if (!lost || performance.now() > patientUntil) throw error;
 			}
+			// At random, so that those who lost together do not meet again.
+			await sleep(Math.random() * longest);
 		}
+	}
+
+	async #writeTo(before: Before, changes: unknown): Promise<Destination> {
+		const valid = validateUpdate(before.type, changes);
+		const { settings, ...fields } = valid;
+		const { id, organizationId, type, version } = before;
+		const target = { id, organizationId, type, version };
+		if (!('settings' in before)) return this.#write(target, valid);
+		if (settings === undefined || isStored(before, settings)) {
+			return Object.keys(fields).length === 0 ? before : this.#write(target, fields);
+		}
+		const changed = changedFields(before.settings, settings);
+		return this.#write(target, valid, { id, version, fields: changed });
 	}
 
 	async #write(
@@ -129,12 +149,12 @@ export class DestinationWriter {
 	}
 
 	/** What is there, or, where its settings do not open, whose they are: they can be replaced. */
-	async #findToReplace(id: string): Promise<Before | Identity> {
+	async #findToReplace(id: string): Promise<Before> {
 		try {
 			return await this.#find(id);
 		} catch (error) {
 			if (!(error instanceof DestinationsError) || error instanceof NotFoundError) throw error;
-			return this.#identify(checkUuid('id', id));
+			return this.#identify(id);
 		}
 	}
 
@@ -144,25 +164,16 @@ export class DestinationWriter {
 		return identity;
 	}
 
-	async #find(id: string): Promise<Before> {
-		const row = await this.#table.findOne(checkUuid('id', id));
+	async #find(id: string): Promise<Destination> {
+		const row = await this.#table.findOne(id);
 		if (row === undefined) throw new NotFoundError(noSuchDestination(id));
 		return row;
 	}
 }
 
-function identityOf({ id, organizationId, type }: Identity): Identity {
-	return { id, organizationId, type };
-}
-
-/** What to tell the log. Nothing where the settings that were there did not open. */
-function changeOf(
-	before: Before | Identity,
-	{ settings }: { readonly settings?: object },
-): SettingsChange | undefined {
-	if (!('settings' in before) || settings === undefined) return undefined;
-	const { id, version } = before;
-	return { id, version, fields: changedFields(before.settings, settings) };
+/** Whether writing settings would change nothing. Those in plaintext are there to be encrypted. */
+function isStored({ type, settings, settingsEncrypted }: Destination, validated: object): boolean {
+	return settingsEncrypted && isSameSettings(type, settings, validated);
 }
 
 function conflict({ id, version }: { id: string; version: number }) {
@@ -172,18 +183,17 @@ function conflict({ id, version }: { id: string; version: number }) {
 	);
 }
 
-function checkVersion(version: number): void {
-	if (Number.isInteger(version) && version >= 1 && version <= maxVersion) return;
-	throw new ValidationError([
-		{ path: ['version'], message: `must be a whole number from 1 to ${maxVersion}` },
-	]);
+function checkPatch(patch: unknown): Record<string, unknown> {
+	const plain = plainFields(patch);
+	if ('fields' in plain) return plain.fields;
+	throw new ValidationError([{ path: ['settings'], message: plain.problem }]);
 }
 
 function mergePatch(settings: object, patch: Record<string, unknown>): Record<string, unknown> {
 	const merged: Record<string, unknown> = { ...settings };
 	for (const [name, value] of Object.entries(patch)) {
 		if (value === null) delete merged[name];
-		else if (value !== undefined) merged[name] = value;
+		else merged[name] = value;
 	}
 	return merged;
 }

@@ -4,7 +4,7 @@ import {
 	isDestinationType,
 	settingsSchemas,
 } from '../../src/destinations/registry.ts';
-import { readSettings, validateSettings } from '../../src/destinations/validate.ts';
+import { validateSettings } from '../../src/destinations/validate.ts';
 import { ValidationError } from '../../src/errors.ts';
 import { samples } from './support/samples.ts';
 
@@ -232,16 +232,5 @@ describe('amplitude and console', () => {
 		refused('amplitude', { apiKey: 'a:b' }, 'without spaces and colons');
 		refused('amplitude', { apiKey: 'a', dataResidency: 'in' }, 'must be one of us, eu');
 		refused('console', { logLevel: 'trace' }, 'must be one of debug, info, warn, error');
-	});
-});
-
-describe('readSettings', () => {
-	it('reads rows that no longer validate as they are, without a copy', () => {
-		const old = { apiKey: 'key of an older form', removed: 1 };
-		expect(readSettings('posthog', old)).toBe(old);
-	});
-
-	it.each([null, undefined, 'x', 1, []])('reads %p as no settings', (stored) => {
-		expect(readSettings('posthog', stored)).toEqual({});
 	});
 });
