@@ -24,13 +24,13 @@ process.once('SIGTERM', () => stop.abort());
 // Whoever reads the output may have enough of it, as `head` has.
 process.stdout.on('error', () => process.exit());
 
-const terminal = {
+const surroundings = {
 	stdout: process.stdout,
 	stderr: process.stderr,
 	environment: process.env,
 	signal: stop.signal,
 };
 // No top-level await: it is built as CommonJS.
-main(process.argv.slice(2), terminal).then((status) => {
+main(process.argv.slice(2), surroundings).then((status) => {
 	process.exitCode = status;
 });

@@ -5,7 +5,8 @@ import { doctor } from './commands/doctor.ts';
 import { keygen } from './commands/keygen.ts';
 import { rotate } from './commands/rotate.ts';
 import { verify } from './commands/verify.ts';
-import { type ExitStatus, exitStatus, type Terminal } from './terminal.ts';
+import { Printer } from './printer.ts';
+import { type ExitStatus, exitStatus, type Process, type Terminal } from './terminal.ts';
 
 /** Every subcommand, in the order of the help. */
 const commands: readonly Command[] = [keygen, doctor, verify, rotate];
@@ -17,25 +18,30 @@ Usage: consent-destinations COMMAND [options]
 Commands:
 ${commands.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`).join('\n')}
 
-\`consent-destinations COMMAND --help\` tells more, with examples.
-`;
+\`consent-destinations COMMAND --help\` tells more, with examples.`;
 
 /** Runs a command line, without the program's name, and gives the exit status. */
-export async function main(args: readonly string[], terminal: Terminal): Promise<ExitStatus> {
+export async function main(args: readonly string[], process: Process): Promise<ExitStatus> {
+	const terminal: Terminal = {
+		stdout: new Printer(process.stdout),
+		stderr: new Printer(process.stderr),
+		environment: process.environment,
+		signal: process.signal,
+	};
 	const [name, ...rest] = args;
 	if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-		(name === undefined ? terminal.stderr : terminal.stdout).write(help);
+		(name === undefined ? terminal.stderr : terminal.stdout).lines(help);
 		return name === undefined ? exitStatus.usage : exitStatus.done;
 	}
 	const command = commands.find((known) => known.name === name);
 	if (command === undefined) {
-		terminal.stderr.write(
-			`There is no command "${name}". There are: ${commands.map((known) => known.name).join(', ')}.\n`,
+		terminal.stderr.line(
+			`There is no command "${name}". There are: ${commands.map((known) => known.name).join(', ')}.`,
 		);
 		return exitStatus.usage;
 	}
 	if (rest.includes('--help') || rest.includes('-h')) {
-		terminal.stdout.write(command.help);
+		terminal.stdout.lines(command.help);
 		return exitStatus.done;
 	}
 	try {
@@ -48,15 +54,16 @@ export async function main(args: readonly string[], terminal: Terminal): Promise
 /** Tells what went wrong without a stack: the message says what to do. */
 function report(error: unknown, { name }: Command, { stderr }: Terminal): ExitStatus {
 	if (error instanceof UsageError) {
-		stderr.write(`${error.message}\nSee \`consent-destinations ${name} --help\`.\n`);
+		stderr.line(error.message);
+		stderr.line(`See \`consent-destinations ${name} --help\`.`);
 		return exitStatus.usage;
 	}
 	if (error instanceof DestinationsError) {
-		stderr.write(`${error.code}: ${error.message}\n`);
+		stderr.line(`${error.code}: ${error.message}`);
 		const begun = error.code !== 'CONFIGURATION' && error.code !== 'VALIDATION';
 		return begun ? exitStatus.failed : exitStatus.usage;
 	}
 	// What the database says; pg quotes no values of parameters, and the password is in no message of its.
-	stderr.write(`The database refused or did not answer: ${messageOf(error)}\n`);
+	stderr.line(`The database refused or did not answer: ${messageOf(error)}`);
 	return exitStatus.failed;
 }

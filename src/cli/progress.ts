@@ -1,5 +1,5 @@
 import type { SealedSettingsProgress } from '../rotation/options.ts';
-import type { Output } from './terminal.ts';
+import type { Printer } from './printer.ts';
 
 const barWidth = 24;
 /** How often a bar is redrawn, and how often a log gets a line. */
@@ -10,7 +10,7 @@ const smoothing = 0.1;
 
 /** Shows how far a run is: one line that is redrawn on a terminal, a line now and then in a log. */
 export class ProgressLine {
-	readonly #output: Output;
+	readonly #output: Printer;
 	readonly #now: () => number;
 	readonly #started: number;
 	#shownAt = Number.NEGATIVE_INFINITY;
@@ -19,7 +19,7 @@ export class ProgressLine {
 	#drawn = false;
 	#completed = false;
 
-	constructor(output: Output, now: () => number = () => performance.now()) {
+	constructor(output: Printer, now: () => number = () => performance.now()) {
 		this.#output = output;
 		this.#now = now;
 		this.#started = now();
@@ -35,20 +35,20 @@ export class ProgressLine {
 		this.#completed ||= completes;
 		this.#shownAt = now;
 		if (this.#output.isTTY) this.#draw(progress);
-		else this.#output.write(`${this.#text(progress)}\n`);
+		else this.#output.line(this.#text(progress));
 	}
 
 	/** Makes room for a line of its own; the bar is drawn anew below it. */
 	clear(): void {
 		if (!this.#drawn) return;
-		this.#output.write('\r\u001b[2K');
+		this.#output.redraw('');
 		this.#drawn = false;
 		this.#shownAt = Number.NEGATIVE_INFINITY;
 	}
 
 	/** Leaves the bar where it is and ends its line. */
 	end(): void {
-		if (this.#drawn) this.#output.write('\n');
+		if (this.#drawn) this.#output.line('');
 		this.#drawn = false;
 	}
 
@@ -57,8 +57,8 @@ export class ProgressLine {
 		const filled = Math.round(share * barWidth);
 		const bar = `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)}`;
 		// A line that wraps could not be redrawn.
-		const line = `${bar} ${this.#text(progress)}`.slice(0, (this.#output.columns ?? 80) - 1);
-		this.#output.write(`\r\u001b[2K${line}`);
+		const line = `${bar} ${this.#text(progress)}`.slice(0, this.#output.columns - 1);
+		this.#output.redraw(line);
 		this.#drawn = true;
 	}
 

@@ -1,5 +1,7 @@
-/** What a command is given of its process, so that tests can give something else. */
-export interface Terminal {
+import type { Printer } from './printer.ts';
+
+/** What the command line is given of its process, so that tests can give something else. */
+export interface Process {
 	readonly stdout: Output;
 	readonly stderr: Output;
 	readonly environment: Readonly<Record<string, string | undefined>>;
@@ -7,8 +9,13 @@ export interface Terminal {
 	readonly signal: AbortSignal;
 }
 
+/** What a command is given: it prints by printers alone. */
+export interface Terminal extends Omit<Process, 'stdout' | 'stderr'> {
+	readonly stdout: Printer;
+	readonly stderr: Printer;
+}
+
 export interface Output {
-	/** Whether somebody watches: a line can be redrawn then. */
 	readonly isTTY?: boolean | undefined;
 	readonly columns?: number | undefined;
 	write(text: string): unknown;

@@ -1,6 +1,6 @@
 import { DatabaseError } from 'pg';
 import { isCanonicalUuid } from '../encryption/canonical-id.ts';
-import { keyIdPattern } from '../encryption/key-provider.ts';
+import { shownKeyId } from '../encryption/key-provider.ts';
 import { Keyring } from '../encryption/keyring.ts';
 import { ConfigurationError } from '../errors.ts';
 import { sealedStores } from '../rotation/stores.ts';
@@ -86,7 +86,7 @@ function judge(id: string | null, rows: number, given: readonly string[] | undef
 			fix: "consent-destinations rotate --from-plaintext; until then clients need plaintext: 'allow-read'.",
 		});
 	}
-	const name = nameOf(id);
+	const name = shownKeyId(id);
 	if (given === undefined)
 		return note(`Key ${name} sealed ${many}; whether services have it was not checked`);
 	if (id === given[0]) return ok(`Key ${name} sealed ${many}, and seals from now on`);
@@ -139,14 +139,9 @@ function unused(uses: readonly KeyUse[], given: readonly string[] | undefined): 
 		.filter((id) => !used.has(id))
 		.map((id) =>
 			id === given[0]
-				? ok(`Key ${nameOf(id)} sealed no row yet, and seals from now on`)
-				: note(`Key ${nameOf(id)} was given and sealed no row here: it may be retired`, {
+				? ok(`Key ${shownKeyId(id)} sealed no row yet, and seals from now on`)
+				: note(`Key ${shownKeyId(id)} was given and sealed no row here: it may be retired`, {
 						fix: 'First be sure that no service seals with it.',
 					}),
 		);
-}
-
-/** Whoever writes rows past this package can make an id of anything, a key too. */
-function nameOf(id: string): string {
-	return keyIdPattern.test(id) && !/^[0-9a-f]{64}$/i.test(id) ? id : '(no id that a key can have)';
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ConfigurationError, UnknownKeyError } from '../errors.ts';
 import { isCanonicalUuid } from './canonical-id.ts';
-import { type KeyProvider, keyBytes } from './key-provider.ts';
+import { type KeyProvider, keyBytes, shownKeyId } from './key-provider.ts';
 
 /** What a data key is for. A key management service can bind the wrapped key to it. */
 export interface DataKeyContext {
@@ -75,7 +75,7 @@ export class DataKeys implements KeyProvider {
 			: undefined;
 		if (wrapped === undefined) {
 			throw new UnknownKeyError(
-				`The organization has no data key "${keyId}". If it was shredded, what it sealed cannot be read again.`,
+				`The organization has no data key "${shownKeyId(keyId)}". If it was shredded, what it sealed cannot be read again.`,
 			);
 		}
 		// Also of a key that was just made: nothing is sealed with a key that could not be had again.

@@ -68,3 +68,16 @@ export const keyBytes = 32;
 
 /** What a key id may look like. It is stored in clear beside every ciphertext. */
 export const keyIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+/** Whether a key id may be a key itself, which somebody put in the place of its id. */
+export function looksLikeKey(keyId: string): boolean {
+	return keyId.length === keyBytes * 2 && /^[0-9a-f]*$/i.test(keyId);
+}
+
+/**
+ * A key id as messages, results and the command show it. Whoever writes rows past this package can make an id of
+ * anything: of control characters, of another message, of a key.
+ */
+export function shownKeyId(keyId: string): string {
+	return keyIdPattern.test(keyId) && !looksLikeKey(keyId) ? keyId : '(not a valid key id)';
+}

@@ -1,5 +1,11 @@
 import { ConfigurationError, UnknownKeyError } from '../errors.ts';
-import { type KeyProvider, keyBytes, keyIdPattern } from './key-provider.ts';
+import {
+	type KeyProvider,
+	keyBytes,
+	keyIdPattern,
+	looksLikeKey,
+	shownKeyId,
+} from './key-provider.ts';
 
 /** The id of a key that was given as bare hex digits, without an id. */
 const bareKeyId = 'default';
@@ -42,14 +48,16 @@ export class Keyring implements KeyProvider {
 
 	getKey(keyId: string): Uint8Array {
 		const key = this.#keys.get(keyId);
-		if (key === undefined) throw new UnknownKeyError(unknownKeyMessage(keyId));
+		if (key === undefined) throw unknownKey(keyId);
 		// A copy, because careful callers wipe keys after use.
 		return Uint8Array.from(key);
 	}
 }
 
-export function unknownKeyMessage(keyId: string): string {
-	return `No key has the id "${keyId}". Add it to the keys (DESTINATIONS_ENCRYPTION_KEYS), behind the first, to read what it sealed.`;
+function unknownKey(keyId: string): UnknownKeyError {
+	return new UnknownKeyError(
+		`No key has the id "${shownKeyId(keyId)}". Add it to the keys (DESTINATIONS_ENCRYPTION_KEYS), behind the first, to read what it sealed.`,
+	);
 }
 
 type KeyEntry = readonly [id: string, key: Uint8Array];
@@ -78,7 +86,7 @@ function parseEntry(entry: string, index: number): KeyEntry {
 			`${place} needs an id of 1 to 64 letters, digits, dots, dashes and underscores, as in "2026-11:hex".`,
 		);
 	}
-	if (id.length === keyBytes * 2 && hexDigits.test(id)) {
+	if (looksLikeKey(id)) {
 		// It would be stored in clear beside every ciphertext.
 		throw new ConfigurationError(
 			`${place} has an id that looks like a key. Give each key an id of its own, as in "2026-11:hex".`,

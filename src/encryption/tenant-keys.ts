@@ -1,7 +1,7 @@
 import { ConfigurationError, UnknownKeyError } from '../errors.ts';
 import { askProvider, checkTimeout, isPromised } from './ask-provider.ts';
 import { ExpiringCache } from './expiring-cache.ts';
-import { type KeyProvider, keyBytes, keyIdPattern } from './key-provider.ts';
+import { type KeyProvider, keyBytes, keyIdPattern, shownKeyId } from './key-provider.ts';
 import { deriveTenantKey, type TenantKey } from './tenant-key.ts';
 
 /** How many derived keys are kept, unless told otherwise; about 1 KB each. */
@@ -81,7 +81,7 @@ export class TenantKeys {
 		);
 		if (!(bytes instanceof Uint8Array) || bytes.byteLength !== keyBytes) {
 			throw new ConfigurationError(
-				`The key provider gave something other than ${keyBytes} bytes for the key id "${keyId}".`,
+				`The key provider gave something other than ${keyBytes} bytes for the key id "${shownKeyId(keyId)}".`,
 			);
 		}
 		return deriveTenantKey(bytes, keyId, organizationId);

@@ -1,3 +1,4 @@
+import { shownKeyId } from '../encryption/key-provider.ts';
 import type { TenantKeys } from '../encryption/tenant-keys.ts';
 import { ConfigurationError, DestinationsError } from '../errors.ts';
 import type { MaintenanceConnection } from './maintenance-connection.ts';
@@ -22,7 +23,7 @@ export async function refuseImpostor(
 	const pageKeys = await PageKeys.load(keys, rows, false);
 	if (rows.length === 0 || rows.some((row) => opens(pageKeys, row))) return;
 	throw new ConfigurationError(
-		`The primary key "${keyId}" opens nothing of what is sealed under its id. Give it the bytes that the services have, or, if it is a new key, an id of its own. Nothing was changed.`,
+		`The primary key "${shownKeyId(keyId)}" opens nothing of what is sealed under its id. Give it the bytes that the services have, or, if it is a new key, an id of its own. Nothing was changed.`,
 	);
 }
 

@@ -1,5 +1,6 @@
 import { decryptionFailed } from '../encryption/envelope.ts';
 import { settingsFromJson } from '../encryption/json.ts';
+import { shownKeyId } from '../encryption/key-provider.ts';
 import { type PlaintextPolicy, plaintextOption } from '../encryption/settings-encryption.ts';
 import { checkPlaintext, storedForm } from '../encryption/stored-settings.ts';
 import type { TenantKeys } from '../encryption/tenant-keys.ts';
@@ -35,7 +36,7 @@ const verifyOptions = optionsOf({
 export interface VerifySettingsResult {
 	/** Rows looked at. */
 	readonly checked: number;
-	/** How many rows are sealed with each key, those that do not open included. */
+	/** How many rows are sealed with each key, those that do not open included; `(not a valid key id)` is one of the names. */
 	readonly keys: Readonly<Record<string, number>>;
 	/** Rows whose settings are not encrypted. */
 	readonly plaintext: number;
@@ -161,7 +162,7 @@ class Verification {
 				this.empty += 1;
 				return;
 			case 'sealed': {
-				const keyId = keyIdOf(row) ?? '';
+				const keyId = shownKeyId(keyIdOf(row) ?? '');
 				this.byKeyId.set(keyId, (this.byKeyId.get(keyId) ?? 0) + 1);
 				if (settingsFromJson(pageKeys.open(row)) === undefined) {
 					throw decryptionFailed(contextOf(row));

@@ -151,7 +151,7 @@ test('an id that somebody made to steer a terminal, or from a key, is not repeat
 		);
 		await examined.run('SET session_replication_role = DEFAULT');
 		const findings = JSON.stringify(await ofKeys(examined.keys));
-		expect(findings).toContain('(no id that a key can have)');
+		expect(findings).toContain('(not a valid key id)');
 		expect(findings).not.toContain(id);
 		expect(findings).not.toContain('[2J');
 	}

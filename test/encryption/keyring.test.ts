@@ -43,11 +43,30 @@ describe('a key ring', () => {
 
 	it('says which key it does not have', () => {
 		const keyring = new Keyring(`one:${newHex()}`);
-		for (const id of ['two', 'ONE', '', '__proto__', 'constructor']) {
+		for (const id of ['two', 'ONE', 'constructor', 'z'.repeat(64)]) {
 			expect(() => keyring.getKey(id)).toThrow(
 				expect.objectContaining({
 					code: 'UNKNOWN_KEY',
-					message: expect.stringContaining(`"${id}"`),
+					message: expect.stringMatching(`"${id}".*DESTINATIONS_ENCRYPTION_KEYS`),
+				}),
+			);
+		}
+	});
+
+	it('repeats no id that steers a terminal, says something else, or may be a key', () => {
+		const keyring = new Keyring(`one:${newHex()}`);
+		for (const id of [
+			'',
+			'__proto__',
+			'\u001b[2J',
+			'a\nall is well',
+			newHex(),
+			newHex().toUpperCase(),
+		]) {
+			expect(() => keyring.getKey(id)).toThrow(
+				expect.objectContaining({
+					code: 'UNKNOWN_KEY',
+					message: expect.stringContaining('"(not a valid key id)"'),
 				}),
 			);
 		}
@@ -116,6 +135,7 @@ describe('a malformed key ring', () => {
 		['a list', ['a']],
 		['an object without methods', { cacheSeconds: 1 }],
 		['a provider without getKey', { cacheSeconds: 1, primaryKeyId: () => 'a' }],
+		['a provider without primaryKeyId', { cacheSeconds: 1, getKey: () => randomBytes(32) }],
 		['a provider without cacheSeconds', { primaryKeyId: () => 'a', getKey: () => randomBytes(32) }],
 		['a negative lifetime', { cacheSeconds: -1, primaryKeyId: () => 'a', getKey: () => 'x' }],
 		[

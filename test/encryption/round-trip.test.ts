@@ -129,6 +129,17 @@ it.each([
 });
 
 it.each(['organizationId', 'destinationId', 'type'] as const)(
+	'a context with a %s of 1 or of 255 characters is taken, whatever bytes they need',
+	async (name) => {
+		for (const value of ['a', 'a'.repeat(255), '\u{1f600}'.repeat(127)]) {
+			const context = { ...newContext(), [name]: value };
+			const envelope = await encryption.encrypt({ a: 1 }, context);
+			expect(await encryption.decrypt(envelope, context)).toEqual({ a: 1 });
+		}
+	},
+);
+
+it.each(['organizationId', 'destinationId', 'type'] as const)(
 	'a context without a proper %s is refused',
 	async (name) => {
 		const context = newContext();

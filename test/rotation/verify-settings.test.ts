@@ -1,3 +1,5 @@
+import { sealJson } from '../../src/encryption/envelope.ts';
+import { deriveTenantKey } from '../../src/encryption/tenant-key.ts';
 import { verifySettings } from '../../src/rotation/verify-settings.ts';
 import { newKey, SealedService } from './sealed-service.ts';
 
@@ -47,6 +49,55 @@ test('reports each row that fails, by id and code', async () => {
 	expect(JSON.stringify(result)).not.toContain('phc_');
 	const lenient = { connectionString, keys: sealed.ring, plaintext: 'allow-read' } as const;
 	expect(await verifySettings(lenient)).toMatchObject({ plaintext: 1, failed: 1 });
+});
+
+test('reports what is sealed properly and is not settings, and goes on', async () => {
+	const { organizationId, live, deleted } = await sealed.fill();
+	const [, hex = ''] = sealed.old.split(':');
+	const key = deriveTenantKey(Buffer.from(hex, 'hex'), 'old', organizationId);
+	for (const [destinationId, json] of [
+		[live, '["phc_clear"]'],
+		[deleted, '{"apiKey":"phc_clear"'],
+	] as const) {
+		const envelope = sealJson(json, key, { organizationId, destinationId, type: 'posthog' });
+		await sealed.tamper('UPDATE destinations SET settings = $1 WHERE id = $2', [
+			envelope,
+			destinationId,
+		]);
+	}
+	const { connectionString } = sealed;
+
+	const result = await verifySettings({ connectionString, keys: sealed.ring });
+
+	expect(result).toMatchObject({ checked: 4, keys: { old: 4 }, failed: 2 });
+	expect(new Set(result.failures)).toEqual(
+		new Set(
+			[live, deleted].map((destinationId) => ({
+				table: 'destinations',
+				destinationId,
+				organizationId,
+				code: 'DECRYPTION_FAILED',
+			})),
+		),
+	);
+});
+
+test('counts what names no valid key id under one name, which repeats none of them', async () => {
+	const { live, deleted } = await sealed.fill();
+	for (const [id, kid] of [
+		[live, '\u001b[2J'],
+		[deleted, newKey()],
+	]) {
+		await sealed.tamper(
+			`UPDATE destinations SET settings = jsonb_set(settings, '{kid}', to_jsonb($1::text)) WHERE id = $2`,
+			[kid, id],
+		);
+	}
+	const { connectionString } = sealed;
+	expect(await verifySettings({ connectionString, keys: sealed.ring })).toMatchObject({
+		keys: { old: 2, '(not a valid key id)': 2 },
+		failed: 2,
+	});
 });
 
 test('takes the column default for a row without settings', async () => {

@@ -3,7 +3,6 @@ import { counted, type Finding, type Severity } from '../../doctor/finding.ts';
 import { UnreachableError } from '../../doctor/read-only-session.ts';
 import { type Command, readOptions, UsageError } from '../command.ts';
 import { exitStatus, type Terminal } from '../terminal.ts';
-import { writeJson } from './sealed-settings.ts';
 
 const help = `Looks whether the database is as this package needs it: version, migrations, every table, index, constraint,
 trigger, policy and grant, what the logins may do, and the keys in use. Changes nothing.
@@ -33,8 +32,7 @@ Examples:
   # What fails, for a monitor
   consent-destinations doctor --json | jq -r 'select(.severity == "failure").message'
 
-Whether each row opens is told by \`consent-destinations verify\`.
-`;
+Whether each row opens is told by \`consent-destinations verify\`.`;
 
 export const doctor: Command = {
 	name: 'doctor',
@@ -64,7 +62,9 @@ export const doctor: Command = {
 			return count('failure') > 0 ? exitStatus.failed : exitStatus.done;
 		} catch (error) {
 			if (!(error instanceof UnreachableError)) throw error;
-			terminal.stderr.write(`${error.message}\n${adviceFor(error.cause)}`);
+			terminal.stderr.line(error.message);
+			const advised = adviceFor(error.cause);
+			if (advised !== undefined) terminal.stderr.line(`fix: ${advised}`);
 			return exitStatus.usage;
 		}
 	},
@@ -94,10 +94,10 @@ function asJson(terminal: Terminal): Form {
 		onConnected() {},
 		onSection({ name, findings }) {
 			for (const finding of findings) {
-				writeJson(terminal, { event: 'finding', section: name, ...finding });
+				terminal.stdout.json({ event: 'finding', section: name, ...finding });
 			}
 		},
-		onEnd: (counts) => writeJson(terminal, { event: 'result', ...counts }),
+		onEnd: (counts) => terminal.stdout.json({ event: 'result', ...counts }),
 	};
 }
 
@@ -107,24 +107,25 @@ const indent = ' '.repeat(13);
 const shownLines = 12;
 
 function asText({ stdout }: Terminal): Form {
-	const write = (line: string) => stdout.write(`${printable(line)}\n`);
 	return {
 		onConnected(targets) {
 			const [tenant, service] = targets;
-			write(`Connected to ${tenant}${service === undefined ? '' : ', which serves tenants'}`);
-			if (service !== undefined) write(`Connected to ${service}, which is the service`);
+			stdout.line(`Connected to ${tenant}${service === undefined ? '' : ', which serves tenants'}`);
+			if (service !== undefined) stdout.line(`Connected to ${service}, which is the service`);
 		},
 		onSection({ name, findings }) {
 			if (findings.length === 0) return;
-			write(`\n${name[0]?.toUpperCase()}${name.slice(1)}`);
+			stdout.lines(`\n${name[0]?.toUpperCase()}${name.slice(1)}`);
 			for (const { severity, message, fix, sql } of findings) {
-				write(`  ${marks[severity].padEnd(11)}${oneLine(message)}`);
-				if (fix !== undefined || sql !== undefined) write(`${indent}fix: ${fix ?? ''}`.trimEnd());
-				if (sql !== undefined) for (const line of shorten(sql)) write(`${indent}  ${line}`);
+				stdout.line(`  ${marks[severity].padEnd(11)}${message}`);
+				if (fix !== undefined || sql !== undefined) {
+					stdout.line(`${indent}fix: ${fix ?? ''}`.trimEnd());
+				}
+				if (sql !== undefined) for (const line of shorten(sql)) stdout.line(`${indent}  ${line}`);
 			}
 		},
 		onEnd({ failures, warnings, notes }) {
-			write(
+			stdout.lines(
 				`\n${counted(failures, 'failure')}, ${counted(warnings, 'warning')}, ${counted(notes, 'note')}.`,
 			);
 		},
@@ -132,17 +133,17 @@ function asText({ stdout }: Terminal): Form {
 }
 
 function asSql({ stdout }: Terminal): Form {
-	const write = (line: string) => stdout.write(`${printable(line)}\n`);
 	return {
 		onConnected: (targets) => {
-			write(`-- Fixes for ${targets.join(', ')}. Read each before you run it.`);
+			stdout.line(`-- Fixes for ${targets.join(', ')}. Read each before you run it.`);
 		},
 		onSection({ findings }) {
 			for (const { severity, message, fix, sql } of findings) {
 				if (severity === 'ok') continue;
-				write(`\n-- ${severity}: ${oneLine(message)}`);
-				if (fix !== undefined) write(`-- ${oneLine(fix)}`);
-				if (sql !== undefined) write(sql);
+				stdout.line('');
+				stdout.line(`-- ${severity}: ${message}`);
+				if (fix !== undefined) stdout.line(`-- ${fix}`);
+				if (sql !== undefined) stdout.lines(sql);
 			}
 		},
 		onEnd() {},
@@ -156,15 +157,6 @@ function shorten(sql: string): string[] {
 		...lines.slice(0, 3),
 		`… ${lines.length - 3} more lines: consent-destinations doctor --sql prints them`,
 	];
-}
-
-function oneLine(text: string): string {
-	return text.replaceAll('\n', ' ');
-}
-
-/** Names in a database may be made to steer a terminal. */
-function printable(text: string): string {
-	return text.replace(/[^\n\t\P{C}]/gu, '\ufffd');
 }
 
 /** What to do where no session begins, by Postgres's SQLSTATE or the system's code. */
@@ -183,11 +175,10 @@ const advice: Readonly<Record<string, string>> = {
 	ETIMEDOUT: 'Nothing answers: see whether a firewall or VPN stands between.',
 };
 
-function adviceFor(cause: unknown): string {
+function adviceFor(cause: unknown): string | undefined {
 	// A host with several addresses fails with one error for each.
 	const error: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
 	const code =
 		typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-	const text = advice[code] ?? (code === '' ? advice.ETIMEDOUT : undefined);
-	return text === undefined ? '' : `fix: ${text}\n`;
+	return advice[code] ?? (code === '' ? advice.ETIMEDOUT : undefined);
 }

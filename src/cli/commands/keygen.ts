@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { keyBytes, keyIdPattern } from '../../encryption/key-provider.ts';
+import { keyBytes, keyIdPattern, looksLikeKey } from '../../encryption/key-provider.ts';
 import { type Command, readOptions, UsageError } from '../command.ts';
 import { exitStatus } from '../terminal.ts';
 
@@ -17,8 +17,7 @@ Examples:
   export DESTINATIONS_ENCRYPTION_KEYS="$(consent-destinations keygen)"
 
   # A new one, that opens only until every service has it; then put it first and run \`rotate\`
-  export DESTINATIONS_ENCRYPTION_KEYS="$DESTINATIONS_ENCRYPTION_KEYS,$(consent-destinations keygen --id 2027-01)"
-`;
+  export DESTINATIONS_ENCRYPTION_KEYS="$DESTINATIONS_ENCRYPTION_KEYS,$(consent-destinations keygen --id 2027-01)"`;
 
 export const keygen: Command = {
 	name: 'keygen',
@@ -27,13 +26,14 @@ export const keygen: Command = {
 	async run(args, { stdout }) {
 		const options = readOptions(args, { id: { type: 'string' }, json: { type: 'boolean' } });
 		const id = options.id ?? new Date().toISOString().slice(0, 7);
-		if (!keyIdPattern.test(id) || /^[0-9a-f]{64}$/i.test(id)) {
+		if (!keyIdPattern.test(id) || looksLikeKey(id)) {
 			throw new UsageError(
 				'--id must have 1 to 64 letters, digits, dots, dashes and underscores, and not look like a key.',
 			);
 		}
 		const key = randomBytes(keyBytes).toString('hex');
-		stdout.write(options.json ? `${JSON.stringify({ id, key })}\n` : `${id}:${key}\n`);
+		if (options.json) stdout.json({ id, key });
+		else stdout.line(`${id}:${key}`);
 		return exitStatus.done;
 	},
 };

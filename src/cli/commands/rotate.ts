@@ -33,8 +33,7 @@ Examples:
   DESTINATIONS_ENCRYPTION_KEYS="2026-11:$NEW" consent-destinations verify
 
   # Encrypt what an older system left in plaintext, while clients read it with plaintext: 'allow-read'
-  consent-destinations rotate --from-plaintext
-`;
+  consent-destinations rotate --from-plaintext`;
 
 export const rotate: Command = {
 	name: 'rotate',
@@ -63,18 +62,16 @@ function print(
 	{ stdout }: Terminal,
 ): void {
 	const what = dryRun ? 'would be sealed with the primary key' : 'sealed with the primary key';
-	stdout.write(`${grouped(rotated)} rows ${what}.\n`);
+	stdout.line(`${grouped(rotated)} rows ${what}.`);
 	if (failed > 0) {
-		stdout.write(
-			`${grouped(failed)} rows did not open and stay as they are: see above. Keep the old keys until they are restored or deleted.\n`,
+		stdout.line(
+			`${grouped(failed)} rows did not open and stay as they are: see above. Keep the old keys until they are restored or deleted.`,
 		);
 	}
 	if (busy > 0) {
-		stdout.write(
-			`${grouped(busy)} rows were held by others all the time. Run it again for them.\n`,
-		);
+		stdout.line(`${grouped(busy)} rows were held by others all the time. Run it again for them.`);
 	}
 	if (stopped) {
-		stdout.write('Stopped. What is done stays done: run the same command again to go on.\n');
+		stdout.line('Stopped. What is done stays done: run the same command again to go on.');
 	}
 }

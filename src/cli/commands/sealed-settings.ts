@@ -47,7 +47,7 @@ export async function tellRun<R extends Result>(
 		const result = await run(runOptions(given, terminal, line));
 		line.end();
 		const { failures: _, ...counts } = result;
-		if (given.json) writeJson(terminal, { event: 'result', ...also, ...counts });
+		if (given.json) terminal.stdout.json({ event: 'result', ...also, ...counts });
 		else print(result);
 		if (result.stopped) return exitStatus.stopped;
 		return result.failed + (result.busy ?? 0) > 0 ? exitStatus.failed : exitStatus.done;
@@ -65,22 +65,18 @@ function runOptions(given: Given, terminal: Terminal, line: ProgressLine): Seale
 		batchSize: readInteger('batch', given.batch),
 		signal: terminal.signal,
 		onProgress(progress: SealedSettingsProgress) {
-			if (json) writeJson(terminal, { event: 'progress', ...progress });
+			if (json) terminal.stdout.json({ event: 'progress', ...progress });
 			else line.show(progress);
 		},
 		onFailure(failure: SealedSettingsFailure) {
 			if (json) {
-				writeJson(terminal, { event: 'failure', ...failure });
+				terminal.stdout.json({ event: 'failure', ...failure });
 				return;
 			}
 			line.clear();
-			terminal.stdout.write(`${failureText(failure)}\n`);
+			terminal.stdout.line(failureText(failure));
 		},
 	};
-}
-
-export function writeJson({ stdout }: Terminal, event: object): void {
-	stdout.write(`${JSON.stringify(event)}\n`);
 }
 
 function failureText({ code, destinationId, version, organizationId }: SealedSettingsFailure) {

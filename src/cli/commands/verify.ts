@@ -27,8 +27,7 @@ Examples:
   consent-destinations verify
 
   # The ids of all that fail
-  consent-destinations verify --json | jq -r 'select(.event == "failure").destinationId'
-`;
+  consent-destinations verify --json | jq -r 'select(.event == "failure").destinationId'`;
 
 export const verify: Command = {
 	name: 'verify',
@@ -53,10 +52,9 @@ function print(
 	{ checked, keys, plaintext, empty, failed, stopped }: VerifySettingsResult,
 	{ stdout }: Terminal,
 ): void {
-	for (const [id, count] of Object.entries(keys))
-		stdout.write(`key ${id}: ${grouped(count)} rows\n`);
-	if (plaintext > 0) stdout.write(`not encrypted: ${grouped(plaintext)} rows\n`);
-	if (empty > 0) stdout.write(`without settings: ${grouped(empty)} rows\n`);
+	for (const [id, count] of Object.entries(keys)) stdout.line(`key ${id}: ${grouped(count)} rows`);
+	if (plaintext > 0) stdout.line(`not encrypted: ${grouped(plaintext)} rows`);
+	if (empty > 0) stdout.line(`without settings: ${grouped(empty)} rows`);
 	const end = stopped ? 'Stopped before the end. Run it again for all rows.' : 'That is all.';
-	stdout.write(`${grouped(checked)} rows checked, ${grouped(failed)} failed. ${end}\n`);
+	stdout.line(`${grouped(checked)} rows checked, ${grouped(failed)} failed. ${end}`);
 }
