@@ -3,6 +3,7 @@
  * survives that `equivalents/` does not explain. Names of rooms as arguments; without them, all.
  */
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { MutantResult } from '@stryker-mutator/api/core';
 import { migrateServer } from '../../src/testing/migrated-server.ts';
 import {
@@ -10,7 +11,7 @@ import {
 	startPostgresServer,
 } from '../../src/testing/postgres-server.ts';
 import { root } from '../build-package.ts';
-import { compare, describeSurvivor, type Equivalent } from './mutants.ts';
+import { compare, describeSurvivor, type Equivalent, readSources } from './mutants.ts';
 import { isRoomName, type RoomName, roomNames, roomOf } from './rooms.ts';
 import { runRoom } from './run-room.ts';
 
@@ -29,17 +30,23 @@ try {
 	process.env.TEST_SERVER_URL = server.connectionString;
 	const names = given.length === 0 ? roomNames : given.filter(isRoomName);
 	for (const name of names) {
-		if (!(await report(name, await runRoom(roomOf(name))))) process.exitCode = 1;
+		const sources = await readSources(join(root, 'src'));
+		const results = await runRoom(roomOf(name));
+		if (!(await report(name, results, sources))) process.exitCode = 1;
 	}
 } finally {
 	await server.stop();
 }
 
 /** Says what survived; returns whether the list explains all of it. */
-async function report(name: RoomName, results: readonly MutantResult[]): Promise<boolean> {
-	const survivors = await Promise.all(
-		results.filter((result) => !isKilled(result)).map((result) => describeSurvivor(root, result)),
-	);
+async function report(
+	name: RoomName,
+	results: readonly MutantResult[],
+	sources: ReadonlyMap<string, string>,
+): Promise<boolean> {
+	const survivors = results
+		.filter((result) => !isKilled(result))
+		.map((result) => describeSurvivor(root, sources, result));
 	const { unexplained, stale } = compare(survivors, await equivalentsOf(name));
 	for (const { place, ...survivor } of unexplained) {
 		print(`\nsurvived  ${place}\n${JSON.stringify({ ...survivor, reason: '' }, null, '\t')}`);

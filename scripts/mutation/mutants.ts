@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { relative, sep } from 'node:path';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
 import type { MutantResult } from '@stryker-mutator/api/core';
 
 /** A change of the code that no test noticed, said so that it is found again after lines have moved. */
@@ -24,10 +24,27 @@ export interface Equivalent extends Omit<Survivor, 'place'> {
 
 const longest = 160;
 
-export async function describeSurvivor(root: string, result: MutantResult): Promise<Survivor> {
-	const text = await readFile(result.fileName, 'utf8');
+/** The code by file, to be read before a run: somebody may edit it meanwhile. */
+export async function readSources(folder: string): Promise<ReadonlyMap<string, string>> {
+	const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+	const files = entries.filter((entry) => entry.isFile());
+	return new Map(
+		await Promise.all(
+			files.map(async (file) => {
+				const path = join(file.parentPath, file.name);
+				return [path, await readFile(path, 'utf8')] as const;
+			}),
+		),
+	);
+}
+
+export function describeSurvivor(
+	root: string,
+	sources: ReadonlyMap<string, string>,
+	result: MutantResult,
+): Survivor {
 	const { start, end } = result.location;
-	const lines = text.split('\n');
+	const lines = (sources.get(result.fileName) ?? '').split('\n');
 	// Stryker counts lines and columns from 1.
 	const changed = lines.slice(start.line - 1, end.line);
 	changed.push((changed.pop() ?? '').slice(0, end.column - 1));

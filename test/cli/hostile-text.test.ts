@@ -82,6 +82,7 @@ describe('nothing that others wrote steers or forges:', () => {
 	beforeAll(async () => {
 		sealed = await SealedService.open();
 		await sealed.fill();
+		await sealed.dropConstraints();
 	});
 	afterAll(() => sealed.close());
 

@@ -91,6 +91,14 @@ export class SealedService {
 		return rows;
 	}
 
+	/** Takes the constraints away that hold the form of settings, as in a database that somebody changed. */
+	async dropConstraints(): Promise<void> {
+		await this.service.admin.query(
+			`ALTER TABLE destinations DROP CONSTRAINT destinations_valid_settings;
+			 ALTER TABLE destination_settings_history DROP CONSTRAINT destination_settings_history_valid_key_id`,
+		);
+	}
+
 	/** Stores something behind the client's back, past the triggers. */
 	async tamper(sql: string, values: unknown[] = []): Promise<void> {
 		const { admin } = this.service;

@@ -84,6 +84,7 @@ test('reports what is sealed properly and is not settings, and goes on', async (
 
 test('counts what names no valid key id under one name, which repeats none of them', async () => {
 	const { live, deleted } = await sealed.fill();
+	await sealed.dropConstraints();
 	for (const [id, kid] of [
 		[live, '\u001b[2J'],
 		[deleted, newKey()],
