@@ -1,39 +1,41 @@
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { defineConfig } from 'tsup';
+import { defineConfig, type Options } from 'tsup';
 
 /** What other packages import. */
 const entryPoints = { index: 'src/index.ts', 'testing/index': 'src/testing/index.ts' };
 
-export default defineConfig({
-	entry: { ...entryPoints, cli: 'src/cli/bin.ts' },
+/** What both builds have in common. */
+const shared: Options = {
 	// One form, which `import` loads too: see docs/decisions/packaging.md.
 	format: 'cjs',
 	target: 'node20',
 	platform: 'node',
+	sourcemap: false,
+	// The two builds would take away each other's files; the folder is emptied once, below.
+	clean: false,
+	splitting: false,
+	// Prisma's generated client names exact files of its runtime, and pg must be one copy for all.
+	external: [/^@prisma\//, 'pg', 'zod', 'ipaddr.js', '@testcontainers/postgresql'],
+	esbuildOptions(options) {
+		// A CommonJS Jest cannot run the dynamic import by which the generated client loads its compiler.
+		options.supported = { 'dynamic-import': false };
+	},
+};
+
+/** The package, its command, and the declarations of both entry points. */
+const main: Options = {
+	...shared,
+	entry: { index: entryPoints.index, cli: 'src/cli/bin.ts' },
 	dts: {
 		entry: entryPoints,
 		// tsup sets an option that TypeScript 6 calls deprecated.
 		compilerOptions: { ignoreDeprecations: '6.0' },
 	},
-	sourcemap: false,
-	// It would take away the declarations that are written below.
-	clean: false,
-	splitting: false,
-	// Prisma's generated client names exact files of its runtime, and pg must be one copy for all.
-	external: [/^@prisma\//, 'pg', 'zod', 'ipaddr.js', '@testcontainers/postgresql'],
 	esbuildPlugins: [
 		{
 			name: 'entry points',
-			setup({ initialOptions: { outdir = 'dist' }, onStart, onResolve, onEnd }) {
-				onStart(() => rm(outdir, { recursive: true, force: true }));
-				// One copy of the package for both entry points, or an error of one would be no error of the other.
-				// Checks are functions without state, which may be there twice.
-				onResolve({ filter: /^\.\.\/(?!checks\.ts$)/ }, ({ importer }) =>
-					/[\\/]src[\\/]testing[\\/]/.test(importer)
-						? { path: '../index.cjs', external: true }
-						: undefined,
-				);
+			setup({ initialOptions: { outdir = 'dist' }, onEnd }) {
 				onEnd(async () => {
 					for (const name of Object.keys(entryPoints)) {
 						const file = join(outdir, name);
@@ -49,8 +51,26 @@ export default defineConfig({
 			},
 		},
 	],
-	esbuildOptions(options) {
-		// A CommonJS Jest cannot run the dynamic import by which the generated client loads its compiler.
-		options.supported = { 'dynamic-import': false };
-	},
+};
+
+/** The entry point for tests of services. */
+const testing: Options = {
+	...shared,
+	entry: { 'testing/index': entryPoints['testing/index'] },
+	dts: false,
+	esbuildPlugins: [
+		{
+			name: 'one copy of the errors',
+			setup({ onResolve }) {
+				// Or an error of one entry point would be no error of the other. Everything else that it needs is
+				// functions without state, which may be there twice.
+				onResolve({ filter: /\/errors\.ts$/ }, () => ({ path: '../index.cjs', external: true }));
+			},
+		},
+	],
+};
+
+export default defineConfig(async ({ outDir = 'dist' }) => {
+	await rm(outDir, { recursive: true, force: true });
+	return [main, testing];
 });
