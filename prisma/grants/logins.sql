@@ -26,9 +26,5 @@ GRANT service_role TO :"service_login";
 -- the table sees no rows either. It grants itself the role once; it may where it created the role:
 --   GRANT service_role TO CURRENT_USER;
 --
--- set_config() inside a SELECT changes the claims in mid-statement. On a server of your own, a
--- superuser can leave the function to the logins, which call it before they become a tenant. This
--- holds for everybody in this database, and SET LOCAL as a statement of its own remains:
---   REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC;
---   GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean)
---     TO :"tenant_login", :"service_login";
+-- hardening.sql takes from everybody but these two what an injected statement would need to do more than a
+-- tenant may.

@@ -10,6 +10,8 @@
 -- Before the migrations, whoever runs them needs, where it does not own the tables:
 --   GRANT REFERENCES (id) ON public.organizations, public.users TO the_migrator;
 
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 GRANT USAGE ON SCHEMA public TO authenticated, service_role;
 
 -- `id` is the only column that this package's Prisma schema knows.

@@ -3,14 +3,17 @@ import { clientConfig } from '../rotation/maintenance-connection.ts';
 import { type FoundObject, readCatalog } from './catalog.ts';
 import { lookedAt } from './expected-objects.ts';
 import { type Finding, failure } from './finding.ts';
+import { checkHardening } from './hardening.ts';
 import { checkKeys } from './keys.ts';
 import { checkLogins, type Login, readLogin } from './logins.ts';
+import { checkMembers } from './members.ts';
 import { checkMigrations } from './migrations.ts';
 import { checkPlatformTables } from './platform-tables.ts';
 import { ReadOnlySession } from './read-only-session.ts';
 import { checkRoles } from './roles.ts';
 import { checkSchema } from './schema.ts';
 import { checkServer } from './server.ts';
+import { checkStrangers } from './strangers.ts';
 
 /** Options of {@link diagnose}. */
 export interface DiagnoseOptions {
@@ -114,14 +117,15 @@ async function examine(
 		logins = [first, ...(second === undefined ? [] : [second])];
 		return checkLogins(first, second);
 	});
-	await report('roles', tenant, () => checkRoles(tenant));
+	const names = () => logins.map(({ name }) => name);
+	await report('roles', tenant, async () => [
+		...(await checkRoles(tenant)),
+		...(await checkMembers(tenant, names())),
+		...(await checkHardening(tenant)),
+	]);
 	await report('schema', tenant, async () => {
 		catalog = await readCatalog(tenant, lookedAt);
-		return checkSchema(
-			catalog,
-			pending,
-			logins.map(({ name }) => name),
-		);
+		return [...checkSchema(catalog, pending, names()), ...(await checkStrangers(tenant, names()))];
 	});
 	await report('platform tables', tenant, () => checkPlatformTables(tenant, catalog));
 	await report('keys', service, () => checkKeys(service, options.keys));

@@ -16,6 +16,8 @@ export interface Login {
 	readonly inherited: readonly string[];
 	/** Whether it may call set_config(), by which every statement becomes a tenant's. */
 	readonly sets: boolean;
+	/** Settings that its sessions begin with and that change what a statement finds or may see, and how to take each away. */
+	readonly settings: readonly { readonly setting: string; readonly reset: string }[];
 	/** Why it may not become the role; undefined where it may. */
 	readonly notTenant: string | undefined;
 	readonly notService: string | undefined;
@@ -42,6 +44,15 @@ export async function readLogin(session: ReadOnlySession): Promise<Login> {
 					AND pg_has_role(own.oid, r.oid, 'USAGE')
 				ORDER BY r.rolname) AS inherited,
 			has_function_privilege(own.oid, 'pg_catalog.set_config(text, text, boolean)', 'EXECUTE') AS sets,
+			array(SELECT json_build_object('setting', setting, 'reset', format('ALTER %s RESET %I;', CASE
+					WHEN setrole = 0 THEN format('DATABASE %I', current_database())
+					WHEN setdatabase = 0 THEN format('ROLE %I', own.rolname)
+					ELSE format('ROLE %I IN DATABASE %I', own.rolname, current_database()) END, setting))
+				FROM pg_catalog.pg_db_role_setting, unnest(setconfig) AS entry, split_part(entry, '=', 1) AS setting
+				WHERE setrole IN (0, own.oid)
+					AND setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
+					AND setting ~* '^(search_path|role|row_security|.*_preload_libraries|(request|destinations)[.].*)$'
+				ORDER BY setting) AS settings,
 			current_setting('server_version_num')::integer >= 160000 AS "grantsInherit",
 			concat_ws('/', (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()),
 				extract(epoch FROM pg_postmaster_start_time())) AS database
@@ -159,6 +170,14 @@ function powersOf(login: Login): Finding[] {
 				sql: login.grantsInherit
 					? `GRANT ${role} TO ${name} WITH INHERIT FALSE;\nALTER ROLE ${name} NOINHERIT;`
 					: `ALTER ROLE ${name} NOINHERIT;`,
+			}),
+		);
+	}
+	for (const { setting, reset } of login.settings) {
+		findings.push(
+			warning(`Sessions of ${name} begin with a ${setting} of their own`, {
+				fix: 'Nothing of this package needs it, and SQL that ran as the login could have set it:',
+				sql: reset,
 			}),
 		);
 	}

@@ -21,7 +21,7 @@ export const isPowerful = `(r.rolsuper OR r.rolbypassrls OR r.rolcreaterole
 	OR r.rolname IN ('service_role', 'pg_read_all_data', 'pg_write_all_data', 'pg_maintain',
 		'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))`;
 
-/** The roles that statements run as, and what everybody may do. */
+/** The roles that statements run as. */
 export async function checkRoles(session: ReadOnlySession): Promise<Finding[]> {
 	const rows = await session.rows<RoleRow>(
 		`SELECT quote_ident(own.rolname) AS name, own.rolsuper AS superuser, own.rolbypassrls AS bypassrls,
@@ -51,7 +51,7 @@ export async function checkRoles(session: ReadOnlySession): Promise<Finding[]> {
 	}
 	if (findings.length === 0)
 		findings.push(ok(`Roles ${madeRoles.join(', ')} have no more than they need`));
-	return [...findings, ...(await checkPublic(session))];
+	return findings;
 }
 
 function judge(row: RoleRow): Finding[] {
@@ -100,36 +100,4 @@ function judge(row: RoleRow): Finding[] {
 		);
 	}
 	return findings;
-}
-
-const seeSecurity =
-	'SECURITY.md says what is to be gained by revoking both, under "What is not promised".';
-
-/** Whoever may run SQL of their own may use these to set claims. */
-async function checkPublic(session: ReadOnlySession): Promise<Finding[]> {
-	const [row] = await session.rows<{ sets: boolean; languages: readonly string[] }>(`
-		SELECT EXISTS (
-			SELECT FROM pg_catalog.pg_proc,
-				aclexplode(coalesce(proacl, acldefault('f', proowner))) AS entry
-			WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = 'set_config' AND grantee = 0
-		) AS sets,
-		array(
-			SELECT lanname::text FROM pg_catalog.pg_language,
-				aclexplode(coalesce(lanacl, acldefault('l', lanowner))) AS entry
-			WHERE lanpltrusted AND grantee = 0 ORDER BY lanname
-		) AS languages`);
-	if (row === undefined) return [];
-	const { sets, languages } = row;
-	if (!sets && languages.length === 0) {
-		return [ok('set_config() and the trusted languages are revoked from PUBLIC')];
-	}
-	const open = [
-		...(sets ? ['call set_config()'] : []),
-		...(languages.length > 0 ? [`write code in ${languages.join(', ')}`] : []),
-	];
-	return [
-		note(`Everybody may ${open.join(' and ')}: SQL of a tenant's own can set claims`, {
-			fix: seeSecurity,
-		}),
-	];
 }

@@ -55,6 +55,7 @@ export function checkSchema(
 		findings.push(...wrong);
 	}
 	for (const object of found) {
+		if (object.kind === 'function' && !hasPath(object)) findings.push(pathless(object));
 		if (known.has(identityOf(object))) continue;
 		// Of a function that should not be there, its own line is enough.
 		const ofFunction = object.of.startsWith('function ') && !known.has(object.of);
@@ -63,6 +64,44 @@ export function checkSchema(
 		else findings.push(...extra(object, owner));
 	}
 	return [...fineFindings(fine), ...findings, ...foreignOwners(found, expected, owner)];
+}
+
+/**
+ * The one path that a function may have: a name is looked up in PostgreSQL's own schema first. With an empty one, types and
+ * tables would be looked up in the caller's temporary schema first.
+ */
+const path = "SET search_path TO 'pg_catalog', 'pg_temp'";
+
+/** What precedes a function's body, line by line. */
+function headOf({ definition }: CatalogObject): string[] {
+	const lines = definition.split('\n');
+	return lines.slice(
+		0,
+		lines.findIndex((line) => line.startsWith('AS ')),
+	);
+}
+
+function hasPath(object: CatalogObject): boolean {
+	return headOf(object).some((line) => line.trim() === path);
+}
+
+/** The rule of the path is one of its own, so that a manifest with the same mistake hides nothing. */
+function withPath<Found extends CatalogObject>(object: Found): Found {
+	if (object.kind !== 'function') return object;
+	const head = headOf(object);
+	const rest = object.definition.split('\n').slice(head.length);
+	const others = head.filter((line) => !line.trim().startsWith('SET search_path '));
+	return { ...object, definition: [...others, ...rest].join('\n') };
+}
+
+function pathless({ of }: FoundObject): Finding {
+	return failure(
+		`function ${of} looks names up where its caller says, in the schema pg_temp of the session or by its path`,
+		{
+			fix: 'What a tenant leaves there runs as whoever runs the function, the owner of the tables included:',
+			sql: `ALTER FUNCTION ${of} SET search_path = pg_catalog, pg_temp;`,
+		},
+	);
 }
 
 function fineFindings(fine: ReadonlyMap<CatalogKind, number>): Finding[] {
@@ -96,9 +135,9 @@ function compare(
 	owner: string,
 	expected: readonly CatalogObject[],
 ): Finding[] {
-	if (is !== undefined && sameDefinition(is, object)) return [];
+	if (is !== undefined && sameDefinition(withPath(is), withPath(object))) return [];
 	const severity = object.kind === 'storage' ? 'note' : 'failure';
-	const difference = is === undefined ? 'is missing' : differenceOf(object, is);
+	const difference = is === undefined ? 'is missing' : differenceOf(withPath(object), withPath(is));
 	const message = `${nameOf(object)} ${difference}`;
 	if (object.kind === 'table') {
 		return [

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
+import type { Client } from 'pg';
+import { grantScript } from '../support/grant-script.ts';
 import { refusal, Session } from './session.ts';
 
 let session: Session;
@@ -14,20 +13,6 @@ afterAll(() => session.close());
 
 const DENIED = '42501';
 
-/** A script of prisma/grants as psql sends it: `:"name"` and `:'name'` replaced, comments left out. */
-async function script(name: string, variables: Record<string, string> = {}): Promise<string> {
-	const text = await readFile(join(process.cwd(), 'prisma/grants', name), 'utf8');
-	const value = (variable: string) => {
-		const given = variables[variable];
-		if (given === undefined) throw new Error(`${name} asks for ${variable}`);
-		return given;
-	};
-	return text
-		.replace(/^--.*$/gm, '')
-		.replace(/:"(\w+)"/g, (_, variable) => escapeIdentifier(value(variable)))
-		.replace(/:'(\w+)'/g, (_, variable) => escapeLiteral(value(variable)));
-}
-
 describe('the two logins', () => {
 	const suffix = randomUUID().replaceAll('-', '');
 	const [tenantLogin, serviceLogin] = [`tenant_${suffix}`, `service_${suffix}`];
@@ -36,7 +21,7 @@ describe('the two logins', () => {
 
 	beforeAll(async () => {
 		await session.client.query(
-			await script('logins.sql', {
+			await grantScript('logins.sql', {
 				tenant_login: tenantLogin,
 				tenant_password: `t'${suffix}`,
 				service_login: serviceLogin,
@@ -154,7 +139,7 @@ describe('the script for tables that the platform had', () => {
 	test('gives a service the ids, and tenants nothing while nothing isolates them', () =>
 		platform(async (database) => {
 			const organizationId = await database.newOrganization();
-			await database.client.query(await script('platform-tables.sql'));
+			await database.client.query(await grantScript('platform-tables.sql'));
 			const seen = await database.asService(() => database.rows('SELECT id FROM organizations'));
 			expect(seen).toEqual([{ id: organizationId }]);
 			const plans = database.asService(() => database.rows('SELECT plan FROM organizations'));
@@ -174,7 +159,7 @@ describe('the script for tables that the platform had', () => {
 			await database.newOrganization();
 			await database.newUser();
 			for (let run = 0; run < 2; run++) {
-				await database.client.query(await script('platform-tables.sql'));
+				await database.client.query(await grantScript('platform-tables.sql'));
 			}
 			const read = async () => [
 				await database.rows('SELECT id FROM organizations'),

@@ -30,8 +30,35 @@ export class Examined {
 		);
 		await examined.run(`GRANT USAGE ON SCHEMA destinations_migrations TO service_role;
 			GRANT SELECT ON destinations_migrations._prisma_migrations TO service_role`);
+		await examined.#keepOthersOut();
 		examined.#healthy = await examined.findings();
 		return examined;
+	}
+
+	/** Other tests make logins on the same server, which could otherwise come here. */
+	async #keepOthersOut(): Promise<void> {
+		const logins = [this.tenantUrl, this.serviceUrl].map((url) => new URL(url).username);
+		const database = await this.#database();
+		await this.run(`REVOKE CONNECT ON DATABASE ${database} FROM PUBLIC;
+			GRANT CONNECT ON DATABASE ${database} TO ${logins.join(', ')}`);
+	}
+
+	/** Does something while one more login may come here: the one that may become both roles. */
+	async withOneLogin(work: (url: string) => Promise<void>): Promise<void> {
+		const { url } = this.deployment;
+		const grant = `CONNECT ON DATABASE ${await this.#database()}`;
+		const { username } = new URL(url);
+		await this.run(`GRANT ${grant} TO ${username}`);
+		try {
+			await work(url);
+		} finally {
+			await this.run(`REVOKE ${grant} FROM ${username}`);
+		}
+	}
+
+	async #database(): Promise<string> {
+		const [row] = await this.deployment.rows<{ name: string }>('SELECT current_database() AS name');
+		return row?.name ?? '';
 	}
 
 	close(): Promise<void> {

@@ -110,10 +110,10 @@ test('data keys of organizations, and what a shredded one leaves behind', async 
 		wrap: async (key) => key,
 		unwrap: async (key) => key,
 		cacheSeconds: 60,
-		connectionString: examined.deployment.url,
+		connectionString: examined.deployment.superuserUrl,
 	});
 	const db = createDestinationsClient({
-		connectionString: examined.deployment.url,
+		connectionString: examined.deployment.superuserUrl,
 		keys: provider,
 	});
 	try {
@@ -143,6 +143,7 @@ test('data keys of organizations, and what a shredded one leaves behind', async 
 test('an id that somebody made to steer a terminal, or from a key, is not repeated', async () => {
 	const id = newKey();
 	const control = '\u001b[2J';
+	// Where somebody took away what holds key ids to their alphabet.
 	await examined.run('ALTER TABLE destinations DROP CONSTRAINT destinations_valid_settings');
 	for (const kid of [id, control]) {
 		await examined.run('SET session_replication_role = replica');

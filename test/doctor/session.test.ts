@@ -44,7 +44,7 @@ describe('nothing is changed', () => {
 	});
 
 	test('a role that was taken on for a look is laid down', async () => {
-		await using session = await ReadOnlySession.open({ connectionString: examined.deployment.url });
+		await using session = await ReadOnlySession.open({ connectionString: examined.serviceUrl });
 		const role = async () => {
 			const [row] = await session.rows<{ role: string }>('SELECT current_user AS role');
 			return row?.role;

@@ -10,6 +10,7 @@ import {
 import { withLogin } from '../../src/testing/databases.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { newKeys } from '../support/extended-client.ts';
+import { grantScript } from '../support/grant-script.ts';
 
 export type SwitchableRole = 'authenticated' | 'service_role';
 
@@ -80,6 +81,14 @@ export class Deployment {
 		const connectionString = await this.newLogin('authenticated');
 		const serviceConnectionString = await this.newLogin('service_role');
 		return this.open({ connectionString, serviceConnectionString });
+	}
+
+	/** Runs prisma/grants/hardening.sql for these two logins. */
+	async harden(tenantUrl: string, serviceUrl: string): Promise<void> {
+		const [tenant_login = '', service_login = ''] = [tenantUrl, serviceUrl].map(
+			(url) => new URL(url).username,
+		);
+		await this.admin.query(await grantScript('hardening.sql', { tenant_login, service_login }));
 	}
 
 	/** A plain connection, as the superuser or as the login of the URL. */

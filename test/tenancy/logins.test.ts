@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { ConfigurationError, type DestinationsClient } from '../../src/index.ts';
 import { withLogin } from '../../src/testing/databases.ts';
+import { grantScript } from '../support/grant-script.ts';
 import { Deployment, newName, type Tenant } from './deployment.ts';
 import { refusal } from './refusal.ts';
 
@@ -25,12 +25,8 @@ async function runLoginsScript(): Promise<{ tenantUrl: string; serviceUrl: strin
 		service_login: newName(),
 		service_password: newName(),
 	};
-	const script = await readFile('prisma/grants/logins.sql', 'utf8');
 	deployment.dropLater(values.tenant_login ?? '', values.service_login ?? '');
-	const sql = script
-		.replace(/^\\.*$/gm, '')
-		.replace(/:(["'])(\w+)\1/g, (_, quote, name) => `${quote}${values[name]}${quote}`);
-	await deployment.admin.query(`BEGIN; ${sql}; COMMIT`);
+	await deployment.admin.query(await grantScript('logins.sql', values));
 	const url = (login = '', password = '') => withLogin(deployment.superuserUrl, login, password);
 	return {
 		tenantUrl: url(values.tenant_login, values.tenant_password),

@@ -160,12 +160,93 @@ describe('left, because it is the word of the service', () => {
 	});
 });
 
+test("left, because the log counts on: how many entries all organizations have between two of one's own", async () => {
+	const created = async () => {
+		const { items } = await a.client.audit.list({ destinationId: a.own.id, limit: 1 });
+		return items[0]?.id ?? 0n;
+	};
+	await a.client.destinations.update(a.own.id, { name: 'Before' });
+	const before = await created();
+	for (const name of ['x', 'y', 'z']) await b.client.destinations.update(b.own.id, { name });
+	await a.client.destinations.update(a.own.id, { name: 'After' });
+	expect(BigInt(await created()) - BigInt(before)).toBe(4n);
+});
+
 describe('left to raw SQL', () => {
 	test('how large the table of all organizations is', async () => {
 		await deployment.rows('ANALYZE destinations');
 		const [row] = await a.client.prisma.$queryRaw<{ rows: number }[]>`
 			SELECT reltuples::int AS rows FROM pg_class WHERE relname = 'destinations'`;
 		expect(row?.rows).toBeGreaterThan(2);
+	});
+
+	/** A value of this type that no row has. */
+	const nowhere: Readonly<Record<string, () => string>> = {
+		uuid: () => randomUUID(),
+		'character varying': () => 'none',
+		'timestamp with time zone': () => '1999-01-01',
+	};
+
+	/** How many rows a query of A read and left out, because they are somebody else's. */
+	async function leftOut(table: string, column: string, value: string): Promise<number> {
+		return a.client.transaction(async ({ prisma }) => {
+			await prisma.$executeRaw`SET LOCAL enable_seqscan = off`;
+			const [plan] = await prisma.$queryRawUnsafe<object[]>(
+				`EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON)
+					SELECT FROM public.${table} WHERE ${column} = '${value}'`,
+			);
+			const removed = JSON.stringify(plan).matchAll(/"Rows Removed by [^"]*":(\d+)/g);
+			return [...removed].reduce((sum, [, count]) => sum + Number(count), 0);
+		});
+	}
+
+	test('by EXPLAIN ANALYZE, how many rows of others have a value in an indexed column', async () => {
+		// So many rows of A's own that an index of another column is cheaper than that of its organization.
+		await deployment.rows(
+			`INSERT INTO destinations (organization_id, type, name, deleted_at)
+				SELECT $1, 'console', 'x', now() FROM generate_series(1, 2000)`,
+			[a.id],
+		);
+		await deployment.rows(
+			'INSERT INTO destination_data_keys (organization_id, wrapped_key) VALUES ($1, $2)',
+			[b.id, Buffer.from('x')],
+		);
+		await deployment.rows('ANALYZE');
+		// The first column of each index, but for the one that every policy compares.
+		const indexed = await deployment.rows<{ table: string; column: string; type: string }>(`
+			SELECT DISTINCT relname AS table, attname AS column, format_type(atttypid, NULL) AS type
+			FROM pg_index JOIN pg_class AS c ON c.oid = indrelid
+				JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
+			WHERE relnamespace = 'public'::regnamespace AND relname <> '_prisma_migrations'
+				AND attname <> 'organization_id'`);
+		const told: string[] = [];
+		for (const { table, column, type } of indexed) {
+			const whose = { organizations: 'id', users: 'id' }[table] ?? 'organization_id';
+			const [foreign] = await deployment.rows<{ value: string }>(
+				`SELECT ${column}::text AS value FROM ${table} WHERE ${whose} = $1 AND ${column} IS NOT NULL LIMIT 1`,
+				[table === 'users' ? b.actorId : b.id],
+			);
+			const none = nowhere[type]?.();
+			if (foreign === undefined || none === undefined) continue;
+			const rows =
+				(await leftOut(table, column, foreign.value)) - (await leftOut(table, column, none));
+			if (rows > 0) told.push(`${table}.${column}`);
+		}
+		// Which others depends on the plan. Of organizations and users nothing: their policies compare the id itself.
+		expect(told).toEqual(
+			expect.arrayContaining([
+				'destinations.id',
+				'destinations.created_by',
+				'destination_audit_log.destination_id',
+			]),
+		);
+		expect(told.filter((column) => /^(organizations|users)/.test(column))).toEqual([]);
+	});
+
+	test('by statistics, how much all of them write', async () => {
+		const [row] = await a.client.prisma.$queryRaw<{ rows: bigint }[]>`
+			SELECT n_tup_ins AS rows FROM pg_stat_user_tables WHERE relname = 'destinations'`;
+		expect(Number(row?.rows)).toBeGreaterThan(0);
 	});
 
 	test('but not what others do', async () => {

@@ -1,0 +1,75 @@
+import { type Finding, failure, note, warning } from './finding.ts';
+import type { ReadOnlySession } from './read-only-session.ts';
+
+interface MemberRow {
+	readonly name: string;
+	readonly role: 'authenticated' | 'service_role';
+	readonly expected: boolean;
+	/** Who granted the role to it; empty where it has the role by way of another. */
+	readonly grantors: readonly string[];
+	/** Whether it may give the role to others. */
+	readonly admin: boolean;
+}
+
+/** PostgREST's login, which comes with Supabase and is a member of all three roles. */
+const postgrest = 'authenticator';
+
+/**
+ * Logins that may come here as a tenant or as the service, beyond those that the doctor was given, superusers and the
+ * owner of the tables. An attack that once ran as somebody powerful may have left itself such a login.
+ */
+export async function checkMembers(
+	session: ReadOnlySession,
+	logins: readonly string[],
+): Promise<Finding[]> {
+	const rows = await session.rows<MemberRow>(
+		`SELECT quote_ident(own.rolname) AS name, r.rolname AS role,
+			quote_ident(own.rolname) = ANY ($1) AS expected,
+			array(SELECT CASE WHEN grantor = 10 THEN '' ELSE quote_ident(pg_get_userbyid(grantor)) END
+				FROM pg_catalog.pg_auth_members WHERE roleid = r.oid AND member = own.oid ORDER BY 1) AS grantors,
+			EXISTS (SELECT FROM pg_catalog.pg_auth_members
+				WHERE roleid = r.oid AND member = own.oid AND admin_option) AS admin
+		FROM pg_catalog.pg_roles AS own
+		JOIN pg_catalog.pg_roles AS r ON r.rolname IN ('authenticated', 'service_role')
+			AND r.oid <> own.oid AND pg_has_role(own.oid, r.oid, 'MEMBER')
+		WHERE own.rolcanlogin AND NOT own.rolsuper
+			AND has_database_privilege(own.oid, current_database(), 'CONNECT')
+			AND own.oid IS DISTINCT FROM (SELECT relowner FROM pg_catalog.pg_class
+				WHERE oid = to_regclass('public.destinations'))
+		ORDER BY own.rolname, r.rolname`,
+		[logins],
+	);
+	return rows.flatMap((row) => judge(row));
+}
+
+function judge({ name, role, expected, grantors, admin }: MemberRow): Finding[] {
+	if (expected) {
+		if (!admin) return [];
+		return [
+			failure(`${name} may give ${role} to others (ADMIN OPTION)`, {
+				sql: statements(grantors, (by) => `REVOKE ADMIN OPTION FOR ${role} FROM ${name}${by};`),
+			}),
+		];
+	}
+	const whose = role === 'service_role' ? 'every organization' : 'any organization';
+	const message = `${name} may become ${role} here, and so act for ${whose}`;
+	if (name === postgrest) return [note(message, { fix: "It is PostgREST's login." })];
+	if (grantors.length === 0) {
+		return [
+			warning(message, {
+				fix: `Unless it is a login of a service: it is a member by way of another role, see \\drg ${name} in psql, and revoke that.`,
+			}),
+		];
+	}
+	return [
+		warning(message, {
+			fix: 'Unless it is a login of a service:',
+			sql: statements(grantors, (by) => `REVOKE ${role} FROM ${name}${by};`),
+		}),
+	];
+}
+
+/** Since PostgreSQL 16 each grantor's grant is one of its own. */
+function statements(grantors: readonly string[], statement: (by: string) => string): string {
+	return grantors.map((name) => statement(name === '' ? '' : ` GRANTED BY ${name}`)).join('\n');
+}
