@@ -269,6 +269,16 @@ const hostile: Record<string, (valid: object) => unknown> = {
 		}),
 };
 
+test.each([['.'], [''], ['https://a.example'], ['localhost'], ['a.example', 5], 'a.example', null])(
+	'createDestinationsClient refuses allowedHosts %j at once',
+	async (allowedHosts) => {
+		const options = { connectionString: service.connectionString, keys: key, allowedHosts };
+		const error = await failure(() => api.createDestinationsClient(options as object));
+		expect(error).toMatchObject({ code: 'CONFIGURATION' });
+		expect(error.message).toContain('allowedHosts');
+	},
+);
+
 describe.each(Object.entries(callees))('%s refuses', (_, { code, valid = () => ({}), call }) => {
 	test.each(Object.entries(hostile))('%s', async (_, make) => {
 		const before = await everything();

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { isPublicAddress } from './public-address.ts';
+import { isPublicName } from './public-name.ts';
 
 /** `hostname` of a URL as sockets and certificates want it: no brackets around IPv6, no trailing dot. */
 export function socketHostname(url: URL): string {
@@ -19,7 +20,7 @@ export function hostKey(url: URL): string {
  * Punycode, so every later check sees what a socket would see.
  *
  * @returns The origin, or `undefined` for anything else: another scheme, credentials, a path, a query, a
- * fragment, or an IP address that is not public.
+ * fragment, port 0, an IP address that is not public, or a name of this machine or its network.
  */
 export function parseHttpsOrigin(text: string): string | undefined {
 	if (!URL.canParse(text)) {
@@ -28,10 +29,10 @@ export function parseHttpsOrigin(text: string): string | undefined {
 	const url = new URL(text);
 	const hostname = socketHostname(url);
 	// `href` keeps whatever an origin must not have, also an empty query or fragment.
-	if (url.protocol !== 'https:' || url.href !== `${url.origin}/` || /^$|^\.|\.$/.test(hostname)) {
+	if (url.protocol !== 'https:' || url.href !== `${url.origin}/` || url.port === '0') {
 		return undefined;
 	}
-	if (isIP(hostname) !== 0 && !isPublicAddress(hostname)) {
+	if (!(isIP(hostname) === 0 ? isPublicName(hostname) : isPublicAddress(hostname))) {
 		return undefined;
 	}
 	return `https://${hostKey(url)}`;

@@ -66,6 +66,15 @@ export function isKeyProvider(value: unknown): value is KeyProvider {
 /** Bytes of a key: AES-256 and 256 bits of input to the key derivation. */
 export const keyBytes = 32;
 
+/**
+ * Whether the bytes of a key are those of memory that was never written, or wiped: all 0x00, or all 0xff. No random
+ * source makes them, and settings sealed with them are sealed for nobody.
+ */
+export function isBlankKey(key: Uint8Array): boolean {
+	const [first] = key;
+	return (first === 0 || first === 0xff) && key.every((byte) => byte === first);
+}
+
 /** What a key id may look like. It is stored in clear beside every ciphertext. */
 export const keyIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 

@@ -1,5 +1,6 @@
 import { ConfigurationError, UnknownKeyError } from '../errors.ts';
 import {
+	isBlankKey,
 	type KeyProvider,
 	keyBytes,
 	keyIdPattern,
@@ -101,7 +102,13 @@ function parseEntry(entry: string, index: number): KeyEntry {
 		);
 	}
 	// Copied, because a small Buffer shares its memory with others.
-	return [id, Uint8Array.from(Buffer.from(hex, 'hex'))];
+	const key = Uint8Array.from(Buffer.from(hex, 'hex'));
+	if (isBlankKey(key)) {
+		throw new ConfigurationError(
+			`${place} is no key but blank memory: all of its bits are the same. Make one with \`npx consent-destinations keygen\`.`,
+		);
+	}
+	return [id, key];
 }
 
 const hexDigits = /^[0-9a-f]*$/i;

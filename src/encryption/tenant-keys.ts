@@ -1,7 +1,13 @@
 import { ConfigurationError, UnknownKeyError } from '../errors.ts';
 import { askProvider, checkTimeout, isPromised } from './ask-provider.ts';
 import { ExpiringCache } from './expiring-cache.ts';
-import { type KeyProvider, keyBytes, keyIdPattern, shownKeyId } from './key-provider.ts';
+import {
+	isBlankKey,
+	type KeyProvider,
+	keyBytes,
+	keyIdPattern,
+	shownKeyId,
+} from './key-provider.ts';
 import { deriveTenantKey, type TenantKey } from './tenant-key.ts';
 
 /** How many derived keys are kept, unless told otherwise; about 1 KB each. */
@@ -82,6 +88,11 @@ export class TenantKeys {
 		if (!(bytes instanceof Uint8Array) || bytes.byteLength !== keyBytes) {
 			throw new ConfigurationError(
 				`The key provider gave something other than ${keyBytes} bytes for the key id "${shownKeyId(keyId)}".`,
+			);
+		}
+		if (isBlankKey(bytes)) {
+			throw new ConfigurationError(
+				`The key provider gave blank memory for the key id "${shownKeyId(keyId)}": all of its bits are the same. If it wipes its keys, it must hand out copies.`,
 			);
 		}
 		return deriveTenantKey(bytes, keyId, organizationId);

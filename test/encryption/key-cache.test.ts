@@ -107,7 +107,7 @@ it('no more than 10,000 keys are kept, the latest ones', async () => {
 		primaryKeyId: () => 'one',
 		getKey: (keyId, organizationId) => {
 			asked.push(`${keyId}/${organizationId}`);
-			return new Uint8Array(32);
+			return new Uint8Array(32).fill(7);
 		},
 	});
 	const encryption = new SettingsEncryption(provider);

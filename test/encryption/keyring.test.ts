@@ -119,6 +119,9 @@ describe('a malformed key ring', () => {
 		['a key for an id', `${hex}:${newHex()}`, /looks like a key/],
 		['an id twice', `a:${hex},a:${newHex()}`, /same id/],
 		['two keys without ids', `${hex},${newHex()}`, /same id/],
+		['a key of zeros alone', '0'.repeat(64), /number 1 is no key but blank memory/],
+		['another of zeros alone', `a:${hex},b:${'00'.repeat(32)}`, /number 2 is no key/],
+		['a key of ones alone', `a:${'fF'.repeat(32)}`, /number 1 is no key/],
 		['a key twice', `a:${hex},b:${hex.toUpperCase()}`, /same key under two ids/],
 	])('%s is refused, and no key is repeated', (_, text, message) => {
 		const error = refusal(text);
@@ -134,6 +137,7 @@ describe('a malformed key ring', () => {
 		['a number', 1],
 		['a list', ['a']],
 		['an object without methods', { cacheSeconds: 1 }],
+		['a provider without primaryKeyId', { cacheSeconds: 1, getKey: () => randomBytes(32) }],
 		['a provider without getKey', { cacheSeconds: 1, primaryKeyId: () => 'a' }],
 		['a provider without primaryKeyId', { cacheSeconds: 1, getKey: () => randomBytes(32) }],
 		['a provider without cacheSeconds', { primaryKeyId: () => 'a', getKey: () => randomBytes(32) }],

@@ -189,7 +189,7 @@ describe('the cache', () => {
 		const encryption = new SettingsEncryption({
 			cacheSeconds: Number.POSITIVE_INFINITY,
 			primaryKeyId: () => primary,
-			getKey: () => new Uint8Array(32),
+			getKey: () => new Uint8Array(32).fill(7),
 		});
 		expect((await encryption.encrypt({}, context('o'))).kid).toBe('k1');
 		primary = 'k2';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { abortSignal } from '../../checks.ts';
 import { ConfigurationError, ValidationError } from '../../errors.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../../options.ts';
-import { hostKey } from '../https-origin.ts';
+import { parseHttpsOrigin } from '../https-origin.ts';
 import { MASK } from '../mask.ts';
 import { connectionTestOf, type DestinationType, type SettingsOf } from '../registry.ts';
 import { validateSettings } from '../validate.ts';
@@ -155,20 +155,24 @@ function cleaned(message: string, settings: Readonly<Record<string, unknown>>): 
  *
  * @throws ConfigurationError for anything but a list of host names.
  */
-export function parseAllowedHosts(entries: readonly string[]): string[] {
-	if (!Array.isArray(entries))
+export function parseAllowedHosts(entries: unknown): string[] {
+	if (!Array.isArray(entries)) {
 		throw new ConfigurationError('allowedHosts must be a list of hosts.');
-	return entries.map(allowedHost);
+	}
+	// `map` would pass over holes.
+	return Array.from(entries, allowedHost);
 }
 
-function allowedHost(entry: string): string {
-	const text = `https://${entry}`;
-	const url = URL.canParse(text) ? new URL(text) : undefined;
+function allowedHost(entry: unknown): string {
 	// No wildcards: a host that a tenant can point anywhere must be one that the deployment has named.
-	if (url === undefined || url.href !== `https://${url.host}/` || url.host.includes('*')) {
+	const origin =
+		typeof entry === 'string' && !/[\s/\\]/.test(entry)
+			? parseHttpsOrigin(`https://${entry}`)
+			: undefined;
+	if (origin === undefined) {
 		throw new ConfigurationError(
-			'allowedHosts takes host names such as posthog.example.com, without scheme, path and wildcards',
+			'allowedHosts takes names of public hosts such as posthog.example.com, with a port if need be, without scheme, path and wildcards.',
 		);
 	}
-	return hostKey(url);
+	return origin.slice('https://'.length);
 }
