@@ -99,10 +99,11 @@ export function insertDestinations(
 /** One of `parts` parts of the log: three entries for the creation of destinations, then two for changes of earlier ones. */
 export function insertLog(shape: Shape, part: number, parts: number): string {
 	return `${asReplica}
-		INSERT INTO destination_audit_log (organization_id, destination_id, version, action, changes, actor_id,
-			role, login, recorded_at, transaction_id)
+		INSERT INTO destination_audit_log (organization_id, destination_id, version, action, settings_changed,
+			changes, actor_id, role, login, recorded_at, transaction_id)
 		SELECT ${organizationId('organization')}, ${destinationId('n')}, CASE WHEN created THEN 1 ELSE 2 END,
 			CASE WHEN created THEN 'created' WHEN e % 5 = 3 THEN 'updated' ELSE 'tested' END,
+			CASE WHEN created OR e % 5 = 3 THEN false END,
 			CASE WHEN created THEN '{"name": {"new": "Destination"}, "type": {"new": "posthog"}, "enabled": {"new": true}, "settings": {}, "test_mode": {"new": false}, "environment": {"new": "production"}, "required_consent": {"new": ["measurement"]}, "connection_status": {"new": "unknown"}, "settings_encrypted": {"new": true}}'
 			  WHEN e % 5 = 3 THEN '{"name": {"old": "Destination", "new": "Another name"}}'
 			  ELSE '{"connection_status": {"old": "unknown", "new": "connected"}}' END::jsonb,

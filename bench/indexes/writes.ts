@@ -4,7 +4,7 @@ import { another, type Operation } from './operation.ts';
 
 const pkey = 'destinations_pkey';
 const unique = 'destinations_org_type_env_unique';
-const logOfOne = 'idx_destination_audit_log_destination';
+const versions = 'idx_destination_audit_log_version';
 const history = 'destination_settings_history_pkey';
 
 /** What changes rows; some of it more than once, with what undoes it in between. */
@@ -56,7 +56,7 @@ export const writes: readonly Operation[] = [
 	},
 	{
 		name: 'revert',
-		by: [pkey, unique, logOfOne, history],
+		by: [pkey, unique, versions, history],
 		run: async (actors) => {
 			const { client, destinationId } = actors.small();
 			const { version } = await client.destinations.patchSettings(destinationId, {

@@ -55,6 +55,14 @@ type ColumnChanges = Readonly<Record<string, FieldChange & { fields?: readonly s
 export const entryColumns = `id, organization_id, destination_id, version, action, changes, actor_id, role, login,
 	recorded_at, transaction_id`;
 
+/**
+ * Entries that made a version, by whether it changed settings. A test made none. Both are in the order of their
+ * index, which takes its own condition alone.
+ */
+export const versionKinds = ['', 'NOT '].map(
+	(not) => `${not}settings_changed AND settings_changed IS NOT NULL`,
+);
+
 export function toEntry(texts: TextRow): AuditEntry {
 	// By the order of `entryColumns`; the table says which are never null.
 	const [id, , , version, action, changesText, , role, login, recordedAt, transactionId] =

@@ -5,7 +5,7 @@ import { checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
 import type { Statements } from '../repository/statements.ts';
 import { noSuchDestination } from '../repository/translate-errors.ts';
 import type { TextRow } from '../tenancy/scoped-sql.ts';
-import { type AuditEntry, entryColumns, toEntry } from './entry.ts';
+import { type AuditEntry, entryColumns, toEntry, versionKinds } from './entry.ts';
 import { logCursor, type Page, type PageOptions, pageLimit, pageOf } from './pages.ts';
 import { changedFields } from './settings-change.ts';
 
@@ -21,9 +21,6 @@ export interface DestinationVersion
 	readonly changedSettings: readonly string[] | null;
 }
 
-/** Of entries that made a version: a test makes none, and after purging there is none. */
-export const madeVersion = `action NOT IN ('tested', 'purged')`;
-
 const historyOptions = optionsOf({
 	cursor: logCursor.optional(),
 	limit: pageLimit,
@@ -38,10 +35,12 @@ export async function readHistory(
 ): Promise<Page<DestinationVersion>> {
 	const { limit, cursor: before } = checkOptions(historyOptions, options);
 	const values: unknown[] = [id, limit + 1];
-	const place = before === undefined ? '' : `AND id < $${values.push(before)}`;
+	const place = before === undefined ? '' : `AND version < $${values.push(before)}`;
+	const newest = (kind: string) => `(SELECT ${entryColumns} FROM public.destination_audit_log
+		WHERE destination_id = $1 AND ${kind} ${place} ORDER BY version DESC LIMIT $2)`;
 	const rows = await statements.run(
-		`SELECT ${entryColumns} FROM public.destination_audit_log
-		 WHERE destination_id = $1 AND ${madeVersion} ${place} ORDER BY id DESC LIMIT $2`,
+		`SELECT * FROM (${versionKinds.map(newest).join(' UNION ALL ')}) AS versions
+		 ORDER BY version DESC LIMIT $2`,
 		values,
 	);
 	if (rows.length === 0 && before === undefined && !(await exists(statements, id))) {
@@ -52,7 +51,7 @@ export async function readHistory(
 	return pageOf(
 		entries,
 		limit,
-		(entry) => entry.id,
+		(entry) => String(entry.version),
 		(entry) => toVersion(entry, changed),
 	);
 }

@@ -112,12 +112,13 @@ const maxVersion = 2 ** 31 - 1;
 
 /**
  * Looks at the next rows in the order of the primary key, backwards, so that a destination's newest come first
- * and are counted from page to page: however many a destination has, a statement sees `batch` of them.
+ * and are counted from page to page: however many a destination has, a statement sees `batch` of them. The
+ * number stands in the text: planned for an unknown one, it would read and sort the whole table.
  */
-const deletePage = `WITH next AS MATERIALIZED (
+const deletePage = (batch: number) => `WITH next AS MATERIALIZED (
 		SELECT destination_id, version, replaced_at FROM public.destination_settings_history
 		 WHERE (destination_id, version) < ($1::uuid, $2::integer)
-		 ORDER BY destination_id DESC, version DESC LIMIT $4
+		 ORDER BY destination_id DESC, version DESC LIMIT ${batch}
 	), page AS MATERIALIZED (
 		SELECT next.*, pg_catalog.row_number() OVER (PARTITION BY destination_id ORDER BY version DESC)
 		         + CASE WHEN destination_id = $1::uuid THEN $3::bigint ELSE 0 END AS place
@@ -125,7 +126,7 @@ const deletePage = `WITH next AS MATERIALIZED (
 	), gone AS (
 		DELETE FROM public.destination_settings_history AS history USING page
 		 WHERE history.destination_id = page.destination_id AND history.version = page.version
-		   AND (page.place > $5::bigint OR page.replaced_at < $6::timestamptz)
+		   AND (page.place > $4::bigint OR page.replaced_at < $5::timestamptz)
 		RETURNING 1
 	)
 	SELECT destination_id, version, place, (SELECT pg_catalog.count(*) FROM gone)
@@ -141,13 +142,13 @@ async function prunePage(
 	}: { batch: number; keep: number | undefined; olderThan: Date | undefined },
 ): Promise<{ readonly last: Place; readonly removed: number } | undefined> {
 	const values = [
-		...[destinationId, version, newer, batch],
+		...[destinationId, version, newer],
 		...[keep ?? null, olderThan?.toISOString() ?? null],
 	];
 	const [row] = await statements.transaction(async (transaction) => {
 		// The database takes deletions of no one who does not say this.
 		await transaction.run(`SET LOCAL destinations.retention = 'on'`, []);
-		const rows = await transaction.run(deletePage, values);
+		const rows = await transaction.run(deletePage(batch), values);
 		await transaction.run(`SET LOCAL destinations.retention = 'off'`, []);
 		return rows;
 	});

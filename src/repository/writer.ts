@@ -94,7 +94,7 @@ export class DestinationWriter {
 		return this.#change(
 			expectedVersion,
 			() => this.#findToReplace(target),
-			() => changesBackTo(this.#statements, encryption, target, wanted),
+			(before) => changesBackTo(this.#statements, encryption, before, wanted),
 		);
 	}
 

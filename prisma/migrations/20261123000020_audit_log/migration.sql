@@ -22,6 +22,11 @@ CREATE TABLE public.destination_audit_log (
   -- {"name": {"old": "a", "new": "b"}}, by column. Of settings, never a value: {"settings": {}}, or
   -- {"settings": {"fields": ["apiKey"]}} where the client told which.
   changes         jsonb       NOT NULL DEFAULT '{}',
+  -- Of an entry that made a version, whether it changed settings; NULL for a test and the like.
+  settings_changed boolean,
+  -- What the destination was after the change, besides settings; every 100th version has it, so that what it
+  -- was at any version is found among a hundred entries.
+  configuration   jsonb,
   -- The claims' `sub`.
   actor_id        uuid,
   -- The role that the session had, and the login that it began with.
@@ -40,6 +45,10 @@ CREATE TABLE public.destination_audit_log (
 -- row from before its entry gets an id until it commits.
 CREATE INDEX idx_destination_audit_log_destination
   ON public.destination_audit_log (destination_id, id);
+-- Versions, among whatever number of tests; the next one that changed settings, among whatever number of others.
+-- Partial, so that it is not taken for the log of one destination, whose order it does not have.
+CREATE INDEX idx_destination_audit_log_version
+  ON public.destination_audit_log (destination_id, settings_changed, version) WHERE settings_changed IS NOT NULL;
 CREATE INDEX idx_destination_audit_log_organization
   ON public.destination_audit_log (organization_id, id);
 CREATE UNIQUE INDEX destination_audit_log_rotation_run_unique
@@ -125,8 +134,9 @@ CREATE FUNCTION public.log_created_destinations() RETURNS trigger
 AS $$
 BEGIN
   INSERT INTO public.destination_audit_log
-    (organization_id, destination_id, version, action, changes, actor_id, role, login, transaction_id)
-  SELECT n.organization_id, n.id, n.version, 'created',
+    (organization_id, destination_id, version, action, settings_changed, changes, actor_id, role, login,
+     transaction_id)
+  SELECT n.organization_id, n.id, n.version, 'created', false,
          jsonb_build_object(
            'type', jsonb_build_object('new', n.type),
            'name', jsonb_build_object('new', n.name),
@@ -176,7 +186,8 @@ DECLARE
   told boolean := current_setting('request.jwt.claims', true) LIKE '%"settings_change"%';
 BEGIN
   INSERT INTO public.destination_audit_log
-    (organization_id, destination_id, version, action, changes, actor_id, role, login, transaction_id)
+    (organization_id, destination_id, version, action, settings_changed, configuration, changes, actor_id, role,
+     login, transaction_id)
   SELECT n.organization_id, n.id, n.version,
          CASE
            -- Versions count configuration changes; nothing else of a row changes but the outcome of a test.
@@ -186,6 +197,11 @@ BEGIN
            WHEN n.enabled AND NOT o.enabled THEN 'enabled'
            WHEN o.enabled AND NOT n.enabled THEN 'disabled'
            ELSE 'updated'
+         END,
+         CASE WHEN n.version <> o.version THEN n.settings <> o.settings END,
+         CASE WHEN n.version <> o.version AND n.version % 100 = 0 THEN
+           jsonb_build_object('name', n.name, 'description', n.description, 'environment', n.environment,
+             'required_consent', n.required_consent, 'enabled', n.enabled, 'test_mode', n.test_mode)
          END,
          CASE WHEN n.name = o.name THEN '{}'
            ELSE jsonb_build_object('name', jsonb_build_object('old', o.name, 'new', n.name)) END
