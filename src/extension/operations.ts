@@ -51,6 +51,9 @@ const reads: ReadonlySet<Planner | undefined> = new Set([
 	planAggregate,
 ]);
 
+/** Every operation that is known. A test holds them to what becomes of a row that does not open. */
+export const operationNames: readonly string[] = Object.keys(planners);
+
 export function isOperation(name: PropertyKey): boolean {
 	return Object.hasOwn(planners, name);
 }
