@@ -10,7 +10,9 @@ export type Needs =
 	/** A key that seals. */
 	| 'a key that seals'
 	/** The settings that are there. */
-	| 'the stored settings';
+	| 'the stored settings'
+	/** Settings that were replaced, and a key that seals. */
+	| 'the earlier settings';
 
 /** A write to a target. */
 export interface Write<On> {
@@ -68,7 +70,7 @@ export const repositoryWrites: Record<
 		},
 	},
 	revert: {
-		'': { needs: 'the stored settings', run: (on, { id }) => on.revert(id, 1) },
+		'': { needs: 'the earlier settings', run: (on, { id }) => on.revert(id, 1) },
 	},
 	softDelete: { '': { needs: 'nothing', run: (on, { id }) => on.softDelete(id) } },
 	restore: { '': { needs: 'nothing', ofDeleted: true, run: (on, { id }) => on.restore(id) } },

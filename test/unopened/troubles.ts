@@ -24,6 +24,8 @@ export interface Troubled {
 	readonly code: string;
 	/** Whether there is a key that seals. */
 	readonly seals: boolean;
+	/** Whether earlier settings open all the same. */
+	readonly opensEarlier: boolean;
 }
 
 /** A provider of which no key is to be had. */
@@ -70,6 +72,7 @@ export class TroubledDatabase {
 		return {
 			code,
 			seals,
+			opensEarlier: own === this.db.keys,
 			db: this.serviceWith(own),
 			extended: this.db.connect(own),
 			trouble: async ({ id }) => {

@@ -35,8 +35,17 @@ test('every method and every operation is swept', () => {
 });
 
 /** Whether a write must be done, or refused. */
-function mustSucceed(needs: Needs, { seals }: Troubled): boolean {
-	return needs === 'nothing' || (needs === 'a key that seals' && seals);
+function mustSucceed(needs: Needs, { seals, opensEarlier }: Troubled): boolean {
+	switch (needs) {
+		case 'nothing':
+			return true;
+		case 'a key that seals':
+			return seals;
+		case 'the earlier settings':
+			return seals && opensEarlier;
+		case 'the stored settings':
+			return false;
+	}
 }
 
 /** Runs a write in trouble: it is done, or it throws and nothing changed. */
