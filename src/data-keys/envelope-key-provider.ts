@@ -96,7 +96,7 @@ export class EnvelopeKeyProvider implements KeyProvider, AsyncDisposable {
 	 *
 	 * @returns The id of the key.
 	 */
-	renew(organizationId: string): Promise<string> {
+	async renew(organizationId: string): Promise<string> {
 		return this.#dataKeys.renew(checkUuid('organizationId', organizationId));
 	}
 
@@ -110,7 +110,7 @@ export class EnvelopeKeyProvider implements KeyProvider, AsyncDisposable {
 	 *
 	 * @returns How many keys were deleted.
 	 */
-	shred(organizationId: string): Promise<number> {
+	async shred(organizationId: string): Promise<number> {
 		return this.#dataKeys.shred(checkUuid('organizationId', organizationId));
 	}
 

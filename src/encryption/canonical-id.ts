@@ -1,8 +1,8 @@
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Whether a text is a uuid as Postgres gives it back. */
-export function isCanonicalUuid(text: string): boolean {
-	return uuid.test(text);
+export function isCanonicalUuid(text: unknown): boolean {
+	return typeof text === 'string' && uuid.test(text);
 }
 
 /**

@@ -132,8 +132,12 @@ function decodedLength(text: string): number {
 
 /** Checks the form of an envelope, lengths included, before anything is decoded. */
 export function parseEnvelope(value: unknown, context: SettingsContext): SettingsEnvelope {
-	if (!isEnvelope(value)) throw decryptionFailed(context);
-	return value;
+	try {
+		if (isEnvelope(value)) return value;
+	} catch {
+		// Only what no database stores throws when it is looked at. Its error may hold anything.
+	}
+	throw decryptionFailed(context);
 }
 
 function isEnvelope(value: unknown): value is SettingsEnvelope {

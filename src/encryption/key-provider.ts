@@ -87,6 +87,7 @@ export function looksLikeKey(keyId: string): boolean {
  * A key id as messages, results and the command show it. Whoever writes rows past this package can make an id of
  * anything: of control characters, of another message, of a key.
  */
-export function shownKeyId(keyId: string): string {
-	return keyIdPattern.test(keyId) && !looksLikeKey(keyId) ? keyId : '(not a valid key id)';
+export function shownKeyId(keyId: unknown): string {
+	const valid = typeof keyId === 'string' && keyIdPattern.test(keyId) && !looksLikeKey(keyId);
+	return valid ? keyId : '(not a valid key id)';
 }

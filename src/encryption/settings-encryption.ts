@@ -84,12 +84,7 @@ export class SettingsEncryption {
 	 */
 	async encrypt(settings: unknown, context: SettingsContext): Promise<SettingsEnvelope> {
 		const bound = checkOptions(contextSchema, context, ['context']);
-		const json = settingsToJson(settings);
-		if (looksLikeEnvelope(settings)) {
-			throw new ValidationError([
-				{ path: ['settings'], message: 'are encrypted already; give them in clear' },
-			]);
-		}
+		const json = jsonOf(settings);
 		const key = await this.#keys.primary(bound.organizationId);
 		return sealJson(json, key, bound);
 	}
@@ -127,6 +122,20 @@ export class SettingsEncryption {
 		} catch (error) {
 			throw ofDestination(error, context);
 		}
+	}
+}
+
+/** Settings in clear as JSON. What throws when it is looked at, such as a getter, may throw anything. */
+function jsonOf(settings: unknown): string {
+	const refused = (message: string) => new ValidationError([{ path: ['settings'], message }]);
+	try {
+		const json = settingsToJson(settings);
+		if (looksLikeEnvelope(settings)) throw refused('are encrypted already; give them in clear');
+		return json;
+	} catch (error) {
+		throw error instanceof ValidationError
+			? error
+			: refused('could not be read; give plain values');
 	}
 }
 
