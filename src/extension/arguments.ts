@@ -1,7 +1,4 @@
-/**
- * Arguments of a Prisma operation. Prisma hands each extension a deep copy of its own, so they are
- * rewritten in place; the caller's object is never touched.
- */
+/** Arguments of a Prisma operation: a copy, which is rewritten in place. The caller's object is never touched. */
 export type Arguments = Record<string, unknown>;
 
 /** The value as an object to look into; nothing for everything else, which is left for Prisma to refuse. */

@@ -1,5 +1,5 @@
-import { ValidationError } from '../errors.ts';
-import type { Arguments } from './arguments.ts';
+import { type Arguments, asObject } from './arguments.ts';
+import { copyArguments, refusalArgument } from './copy-arguments.ts';
 import { rowFilterArgument } from './operations.ts';
 import { markDeleted } from './soft-deletes.ts';
 import type { RowFilter } from './where.ts';
@@ -27,12 +27,12 @@ const reads = [
  * query extension that would run a second operation, so that they work in every kind of transaction.
  */
 export const destinationMethods = {
-	delete(this: Delegate, args: Arguments): unknown {
-		return this.update?.({ ...args, data: markDeleted() });
+	delete(this: Delegate, args: unknown): unknown {
+		return this.update?.({ ...copyArguments(args), data: markDeleted() });
 	},
 
-	deleteMany(this: Delegate, args: Arguments = {}): unknown {
-		return this.updateMany?.({ ...args, data: markDeleted() });
+	deleteMany(this: Delegate, args: unknown): unknown {
+		return this.updateMany?.({ ...copyArguments(args), data: markDeleted() });
 	},
 
 	withDeleted(this: Delegate): unknown {
@@ -43,17 +43,19 @@ export const destinationMethods = {
 		return readsWith(this, 'deleted');
 	},
 
-	restore(this: Delegate, args: Arguments): unknown {
-		return this.update?.({ ...args, data: { deletedAt: null }, [rowFilterArgument]: 'deleted' });
+	restore(this: Delegate, args: unknown): unknown {
+		const data = { deletedAt: null };
+		return this.update?.({ ...copyArguments(args), data, [rowFilterArgument]: 'deleted' });
 	},
 
-	purge(this: Delegate, args: { where: { id: string } }): unknown {
-		const { id, ...others } = args?.where ?? {};
+	purge(this: Delegate, args: unknown): unknown {
+		const { where, [refusalArgument]: refusal } = copyArguments(args);
+		const { id, ...others } = asObject(where) ?? {};
 		// Another condition would go unnoticed in what follows.
-		if (typeof id !== 'string' || Object.keys(others).length > 0) {
-			throw new ValidationError([
-				{ path: ['where'], message: 'must name the id, and nothing else' },
-			]);
+		if (refusal !== undefined || typeof id !== 'string' || Object.keys(others).length > 0) {
+			const issue = { path: ['where'], message: 'must name the id, and nothing else' };
+			// An operation that is refused, so that the refusal comes by its promise.
+			return this.update?.({ [refusalArgument]: refusal ?? [issue] });
 		}
 		return this.$parent.$executeRaw`
 			DELETE FROM public.destinations WHERE id = ${id}::uuid AND deleted_at IS NOT NULL`;
@@ -64,7 +66,7 @@ function readsWith(delegate: Delegate, rows: Exclude<RowFilter, 'live'>): Delega
 	return Object.fromEntries(
 		reads.map((name) => [
 			name,
-			(args: Arguments = {}) => delegate[name]?.({ ...args, [rowFilterArgument]: rows }),
+			(args: unknown) => delegate[name]?.({ ...copyArguments(args), [rowFilterArgument]: rows }),
 		]),
 	) as Delegate;
 }

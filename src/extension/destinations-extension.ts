@@ -5,12 +5,12 @@ import {
 	plaintextOption,
 	SettingsEncryption,
 } from '../encryption/settings-encryption.ts';
-import { UnsupportedError, ValidationError, type ValidationIssue } from '../errors.ts';
+import { UnsupportedError } from '../errors.ts';
 import { checkConfiguration, type OptionSchemas, optionsOf } from '../options.ts';
 import type { Arguments } from './arguments.ts';
 import { destinationMethods } from './destination-methods.ts';
 import type { DestinationsExtension } from './extension-types.ts';
-import { refusalArgument, withPlainArguments } from './plain-arguments.ts';
+import { withPlainArguments } from './plain-arguments.ts';
 import { runOperation } from './run-operation.ts';
 import {
 	isInBatch,
@@ -125,8 +125,6 @@ export function extensionWith(encryption: SettingsEncryption): DestinationsExten
 						if (rawOperations.has(operation)) return query(args);
 						throw new UnsupportedError(`destinationsExtension does not know ${operation}.`);
 					}
-					const refusal = args[refusalArgument];
-					if (Array.isArray(refusal)) throw new ValidationError(refusal as ValidationIssue[]);
 					const called = { model, operation, args, extended: true, inBatch: isInBatch() };
 					return runOperation(encryption, called, lookUp, query);
 				},

@@ -31,9 +31,17 @@ const relations: Record<ModelName, Record<string, Relation>> = {
 	DestinationSettingsVersion: {},
 };
 
+/** The relations of all models. */
+export const relationNames: readonly string[] = Object.values(relations).flatMap(Object.keys);
+
 /** Whether the database alone writes the model's table. */
 export function isReadOnly(model: ModelName): boolean {
 	return model === 'DestinationAuditEntry' || model === 'DestinationSettingsVersion';
+}
+
+/** Whether the model's rows have settings, of which the database knows the ciphertext alone. */
+export function hasSettings(model: ModelName): boolean {
+	return model === 'Destination' || model === 'DestinationSettingsVersion';
 }
 
 /** The models, by what Prisma calls the methods of each. */

@@ -1,13 +1,6 @@
-import type { ValidationIssue } from '../errors.ts';
-import { isPlainObject } from '../plain-object.ts';
-import { modelsByDelegate } from './models.ts';
+import { copyArguments } from './copy-arguments.ts';
+import { modelsByDelegate, relationNames } from './models.ts';
 import { isOperation } from './operations.ts';
-
-/** The argument by which a refusal reaches the operation; Prisma never sees it. */
-export const refusalArgument = '$refusal';
-
-/** Far more than arguments ever have, far less than the stack. */
-const maxDepth = 200;
 
 /** A client, or its methods for a model. */
 type Members = Record<PropertyKey, unknown>;
@@ -56,50 +49,20 @@ function checkedDelegate(delegate: Members): object {
 		get(target, property, receiver) {
 			const member = target[property];
 			if (typeof member !== 'function' || !isOperation(property)) return member;
-			return (args: unknown) => {
-				const issue = refusalOf(args);
-				return member.call(receiver, issue === undefined ? args : { [refusalArgument]: [issue] });
-			};
+			return (args: unknown) => checkedPromise(member.call(receiver, copyArguments(args)));
 		},
 	});
 }
 
-/** What keeps arguments from being copied, where something does. */
-export function refusalOf(args: unknown): ValidationIssue | undefined {
-	const parents: object[] = [];
-	const path: string[] = [];
-	/** What is wrong with a value, in which case `path` says where it is. */
-	const problemOf = (value: unknown): string | undefined => {
-		// Prisma would send what `toJSON` gives in the place of what the extension has looked at.
-		if (typeof value === 'function') return 'must be a plain value, not a function';
-		if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return undefined;
-		if (parents.includes(value)) return 'must not contain itself';
-		if (parents.length === maxDepth) return `must not be nested more than ${maxDepth} levels deep`;
-		if (path.includes('settings') && !Array.isArray(value) && !isPlainObject(value)) {
-			return 'must be plain JSON, not an instance of a class';
-		}
-		parents.push(value);
-		// Inherited members too, because Prisma copies them.
-		for (const name in value) {
-			path.push(name);
-			const problem = problemOf((value as Members)[name]);
-			if (problem !== undefined) return problem;
-			path.pop();
-		}
-		parents.pop();
-		return undefined;
-	};
-	try {
-		const message = problemOf(args);
-		return message === undefined ? undefined : { path: shortened(path), message };
-	} catch {
-		// A getter threw. Its error may hold anything.
-		return { path: shortened(path), message: 'could not be read; give plain values' };
-	}
+/** A promise whose fluent methods look at arguments as well. */
+function checkedPromise(promise: object): object {
+	return new Proxy(promise, {
+		get(target, property) {
+			const member: unknown = Reflect.get(target, property);
+			if (typeof member !== 'function' || !fluentMethods.has(property)) return member;
+			return (args: unknown) => checkedPromise(member.call(target, copyArguments(args)));
+		},
+	});
 }
 
-/** Settings as every other refusal names them, and nothing inside: a secret may stand in the place of a name. */
-function shortened(path: readonly string[]): string[] {
-	const settings = path.indexOf('settings');
-	return settings === -1 ? path.slice(0, 5) : ['settings'];
-}
+const fluentMethods: ReadonlySet<PropertyKey> = new Set(relationNames);

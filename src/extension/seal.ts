@@ -3,8 +3,8 @@ import { validateSettings } from '../destinations/validate.ts';
 import { canonicalId } from '../encryption/canonical-id.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { UnsupportedError } from '../errors.ts';
-import { type Arguments, objectsIn } from './arguments.ts';
-import { nothing } from './where.ts';
+import type { Arguments } from './arguments.ts';
+import { addCondition, nothing } from './where.ts';
 
 /** What never changes of a row, and what its settings are bound to. */
 export interface Identity {
@@ -91,11 +91,11 @@ function expectedOf({ data, where, otherwise }: ExistingRow): Identity | undefin
 		delete data.settings;
 		// Prisma does not look for the row of a nested update that changes nothing.
 		data.settingsEncrypted = true;
-		where.AND = [...objectsIn(where.AND), nothing];
+		addCondition(where, nothing);
 		return undefined;
 	}
 	const { organizationId, type } = identityOfNew(otherwise);
-	where.AND = [...objectsIn(where.AND), { organizationId, type }];
+	addCondition(where, { organizationId, type });
 	return { id: idOf(where), organizationId, type };
 }
 

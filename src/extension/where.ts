@@ -1,7 +1,7 @@
 import { UnsupportedError } from '../errors.ts';
 import { isPlainObject } from '../plain-object.ts';
 import { type Arguments, asObject, objectsIn } from './arguments.ts';
-import { type ModelName, relationsOf } from './models.ts';
+import { hasSettings, type ModelName, relationsOf } from './models.ts';
 
 /** Which destinations an operation may see. */
 export type RowFilter = 'live' | 'all' | 'deleted';
@@ -13,8 +13,15 @@ export function restrictTo(rows: RowFilter, where: Arguments): Arguments {
 	if (!isPlainObject(where)) throw new UnsupportedError('A filter must be a plain object.');
 	const deletedAt = rows === 'live' ? null : { not: null };
 	if (where.deletedAt === undefined) where.deletedAt = deletedAt;
-	else where.AND = [...objectsIn(where.AND), { deletedAt }];
+	else addCondition(where, { deletedAt });
 	return where;
+}
+
+/** Adds a condition to a filter. What stands in `AND` and is no filter is left in, for Prisma to refuse. */
+export function addCondition(where: Arguments, condition: Arguments): void {
+	const others: unknown = where.AND;
+	if (others === undefined) where.AND = condition;
+	else where.AND = [others, condition].flat();
 }
 
 /**
@@ -40,7 +47,7 @@ export function rewriteWhere(model: ModelName, where: unknown): void {
 		if (value === undefined) continue;
 		if (name === 'AND' || name === 'OR' || name === 'NOT') {
 			for (const part of objectsIn(value)) rewriteWhere(model, part);
-		} else if (model === 'Destination' && name === 'settings') {
+		} else if (hasSettings(model) && name === 'settings') {
 			throw new UnsupportedError(
 				'Settings are encrypted, so they cannot be filtered. Filter by other fields, and by settings after reading.',
 			);
@@ -68,11 +75,21 @@ function rewriteRelationFilter(model: ModelName, name: string, value: unknown): 
 		if (quantifier === 'some' || quantifier === 'none') {
 			filter[quantifier] = restrictTo('live', inner);
 		} else if (quantifier === 'every') {
-			filter.every = { OR: [{ deletedAt: { not: null } }, inner] };
+			filter.every = everyLive(inner);
 		} else {
 			throw new UnsupportedError(`The relation filter "${quantifier}" is not supported.`);
 		}
 	}
+}
+
+/**
+ * The condition on every row where only live ones must meet it. Inside an OR, Prisma drops what says nothing:
+ * the condition does not, because it names `deletedAt`. An empty `OR` in it, which no row meets where it
+ * stands now, would say nothing there, so it gets a member that no row meets.
+ */
+function everyLive(condition: Arguments): Arguments {
+	if (condition.OR !== undefined) condition.OR = [condition.OR, nothing].flat();
+	return { OR: [{ deletedAt: { not: null } }, restrictTo('live', condition)] };
 }
 
 /**
@@ -83,7 +100,7 @@ export function checkOrderBy(model: ModelName, orderBy: unknown): void {
 	for (const order of objectsIn(orderBy)) {
 		for (const [name, value] of Object.entries(order)) {
 			if (value === undefined) continue;
-			if (model === 'Destination' && name === 'settings') {
+			if (hasSettings(model) && name === 'settings') {
 				throw new UnsupportedError(
 					'Settings are encrypted, so rows cannot be ordered by them. Sort after reading.',
 				);
@@ -102,7 +119,7 @@ export function checkOrderBy(model: ModelName, orderBy: unknown): void {
 /** Refuses settings among the fields of `distinct` and of `groupBy`'s `by`: every ciphertext differs. */
 export function checkFields(model: ModelName, argument: string, fields: unknown): void {
 	const names: unknown[] = Array.isArray(fields) ? fields : [fields];
-	if (model === 'Destination' && names.includes('settings')) {
+	if (hasSettings(model) && names.includes('settings')) {
 		throw new UnsupportedError(
 			`Settings are encrypted, and every ciphertext differs, so "${argument}" cannot use them. Compare them after reading.`,
 		);

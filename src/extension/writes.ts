@@ -1,5 +1,5 @@
 import { canonicalId } from '../encryption/canonical-id.ts';
-import { UnsupportedError } from '../errors.ts';
+import { UnsupportedError, ValidationError } from '../errors.ts';
 import { type Arguments, asObject, objectsIn } from './arguments.ts';
 import { type ModelName, type Relation, relationsOf } from './models.ts';
 import type { ExistingRow, NewRow, Writes } from './seal.ts';
@@ -14,7 +14,11 @@ export class WriteRewriter implements Writes {
 
 	/** Data of a new destination, anywhere in a write. */
 	createDestination(data: Arguments, parentOrganizationId?: string): NewRow {
-		this.#refuseUnencrypted(data);
+		checkColumns(data);
+		if (data.deletedAt !== undefined && data.deletedAt !== null) {
+			const message = 'is written by a deletion; create the row first';
+			throw new ValidationError([{ path: ['deletedAt'], message }]);
+		}
 		const id = idOfNew(data);
 		const connected = this.#relationsOf('Destination', data, id).get('organization');
 		const organizationId = data.organizationId ?? connected ?? parentOrganizationId;
@@ -30,7 +34,7 @@ export class WriteRewriter implements Writes {
 
 	/** Data of one existing destination, found by a unique filter, or else created by an upsert. */
 	updateDestination(data: Arguments, where: Arguments, otherwise?: NewRow): void {
-		this.#refuseUnencrypted(data);
+		checkColumns(data);
 		this.#relationsOf('Destination', data, undefined);
 		if (data.settings !== undefined) this.existingRows.push({ data, where, otherwise });
 	}
@@ -47,7 +51,7 @@ export class WriteRewriter implements Writes {
 
 	/** Data of many existing destinations. */
 	updateDestinations(data: Arguments): void {
-		this.#refuseUnencrypted(data);
+		checkColumns(data);
 		if (data.settings === undefined) return;
 		throw new UnsupportedError(
 			'Settings are sealed to one row each, so one update cannot give them to many. Update each row by its id.',
@@ -193,14 +197,25 @@ export class WriteRewriter implements Writes {
 		}
 		softDeleteNested(nested);
 	}
-
-	#refuseUnencrypted(data: Arguments): void {
-		if (data.settingsEncrypted === undefined || data.settingsEncrypted === true) return;
-		throw new UnsupportedError(
-			'Settings are always encrypted. Leave `settingsEncrypted` out and give settings in clear.',
-		);
-	}
 }
+
+/** Refuses what the database would drop in silence, and settings that are marked as not encrypted. */
+function checkColumns(data: Arguments): void {
+	const issues = [...writtenByDatabase]
+		.filter(([name]) => data[name] !== undefined && data[name] !== null)
+		.map(([name, message]) => ({ path: [name], message }));
+	if (issues.length > 0) throw new ValidationError(issues);
+	if (data.settingsEncrypted === undefined || data.settingsEncrypted === true) return;
+	throw new UnsupportedError(
+		'Settings are always encrypted. Leave `settingsEncrypted` out and give settings in clear.',
+	);
+}
+
+const writtenByDatabase: ReadonlyMap<string, string> = new Map([
+	['version', 'is written by the database alone'],
+	['createdAt', 'is written by the database alone'],
+	['updatedAt', 'is written by the database alone'],
+]);
 
 /** Rewrites the filter of a write, and makes it see live destinations only. Prisma refuses a write without one. */
 function liveFilter(args: Arguments): Arguments {

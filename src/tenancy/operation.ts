@@ -1,11 +1,10 @@
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { UnsupportedError, ValidationError } from '../errors.ts';
 import { type Arguments, asObject } from '../extension/arguments.ts';
+import { copyArguments, refusalArgument } from '../extension/copy-arguments.ts';
 import { type ModelName, modelsByDelegate, relationsOf } from '../extension/models.ts';
-import { refusalOf } from '../extension/plain-arguments.ts';
 import { runOperation } from '../extension/run-operation.ts';
 import type { LookUpClient } from '../extension/transaction.ts';
-import { isPlainObject } from '../plain-object.ts';
 import { call, type Methods } from './view.ts';
 
 /** One step of Prisma's fluent API, as in `organization.findUnique(...).destinations(args)`. */
@@ -29,10 +28,9 @@ export class ModelOperation {
 		args: unknown,
 		steps: readonly FluentStep[] = [],
 	) {
-		const unbatched = withoutBatching(operation, args);
 		this.#delegate = delegate;
-		this.#operation = unbatched.operation;
-		this.#args = unbatched.args;
+		this.#operation = operation;
+		this.#args = args;
 		this.#steps = steps;
 		this.#model = steps.reduce(
 			(model, { relation }) => relationsOf(model)[relation]?.model ?? model,
@@ -55,11 +53,12 @@ export class ModelOperation {
 	/** Runs it on a Prisma client without the extension. */
 	async run(encryption: SettingsEncryption, client: Methods): Promise<unknown> {
 		const model = modelNamed(this.#delegate);
-		const args = withSteps(this.#args, this.#steps);
+		const given = withSteps(this.#args, this.#steps);
+		const { operation, args } = withoutBatching(this.#operation, given);
 		const { destination } = client as unknown as LookUpClient;
 		const result = await runOperation(
 			encryption,
-			{ model, operation: this.#operation, args },
+			{ model, operation, args },
 			(ids) =>
 				destination.findMany({
 					where: { id: { in: [...ids] }, deletedAt: null },
@@ -67,7 +66,7 @@ export class ModelOperation {
 				}),
 			(sent) =>
 				// A delegate's methods give Prisma promises.
-				call(client[this.#delegate] as Methods, this.#operation, [sent]) as PromiseLike<unknown>,
+				call(client[this.#delegate] as Methods, operation, [sent]) as PromiseLike<unknown>,
 		);
 		return this.#steps.reduce<unknown>(
 			(value, { relation }) => asObject(value)?.[relation] ?? null,
@@ -86,17 +85,21 @@ function modelNamed(delegate: PropertyKey): ModelName {
  * Prisma never gathers `findFirst` with what others ask for in the same tick. It takes any filter, also an
  * empty one, which would find an arbitrary row, so the key must be there.
  */
-function withoutBatching(operation: string, args: unknown): { operation: string; args: unknown } {
-	if (operation !== 'findUnique' && operation !== 'findUniqueOrThrow') return { operation, args };
+function withoutBatching(
+	operation: string,
+	args: Arguments,
+): { operation: string; args: Arguments } {
+	const unique = operation === 'findUnique' || operation === 'findUniqueOrThrow';
+	if (!unique || args[refusalArgument] !== undefined) return { operation, args };
 	const first = operation === 'findUnique' ? 'findFirst' : 'findFirstOrThrow';
-	const { destinationId_version: pair, ...where } = asObject(asObject(args)?.where) ?? {};
+	const { destinationId_version: pair, ...where } = asObject(args.where) ?? {};
 	if (typeof where.id === 'string' || typeof where.id === 'bigint')
 		return { operation: first, args };
 	const { destinationId, version } = asObject(pair) ?? {};
 	if (typeof destinationId === 'string' && typeof version === 'number') {
 		// Only a unique filter knows Prisma's name for a key of two columns.
 		const both = { ...where, destinationId, version };
-		return { operation: first, args: { ...asObject(args), where: both } };
+		return { operation: first, args: { ...args, where: both } };
 	}
 	throw new ValidationError([
 		{ path: ['where', 'id'], message: `must be a UUID for ${operation}` },
@@ -105,30 +108,8 @@ function withoutBatching(operation: string, args: unknown): { operation: string;
 
 /** The arguments of the operation that reads the relation alone, as Prisma's fluent API makes them. */
 function withSteps(args: unknown, [step, ...steps]: readonly FluentStep[]): Arguments {
-	const copy = copyOf(args);
+	const copy = copyArguments(args);
 	if (step === undefined) return copy;
 	const selected = { ...asObject(copy.select), [step.relation]: withSteps(step.args, steps) };
 	return { ...copy, select: selected };
 }
-
-/** A copy of its own, because arguments are rewritten in place and the caller's stay as they are. */
-function copyOf(args: unknown): Arguments {
-	const issue = refusalOf(args);
-	if (issue !== undefined) throw new ValidationError([issue]);
-	return copyPlain(asObject(args) ?? {}) as Arguments; // an object gives an object
-}
-
-function copyPlain(value: unknown): unknown {
-	if (Array.isArray(value)) return value.map(copyPlain);
-	// Dates, decimals, bytes and Prisma's own values are never rewritten.
-	if (!isPlainObject(value)) return value;
-	const copy: Arguments = {};
-	for (const name of Object.keys(value)) {
-		// Assigning it would set the prototype instead.
-		if (name === '__proto__') throw new ValidationError([protoIssue]);
-		copy[name] = copyPlain(value[name]);
-	}
-	return copy;
-}
-
-const protoIssue = { path: [], message: 'must not have a member called __proto__' };

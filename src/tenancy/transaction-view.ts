@@ -27,7 +27,7 @@ export function transactionView(
 		if (modelsByDelegate.has(property)) return scopeDelegate(transaction, property, start, raw);
 		if (rawMethods.has(property)) return (...args: unknown[]) => raw(property, args);
 		if (property === '$transaction') {
-			return (work: unknown, options: unknown) => {
+			return async (work: unknown, options: unknown) => {
 				if (typeof work !== 'function') {
 					throw new UnsupportedError('A nested $transaction takes a function.');
 				}

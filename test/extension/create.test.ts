@@ -84,9 +84,10 @@ describe('create', () => {
 					type: 'posthog',
 					name: 'EU project',
 					settings: posthogSettings(),
-					deletedAt: new Date(), // out of the way of the next one
 				},
 			});
+			// Out of the way of the next one.
+			await db.prisma.destination.delete({ where: { id: made.id } });
 			expect(made.organizationId).toBe(organizationId);
 			expect(made.settings).toHaveProperty('apiKey');
 		}

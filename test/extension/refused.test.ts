@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { ExtendedDatabase, errorOf, loose, run } from '../support/extended-client.ts';
+import {
+	ExtendedDatabase,
+	errorOf,
+	loose,
+	posthogSettings,
+	run,
+} from '../support/extended-client.ts';
 
 let db: ExtendedDatabase;
 
@@ -49,7 +55,7 @@ const filters: [string, Model, object][] = [
 ];
 
 async function refused(
-	model: Model,
+	model: Model | 'destinationSettingsVersion',
 	operation: string,
 	args: unknown,
 ): Promise<string | undefined> {
@@ -163,6 +169,51 @@ it.each<[string, Model, string, object]>([
 	expect(await refused(model, operation, args)).toBe('UNSUPPORTED');
 });
 
+describe('settings of earlier versions', () => {
+	const key = { destinationId_version: { destinationId: randomUUID(), version: 1 } };
+	const settings = { path: ['ct'], equals: 'x' };
+	const wheres = [
+		{ settings },
+		{ AND: { settings } },
+		{ AND: [{ version: 1 }, { settings }] },
+		{ OR: [{ settings }] },
+		{ NOT: { OR: [{ NOT: [{ settings }] }] } },
+	].map((where) => ({ ...key, ...where }));
+	it.each<readonly [string, object]>([
+		...['findUnique', 'findUniqueOrThrow', 'findFirst', 'findFirstOrThrow', 'findMany'].flatMap(
+			(operation) => wheres.map((where) => [operation, { where }] as const),
+		),
+		...['count', 'aggregate'].flatMap((operation) =>
+			wheres.map((where) => [operation, { where, _count: true }] as const),
+		),
+		...wheres.flatMap((where) => [
+			['groupBy', { where, by: ['version'] }] as const,
+			['groupBy', { having: where, by: ['version'] }] as const,
+			['findMany', { cursor: where }] as const,
+			['aggregate', { cursor: where, _count: true }] as const,
+		]),
+		['groupBy', { by: ['version', 'settings'] }],
+		['groupBy', { by: 'settings' }],
+		['groupBy', { by: ['version'], orderBy: { settings: 'asc' } }],
+		['findMany', { orderBy: { settings: 'asc' } }],
+		['findMany', { orderBy: [{ version: 'asc' }, { settings: { sort: 'desc', nulls: 'last' } }] }],
+		['count', { orderBy: { settings: 'asc' } }],
+		['findMany', { distinct: ['settings'] }],
+		['findFirst', { distinct: 'settings' }],
+	])('are not filtered, ordered or grouped by, in %s of %j', async (operation, args) => {
+		expect(await refused('destinationSettingsVersion', operation, args)).toBe('UNSUPPORTED');
+	});
+
+	it('are found by everything else', async () => {
+		const { id } = await db.newDestination();
+		await db.prisma.destination.update({ where: { id }, data: { settings: posthogSettings() } });
+		const { destinationSettingsVersion } = db.prisma;
+		const where = { destinationId: id, settingsEncrypted: true };
+		expect(await destinationSettingsVersion.count({ where, orderBy: { version: 'asc' } })).toBe(1);
+		expect(await destinationSettingsVersion.count({ select: { settings: true } })).toBeDefined();
+	});
+});
+
 it.each<[Model, string, object]>([
 	['organization', 'findMany', { orderBy: { destinations: { _count: 'desc' } } }],
 	['user', 'findFirst', { orderBy: [{ id: 'asc' }, { createdDestinations: { _count: 'asc' } }] }],
@@ -254,7 +305,7 @@ it('a filter that is no plain object is refused', async () => {
 	class Filter {
 		readonly name = 'x';
 	}
-	expect(await refused('destination', 'deleteMany', { where: new Date() })).toBe('UNSUPPORTED');
+	expect(await refused('destination', 'deleteMany', { where: new Date() })).toBe('VALIDATION');
 	const { id } = await db.newDestination();
 	// Prisma copies instances to plain objects.
 	const args = { where: Object.assign(new Filter(), { id }) };
