@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { chmod, cp, lstat, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createEmptyDatabase, type TestDatabase } from '../../support/database.ts';
@@ -51,7 +53,27 @@ describe('through a real registry', () => {
 		const packed = join(folder, 'package');
 		await cp(await unpacked(), packed, { recursive: true });
 		await edit(packed, '"version": "0.0.0"', `"version": "${version}"`);
-		await npm(packed, 'publish', '--ignore-scripts', '--tag', 'test');
+		const named = JSON.parse(await readFile(join(packed, 'package.json'), 'utf8')).publishConfig;
+		for (const key of ['registry', '@consent-io:registry']) {
+			await edit(packed, `"${key}": "${named[key]}"`, `"${key}": "${registry.url}/"`);
+		}
+		// Whatever registry npm is configured with, the manifest's own is published to.
+		const asked: string[] = [];
+		const other = createServer((request, response) => {
+			asked.push(`${request.method} ${request.url}`);
+			response.writeHead(404).end();
+		}).listen(0, '127.0.0.1');
+		await once(other, 'listening');
+		try {
+			const { port } = Object(other.address());
+			const url = `http://127.0.0.1:${port}/`;
+			await writeFile(join(packed, '.npmrc'), `registry=${url}\n@consent-io:registry=${url}\n`);
+			await npm(packed, 'publish', '--ignore-scripts', '--tag', 'test');
+		} finally {
+			other.close();
+		}
+		// npm asks it for the versions that there are, and gives it nothing.
+		expect(asked.filter((request) => !request.startsWith('GET '))).toEqual([]);
 		expect((await npm(folder, 'view', `${name}@${version}`, 'version')).trim()).toBe(version);
 		expect((await fetch(`${registry.url}/${name}`)).status).toBe(401);
 	});
