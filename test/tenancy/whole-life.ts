@@ -37,7 +37,7 @@ export async function liveWholeLife(
 
 	await destinations.update(made.id, { name: 'Renamed' });
 	await destinations.update(made.id, { settings: { apiKey: 'phc_replaced' } });
-	await destinations.patchSettings(made.id, { host: 'https://eu.i.posthog.com' });
+	await destinations.patchSettings(made.id, { host: 'https://us.i.posthog.com' });
 	expect((await destinations.history(made.id)).items).toHaveLength(4);
 	const reverted = await destinations.revert(made.id, 1);
 	expect(reverted).toMatchObject({ name: made.name, settings: made.settings, version: 5 });
