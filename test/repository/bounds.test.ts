@@ -1,0 +1,222 @@
+import type { Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Client } from 'pg';
+import { AuditLog } from '../../src/audit/audit-log.ts';
+import { destinationMethods } from '../../src/extension/destination-methods.ts';
+import {
+	DestinationsClient,
+	rotateKeys,
+	type ScopedClient,
+	verifySettings,
+} from '../../src/index.ts';
+import type { ScopedTransaction } from '../../src/open-scope.ts';
+import { DestinationRepository } from '../../src/repository/repository.ts';
+import { metaPixel } from '../support/destinations.ts';
+import { destinationOfManyVersions } from '../support/many-versions.ts';
+import { type Service, startService } from '../support/service.ts';
+
+// Whatever there is, a call sends a few statements and receives what it returns.
+
+let service: Service;
+let organizationId: string;
+let id: string;
+let consoleId: string;
+let other: Awaited<ReturnType<typeof destinationOfManyVersions>>;
+let acme: ScopedClient;
+let system: ScopedClient;
+
+beforeAll(async () => {
+	service = await startService({ pool: { max: 4 } });
+	({ organizationId, id } = await destinationOfManyVersions(service));
+	other = await destinationOfManyVersions(service);
+	acme = service.db.forOrganization(organizationId);
+	system = service.db.asService();
+	({ id: consoleId } = await acme.destinations.create({
+		...metaPixel(organizationId),
+		type: 'console',
+		settings: {},
+	}));
+}, 60_000);
+
+afterAll(() => service.stop());
+
+interface Call {
+	readonly run: () => Promise<unknown>;
+	/** @defaultValue 6 */
+	readonly statements?: number;
+	/** Kilobytes from the database. @defaultValue 32 */
+	readonly kilobytes?: number;
+}
+
+async function take(lines: AsyncGenerator<string>, wanted: number): Promise<void> {
+	for (let taken = 0; taken < wanted; taken += 1) await lines.next();
+	await lines.return(undefined);
+}
+
+const page = { take: 5 };
+
+/** In this order: what changes the destination comes behind what reads it. */
+const calls: Record<string, Call> = {
+	'destinations.findById': { run: () => acme.destinations.findById(id) },
+	'destinations.findByOrganization': {
+		run: () => acme.destinations.findByOrganization(organizationId),
+	},
+	'destinations.findByType': { run: () => acme.destinations.findByType('posthog') },
+	'destinations.list': { run: () => acme.destinations.list({ limit: 5 }) },
+	'destinations.history': { run: () => acme.destinations.history(id) },
+	'audit.list': { run: () => acme.audit.list() },
+	'audit.export': { run: () => take(acme.audit.export(), 5), kilobytes: 300 },
+	'destinations.testConnection': { run: () => acme.destinations.testConnection(consoleId) },
+	'destinations.testConnectionOutcome': {
+		run: () => acme.destinations.testConnectionOutcome(consoleId),
+	},
+	'destinations.testSettings': {
+		run: () => acme.destinations.testSettings('console', {}),
+		statements: 0,
+	},
+	'prisma.withDeleted': { run: () => acme.prisma.destination.withDeleted().findMany(page) },
+	'prisma.onlyDeleted': { run: () => acme.prisma.destination.onlyDeleted().findMany(page) },
+	'destinations.create': { run: () => acme.destinations.create(metaPixel(organizationId)) },
+	'destinations.update': { run: () => acme.destinations.update(id, { enabled: false }) },
+	'destinations.patchSettings': {
+		run: () => acme.destinations.patchSettings(id, { enableClientSide: true }),
+	},
+	'destinations.revert': { run: () => acme.destinations.revert(id, 1) },
+	'destinations.softDelete': { run: () => acme.destinations.softDelete(id) },
+	'destinations.restore': { run: () => acme.destinations.restore(id) },
+	'prisma.delete': { run: () => acme.prisma.destination.delete({ where: { id } }) },
+	'prisma.restore': { run: () => acme.prisma.destination.restore({ where: { id } }) },
+	'prisma.deleteMany': { run: () => acme.prisma.destination.deleteMany({ where: { id } }) },
+	'prisma.purge': { run: () => system.prisma.destination.purge({ where: { id: other.id } }) },
+	'destinations.purge': { run: () => system.destinations.purge(id) },
+	// Those whose work is all of it, in batches: a few statements each, of which nothing but numbers comes back.
+	'destinations.pruneSettingsHistory': {
+		run: () => system.destinations.pruneSettingsHistory({ keep: 3, batch: 1000 }),
+		statements: 60,
+	},
+	'destinations.purgeDeleted': {
+		run: () => system.destinations.purgeDeleted({ olderThan: new Date('2021-01-01'), batch: 5000 }),
+	},
+	// A page of settings at a time, each with its own transaction.
+	rotateKeys: { run: () => maintain(rotateKeys), statements: 120, kilobytes: 200 },
+	verifySettings: { run: () => maintain(verifySettings), statements: 120, kilobytes: 200 },
+};
+
+function maintain(work: typeof verifySettings | typeof rotateKeys): Promise<unknown> {
+	return work({ connectionString: service.connectionString, keys: service.keys, batchSize: 1000 });
+}
+
+/** What a call sends to the database, and receives. */
+async function costOf(run: () => Promise<unknown>) {
+	const sockets = new Map<Socket, number>();
+	let statements = 0;
+	const query = Client.prototype.query as (...args: unknown[]) => unknown;
+	const counting = jest.spyOn(Client.prototype, 'query').mockImplementation(function (
+		this: Client & { connection?: { stream: Socket } },
+		...args: unknown[]
+	) {
+		statements += 1;
+		const stream = this.connection?.stream;
+		if (stream !== undefined && !sockets.has(stream)) sockets.set(stream, stream.bytesRead);
+		return query.apply(this, args);
+	});
+	try {
+		await run();
+	} finally {
+		counting.mockRestore();
+	}
+	const bytes = [...sockets].reduce((sum, [socket, before]) => sum + socket.bytesRead - before, 0);
+	return { statements, kilobytes: bytes / 1000 };
+}
+
+/** How many rows and entries of indexes the connection has read, as far as Postgres has not put it aside yet. */
+async function rowsRead({ prisma }: ScopedTransaction): Promise<number> {
+	const counted = await prisma.$queryRaw<{ rows: number }[]>`
+		SELECT sum(pg_stat_get_xact_tuples_returned(oid))::integer AS rows FROM pg_class
+		 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')`;
+	return counted[0]?.rows ?? Number.NaN;
+}
+
+describe('Postgres reads as little as it returns', () => {
+	const reads: Record<string, (tx: ScopedTransaction) => Promise<unknown>> = {
+		findById: (tx) => tx.destinations.findById(id),
+		findByOrganization: (tx) => tx.destinations.findByOrganization(organizationId),
+		findByType: (tx) => tx.destinations.findByType('posthog'),
+		list: (tx) => tx.destinations.list({ limit: 5 }),
+		history: (tx) => tx.destinations.history(id),
+		'history, next page': (tx) => tx.destinations.history(id, { cursor: '2500' }),
+		'audit.list of a foreign organization': (tx) =>
+			tx.audit.list({ organizationId: other.organizationId }),
+		update: (tx) => tx.destinations.update(id, { name: 'x' }),
+		'revert to the first': (tx) => tx.destinations.revert(id, 1),
+		'revert to one in the midst': (tx) => tx.destinations.revert(id, 2501),
+		'softDelete and restore': async (tx) => {
+			await tx.destinations.softDelete(id);
+			await tx.destinations.restore(id);
+		},
+	};
+
+	test.each(Object.entries(reads))('%s', async (_, run) => {
+		let rows: number | undefined;
+		const enough = new Error('rolled back');
+		const work = acme.transaction(async (tx) => {
+			const before = await rowsRead(tx);
+			await run(tx);
+			rows = (await rowsRead(tx)) - before;
+			throw enough;
+		});
+		await expect(work).rejects.toBe(enough);
+		expect(rows).toBeLessThan(600);
+	});
+});
+
+test('a thousand callers at once cost no more than each by itself, those of one test as much as one', async () => {
+	const concurrent = ['findById', 'findByOrganization', 'list', 'testConnection', 'testSettings'];
+	for (const name of concurrent) {
+		const call = calls[`destinations.${name}`];
+		const run = () => call?.run() ?? Promise.reject(new Error(name));
+		await run();
+		const alone = await costOf(run);
+		const heap = heapUsed();
+		const together = await costOf(() => Promise.all(Array.from({ length: 1000 }, run)));
+		expect(together.statements).toBeLessThanOrEqual(
+			name === 'testConnection' ? 2 * alone.statements : 1000 * alone.statements,
+		);
+		expect(heapUsed() - heap).toBeLessThan(30e6);
+	}
+});
+
+/** Bytes that are in use, garbage left out. */
+function heapUsed(): number {
+	setFlagsFromString('--expose-gc');
+	runInNewContext('gc')();
+	return process.memoryUsage().heapUsed;
+}
+
+describe('one call beside 5,000 versions, tests and deleted siblings', () => {
+	test.each(Object.entries(calls))('%s', async (_, { run, statements = 6, kilobytes = 32 }) => {
+		const cost = await costOf(run);
+		expect(cost.statements).toBeLessThanOrEqual(statements);
+		expect(cost.kilobytes).toBeLessThanOrEqual(kilobytes);
+	});
+});
+
+test('every public call is among them', () => {
+	const methodsOf = (prototype: object): string[] =>
+		prototype === Object.prototype
+			? []
+			: [...Object.getOwnPropertyNames(prototype), ...methodsOf(Object.getPrototypeOf(prototype))];
+	const all = [
+		...methodsOf(DestinationRepository.prototype).map((name) => `destinations.${name}`),
+		...methodsOf(AuditLog.prototype).map((name) => `audit.${name}`),
+		...Object.keys(destinationMethods).map((name) => `prisma.${name}`),
+	].filter((name) => !name.endsWith('.constructor'));
+	expect(all.filter((name) => calls[name] === undefined)).toEqual([]);
+	expect(Object.keys(acme).sort()).toEqual(['audit', 'destinations', 'prisma', 'transaction']);
+	// These send what the calls above do, or nothing.
+	expect(methodsOf(DestinationsClient.prototype).sort()).toEqual([
+		...['asService', 'close', 'connect', 'constructor', 'forOrganization'],
+	]);
+	expect(all.length).toBeGreaterThan(20);
+});
