@@ -75,9 +75,11 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 	});
 
 	test('new settings take two: they are validated by the type, and compared with what is there', async () => {
-		const sent = await sentFor(() =>
-			client.destinations.update(a.own.id, { settings: { apiKey: `phc_new_${namedStatements}` } }),
-		);
+		let change = 0;
+		const sent = await sentFor(() => {
+			change += 1;
+			return client.destinations.update(a.own.id, { settings: { apiKey: `phc_new_${change}` } });
+		});
 		expect(sent).toMatchObject({ roundTrips: 2, writes: 2, simpleQueries: [] });
 	});
 
