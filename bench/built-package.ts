@@ -1,8 +1,8 @@
-import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { cache, root } from '../scripts/build-package.ts';
+import { build } from 'tsup';
+import { cache } from '../scripts/build-package.ts';
+import config from '../tsup.config.ts';
 
 type Package = typeof import('../src/index.ts');
 
@@ -13,16 +13,19 @@ let built: Promise<Package> | undefined;
  * some hundredths of the time.
  */
 export function builtPackage(): Promise<Package> {
-	built ??= build();
+	built ??= buildAndLoad();
 	return built;
 }
 
-async function build(): Promise<Package> {
+async function buildAndLoad(): Promise<Package> {
 	const folder = join(cache, 'bench-built');
-	await promisify(execFile)(
-		'npx',
-		['tsup', '--silent', '--no-dts', '--sourcemap', '--out-dir', folder],
-		{ cwd: root },
-	);
+	await build({
+		...config,
+		config: false,
+		silent: true,
+		dts: false,
+		sourcemap: true,
+		outDir: folder,
+	});
 	return createRequire(import.meta.url)(join(folder, 'index.cjs'));
 }

@@ -1,5 +1,6 @@
 /** Runs the benchmarks, or those named on the command line; see docs/benchmarks.md. */
 import { tmpdir } from 'node:os';
+import { DestinationsError } from '../src/index.ts';
 import { benchAudit } from './audit.ts';
 import { benchDestinations } from './destinations.ts';
 import { writeDocuments } from './documents.ts';
@@ -7,6 +8,7 @@ import { benchEndToEnd } from './end-to-end.ts';
 import { benchImport } from './import.ts';
 import { benchIndexes } from './indexes.ts';
 import { benchPeers } from './peers.ts';
+import { Refusal } from './refusal.ts';
 import { print, type Report, reached, titleOf } from './report.ts';
 import { newRun, saveSection, wholeRun } from './results.ts';
 import { benchRotate } from './rotate.ts';
@@ -53,11 +55,11 @@ for (const [name, bench] of benchmarks) {
 		const report = await bench();
 		const seconds = Math.round((performance.now() - start) / 1000);
 		say(`${name}: ${seconds} s`);
-		saveSection(run, name, report, seconds);
 		reports.push(report);
+		saveSection(run, name, report, seconds);
 	} catch (error) {
 		failed.push(name);
-		say(`${name} failed: ${error instanceof Error ? error.stack : error}`);
+		say(`${name} failed: ${reasonOf(error)}`);
 		// Without it there is no whole run, so what is left would be measured for nothing.
 		if (whole) break;
 	}
@@ -78,6 +80,12 @@ const missed = reports.flatMap(({ figures }) => figures).filter((figure) => !rea
 if (missed.length > 0) say(`\nMissed: ${missed.map(titleOf).join('; ')}`);
 if (failed.length > 0) say(`\nFailed: ${failed.join(', ')}`);
 if (missed.length > 0 || failed.length > 0) process.exitCode = 1;
+
+/** A mistake of the benchmark itself is found by its stack; what is amiss around it is said in a sentence. */
+function reasonOf(error: unknown): string {
+	if (error instanceof DestinationsError || error instanceof Refusal) return error.message;
+	return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
 
 function say(text: string): void {
 	process.stderr.write(`${text}\n`);

@@ -5,6 +5,7 @@ import type { Measured, MeasureOptions } from './measure.ts';
 import { barePg } from './peers/bare-pg.ts';
 import { bareOnLogged, namedPrisma } from './peers/bare-prisma.ts';
 import { fieldEncryption, newFieldKey, sealField } from './peers/field-encryption.ts';
+import { installPeers } from './peers/installed.ts';
 import { calls, checkWork, measureWork, type Work } from './peers/measure-peers.ts';
 import { type Contender, contender, openOwnAndBare } from './peers/open-peers.ts';
 import type { Peer } from './peers/peer.ts';
@@ -33,6 +34,7 @@ const creations = plan
 
 /** The same work by what one would use instead, in one process, on one Postgres, in turn. */
 export async function benchPeers(): Promise<Report> {
+	await installPeers();
 	const { createDestinationsClient } = await builtPackage();
 	await using sealed = await startTestDatabase({ source: 'embedded' });
 	await using plain = await sealed.clone();

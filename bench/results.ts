@@ -47,10 +47,17 @@ export function newRun({ whole }: { readonly whole: boolean }): Run {
 	};
 }
 
-/** Keeps a benchmark's figures in the place of those that it had. */
+/** Keeps a benchmark's figures in the place of those that it had, unless the checkout cannot be written to. */
 export function saveSection(run: Run, name: string, report: Report, seconds: number): void {
 	const section: Section = { measuredAt: new Date().toISOString(), seconds, ...run, ...report };
-	writeFileSync(file, `${JSON.stringify({ ...load(), [name]: section }, null, '\t')}\n`);
+	try {
+		writeFileSync(file, `${JSON.stringify({ ...load(), [name]: section }, null, '\t')}\n`);
+	} catch (cause) {
+		if (!(cause instanceof Error && 'code' in cause)) throw cause;
+		process.stderr.write(
+			`The figures are printed alone: bench/results.json cannot be written to (${cause.code}).\n`,
+		);
+	}
 }
 
 /**

@@ -1,20 +1,18 @@
-import { execFile } from 'node:child_process';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { build } from 'tsup';
+import config from '../tsup.config.ts';
+import { openCache } from './cache.ts';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
-/** Where scripts keep what they can make again. Below node_modules, so that packages are found from it. */
-export const cache = join(root, 'node_modules/.cache/destinations');
+export const cache = openCache(root);
 
 /** Builds the package into a folder of the cache, past `dist`, which may be in use; gives the folder. */
 export async function buildPackage(name: string): Promise<string> {
 	const folder = join(cache, name);
 	await mkdir(folder, { recursive: true });
 	await copyFile(join(root, 'package.json'), join(folder, 'package.json'));
-	await promisify(execFile)('npx', ['tsup', '--silent', '--out-dir', join(folder, 'dist')], {
-		cwd: root,
-	});
+	await build({ ...config, config: false, silent: true, outDir: join(folder, 'dist') });
 	return folder;
 }

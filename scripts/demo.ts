@@ -1,18 +1,23 @@
 /**
- * The main job from end to end, on a Postgres of its own: what a service sees, and what the database holds.
+ * The main job from end to end, on a Postgres of its own or that of TEST_POSTGRES: what a service sees, and what the database holds.
  * Run by `npm run demo`.
  */
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { styleText } from 'node:util';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import {
 	createDestinationsClient,
 	type Destination,
 	DestinationsError,
 	redact,
 } from '../src/index.ts';
-import { startPostgresServer } from '../src/testing/postgres-server.ts';
+import { messageOf } from '../src/message-of.ts';
+import { createDatabase, withClient, withDatabase } from '../src/testing/databases.ts';
+import {
+	postgresSourceFromEnvironment,
+	startPostgresServer,
+} from '../src/testing/postgres-server.ts';
 import { migrateDeploy } from './migrate-deploy.ts';
 
 const projectRoot = fileURLToPath(new URL('..', import.meta.url));
@@ -119,18 +124,26 @@ async function storedSettings(admin: Client, id: string): Promise<unknown> {
 	return rows[0].settings;
 }
 
-const started = performance.now();
-const server = await startPostgresServer('embedded');
-try {
-	const admin = new Client({ connectionString: server.connectionString });
-	await admin.connect();
+/** On a database of its own, which is gone afterwards. */
+async function runOnServer(): Promise<void> {
+	const server = await startPostgresServer(postgresSourceFromEnvironment());
 	try {
-		await run(server.connectionString, admin);
+		const name = `${server.namePrefix}_demo`;
+		const database = withDatabase(server.connectionString, name);
+		await withClient(server.connectionString, (admin) => createDatabase(admin, name));
+		await withClient(database, (admin) => run(database, admin));
 	} finally {
-		await admin.end();
+		await server.stop();
 	}
-} finally {
-	await server.stop();
 }
-const seconds = ((performance.now() - started) / 1000).toFixed(1);
-print(`\n${styleText('green', 'Done')} in ${seconds} s. The database was stopped and removed.`);
+
+const started = performance.now();
+try {
+	await runOnServer();
+	const seconds = ((performance.now() - started) / 1000).toFixed(1);
+	print(`\n${styleText('green', 'Done')} in ${seconds} s. The database was stopped and removed.`);
+} catch (error) {
+	const intended = error instanceof DestinationsError;
+	process.stderr.write(`\n${intended ? '' : 'The demo failed: '}${messageOf(error)}\n`);
+	process.exitCode = 1;
+}

@@ -298,18 +298,14 @@ test.each(Object.entries(callees))(
 	},
 );
 
-test.each(Object.entries(callees))(
-	'%s takes undefined for left out',
-	async (_, callee) => {
-		const valid = { ...callee.valid?.(), cursor: undefined };
-		const error = await failure(() => callee.call(valid as never));
-		if (!(error instanceof Opened)) {
-			// What was refused was not the name: a destination is there already, an envelope is not one.
-			expect(error).not.toMatchObject({ code: callee.code });
-		}
-	},
-	60_000,
-);
+test.each(Object.entries(callees))('%s takes undefined for left out', async (_, callee) => {
+	const valid = { ...callee.valid?.(), cursor: undefined };
+	const error = await failure(() => callee.call(valid as never));
+	if (!(error instanceof Opened)) {
+		// What was refused was not the name: a destination is there already, an envelope is not one.
+		expect(error).not.toMatchObject({ code: callee.code });
+	}
+});
 
 /** What a call made, as something to throw. */
 class Opened extends Error {}

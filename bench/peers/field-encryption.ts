@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { createRequire } from 'node:module';
 import { type DestinationDelegate, destinationWork, openBarePrisma } from './bare-prisma.ts';
+import { installed } from './installed.ts';
 import { peers } from './names.ts';
 import type { Peer, Read } from './peer.ts';
 
@@ -13,20 +13,6 @@ interface FieldEncryption {
 interface Cloak {
 	encryptStringSync(text: string, key: object): string;
 	parseKeySync(key: string): object;
-}
-
-const fromBench = createRequire(import.meta.url);
-
-function installed<Module>(name: string): Module {
-	try {
-		// What comes with the extension is found from it.
-		const fromExtension = createRequire(fromBench.resolve('prisma-field-encryption'));
-		return fromExtension(name);
-	} catch (cause) {
-		throw new Error(`${name} is missing. Install what is compared: npm ci --prefix bench`, {
-			cause,
-		});
-	}
 }
 
 /**

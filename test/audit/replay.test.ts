@@ -142,4 +142,4 @@ test('log and table agree, whoever writes at once and rolls back', async () => {
 		       (SELECT count(*) FROM destination_settings_history h
 		         WHERE NOT EXISTS (SELECT FROM destinations d WHERE d.id = h.destination_id)) AS left`);
 	expect(kept).toEqual({ missing: '0', left: '0' });
-}, 60_000);
+});

@@ -55,7 +55,7 @@ describe('the Prisma command', () => {
 		} finally {
 			await database.drop();
 		}
-	}, 60_000);
+	});
 
 	test('has nothing to do a second time', async () => {
 		const database = await createTestDatabase();
@@ -65,7 +65,7 @@ describe('the Prisma command', () => {
 		} finally {
 			await database.drop();
 		}
-	}, 60_000);
+	});
 });
 
 test('every migration says what it is and stops waiting', async () => {
@@ -107,7 +107,7 @@ test('twenty databases of a server without the roles are migrated at once', asyn
 		last?.dropLater(...rolesWith(suffix));
 		for (const host of [...others, last]) await host?.close();
 	}
-}, 60_000);
+});
 
 describe('a migrator that is no superuser', () => {
 	async function asMigrator(

@@ -224,7 +224,7 @@ describe('a function with another path is noticed', () => {
 			if ((await withPath(name, 'shadow, pg_catalog')).length === 0) unnoticed.push(name);
 		}
 		expect(unnoticed).toEqual(nothingToShadow);
-	}, 120_000);
+	});
 
 	test('each that runs as the owner and names a type, where it has an empty path', async () => {
 		const unnoticed: string[] = [];
@@ -238,7 +238,7 @@ describe('a function with another path is noticed', () => {
 		}
 		expect(definers.length).toBeGreaterThan(3);
 		expect(unnoticed).toEqual([]);
-	}, 120_000);
+	});
 });
 
 test('the migrations run nothing of what lies in the path of who deploys them', async () => {

@@ -16,7 +16,7 @@ let filled: Filled;
 beforeAll(async () => {
 	database = await createTestDatabase();
 	filled = await fill(database.connectionString, rows, key);
-}, 120_000);
+});
 
 afterAll(() => database.drop());
 

@@ -18,7 +18,7 @@ test('there are examples to look at', () => {
 
 test('every example in the documents and docstrings compiles', () => {
 	expect(typeErrors([...inDocuments, ...inDocstrings])).toEqual([]);
-}, 120_000);
+});
 
 test('what does not compile is told by its place', () => {
 	const [first] = inDocuments;
@@ -27,4 +27,4 @@ test('what does not compile is told by its place', () => {
 	expect(typeErrors([wrong])).toEqual([
 		expect.stringMatching(/^somewhere\.md:1 line 1: Property 'nothing' does not exist/),
 	]);
-}, 60_000);
+});

@@ -34,31 +34,24 @@ test('there are programs to run', () => {
 	expect(blocks.length).toBeGreaterThan(2);
 });
 
-test.each(blocks)(
-	'the program at $place runs',
-	async ({ code }) => {
-		const service = await startService();
-		try {
-			const ids = {
-				organizationId: await service.createOrganization(),
-				userId: await service.createUser(),
-			};
-			await writeFile(
-				join(folder, 'ids.mjs'),
-				`Object.assign(globalThis, ${JSON.stringify(ids)});`,
-			);
-			await writeFile(join(folder, 'program.ts'), code);
-			const result = await run(['--import', './ids.mjs', 'program.ts'], {
-				DATABASE_URL: service.connectionString,
-				DESTINATIONS_ENCRYPTION_KEYS: newKeys(),
-			});
-			expect(result).toEqual({ complaint: '', status: 0 });
-		} finally {
-			await service.stop();
-		}
-	},
-	60_000,
-);
+test.each(blocks)('the program at $place runs', async ({ code }) => {
+	const service = await startService();
+	try {
+		const ids = {
+			organizationId: await service.createOrganization(),
+			userId: await service.createUser(),
+		};
+		await writeFile(join(folder, 'ids.mjs'), `Object.assign(globalThis, ${JSON.stringify(ids)});`);
+		await writeFile(join(folder, 'program.ts'), code);
+		const result = await run(['--import', './ids.mjs', 'program.ts'], {
+			DATABASE_URL: service.connectionString,
+			DESTINATIONS_ENCRYPTION_KEYS: newKeys(),
+		});
+		expect(result).toEqual({ complaint: '', status: 0 });
+	} finally {
+		await service.stop();
+	}
+});
 
 async function run(args: readonly string[], environment: Record<string, string>) {
 	const tsx = join(root, 'node_modules/tsx/dist/cli.mjs');

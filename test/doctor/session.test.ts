@@ -125,7 +125,7 @@ test('a lock that somebody holds does not hold it up, and what could not be chec
 		await holder.query('ROLLBACK');
 	}
 	expect(await examined.complaints()).toEqual([]);
-}, 60_000);
+});
 
 async function expectSoon(check: () => Promise<void>): Promise<void> {
 	for (let tries = 0; tries < 20; tries += 1) {

@@ -4,8 +4,6 @@ import { createTestDatabase } from '../support/database.ts';
 import { esm } from './programs.ts';
 import { Service } from './service.ts';
 
-jest.setTimeout(300_000);
-
 let service: Service;
 
 beforeAll(async () => {

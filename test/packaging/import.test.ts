@@ -1,7 +1,5 @@
 import { Service } from './service.ts';
 
-jest.setTimeout(300_000);
-
 let service: Service;
 
 beforeAll(async () => {

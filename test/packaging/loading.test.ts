@@ -5,8 +5,6 @@ import type { Ended } from './command.ts';
 import { cjs, esm, found, jestTest, vitestTest } from './programs.ts';
 import { Service } from './service.ts';
 
-jest.setTimeout(300_000);
-
 let database: TestDatabase;
 let withoutType: Service;
 let withType: Service;

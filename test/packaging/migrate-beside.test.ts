@@ -15,8 +15,6 @@ import {
 import { external, otherProject } from './other-project.ts';
 import { Service } from './service.ts';
 
-jest.setTimeout(300_000);
-
 let theirs: Service;
 
 beforeAll(async () => {

@@ -12,8 +12,6 @@ import {
 } from './migrating.ts';
 import { Service } from './service.ts';
 
-jest.setTimeout(300_000);
-
 let service: Service;
 
 beforeAll(async () => {

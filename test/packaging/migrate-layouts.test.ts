@@ -17,8 +17,6 @@ import {
 } from './migrating.ts';
 import { Service } from './service.ts';
 
-jest.setTimeout(300_000);
-
 let service: Service;
 let withType: Service;
 

@@ -4,8 +4,6 @@ import { join, relative, sep } from 'node:path';
 import { packed, unpacked } from './packed.ts';
 import { installationLog } from './service.ts';
 
-jest.setTimeout(300_000);
-
 let contents: string;
 let files: string[];
 let manifest: { exports: object; bin: Record<string, string>; files: string[] };

@@ -6,8 +6,6 @@ import { root } from './made-once.ts';
 import { unpacked } from './packed.ts';
 import { Service } from './service.ts';
 
-jest.setTimeout(300_000);
-
 let service: Service;
 
 /** Loads the configuration as the command of a package of this name and version does. */

@@ -176,7 +176,7 @@ test('a thousand that wait for another process send what one sends, and slow nob
 		new Set(['inconclusive tested_by_another']),
 	);
 	expect(await status(id)).toBe('testing');
-}, 30_000);
+});
 
 const reads = 50;
 

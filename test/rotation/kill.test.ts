@@ -161,4 +161,4 @@ test('30 rotations killed at random moments, beside users who write, lose nothin
 	const created = Object.keys(expected).filter((id) => !rows.some((row) => row.id === id));
 	expect(created.length).toBeGreaterThan(0);
 	expect(found).toBe(rowCount + created.length);
-}, 120_000);
+});

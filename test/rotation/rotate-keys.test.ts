@@ -280,7 +280,7 @@ describe('beside users', () => {
 		} finally {
 			await user.end();
 		}
-	}, 30_000);
+	});
 });
 
 test('a login that may not become service_role rotates nothing', async () => {

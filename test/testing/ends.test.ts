@@ -11,8 +11,6 @@ import { startTestDatabase } from '../../src/testing/index.ts';
 import { testServer } from '../support/database.ts';
 import { rowsOf } from './rows.ts';
 
-jest.setTimeout(120_000);
-
 const children = new Set<ChildProcess>();
 /** Where the processes of this file keep their data directories. */
 let folder: string;
@@ -25,7 +23,7 @@ afterAll(async () => {
 	for (const child of children) child.kill('SIGKILL');
 	await until(async () => (await directories()).length === 0);
 	await rm(folder, { recursive: true });
-}, 60_000);
+});
 
 /** Data directories in the folder, where other things lie too. */
 async function directories(): Promise<string[]> {
@@ -53,9 +51,9 @@ async function start(
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-	const deadline = Date.now() + 40_000;
+	const deadline = Date.now() + 240_000;
 	while (!(await condition())) {
-		if (Date.now() > deadline) throw new Error('it did not come about within 40 s');
+		if (Date.now() > deadline) throw new Error('it did not come about within four minutes');
 		await delay(50);
 	}
 }

@@ -11,7 +11,7 @@ beforeAll(async () => {
 	ours = await createTestDatabase();
 	prismas = await createEmptyDatabase();
 	await migrateDeploy(process.cwd(), prismas.connectionString);
-}, 60_000);
+});
 afterAll(async () => {
 	await ours.drop();
 	await prismas.drop();
@@ -62,5 +62,4 @@ test.each(['prisma.config.ts', 'prisma/config.mjs'])(
 		expect(await migrate('deploy', config)).toContain('No pending migrations');
 		expect(await migrate('status', config)).toContain('Database schema is up to date');
 	},
-	60_000,
 );

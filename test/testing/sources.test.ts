@@ -138,4 +138,4 @@ test('without a Docker engine, testcontainers is refused with what to do', async
 	}
 	await rowsOf(database.connectionString, 'SELECT FROM destinations');
 	await database.stop();
-}, 120_000);
+});

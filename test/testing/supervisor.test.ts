@@ -21,8 +21,6 @@ const where = (able: boolean, what: string) => {
 	return able ? test : test.skip;
 };
 
-jest.setTimeout(300_000);
-
 let base: string;
 let installed: string;
 /** Where the supervisor is told to keep its files. */

@@ -184,4 +184,4 @@ test('several start at once, each on its own', async () => {
 	for (const { connectionString } of databases)
 		await rowsOf(connectionString, 'SELECT FROM destinations');
 	await Promise.all(databases.map((database) => database.stop()));
-}, 60_000);
+});

@@ -9,8 +9,6 @@ import { root } from '../made-once.ts';
 import { unpacked } from '../packed.ts';
 import { type Registry, startRegistry } from './registry.ts';
 
-jest.setTimeout(300_000);
-
 const name = '@consent-io/destinations';
 const version = `0.0.0-test.${Date.now()}`;
 const example = join(root, 'examples/service');
