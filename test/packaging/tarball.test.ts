@@ -33,7 +33,7 @@ const allowed = [
 	/^prisma\/schema\.prisma$/,
 	/^prisma\/config\.(mjs|d\.mts)$/,
 	/^prisma\/engine\/(connection|engine|locate|schema-engine)\.mjs$/,
-	/^prisma\/grants\/(logins|platform-tables)\.sql$/,
+	/^prisma\/grants\/(hardening|logins|platform-tables)\.sql$/,
 	/^prisma\/migrations\/migration_lock\.toml$/,
 	/^prisma\/migrations\/\d{14}_[a-z_]+\/migration\.sql$/,
 ];
