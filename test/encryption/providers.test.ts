@@ -224,3 +224,15 @@ it('an envelope of a key that is not there fails before the provider is asked fo
 	expect(await codeOf(encryption.decrypt(malformed, context))).toBe('DECRYPTION_FAILED');
 	expect(asked).toEqual([`one/${context.organizationId}`]);
 });
+
+test.each([0, 0xff])(
+	'a key of bytes %d alone, as of wiped memory, seals and opens nothing',
+	async (byte) => {
+		const blank = new Uint8Array(32).fill(byte);
+		const { provider } = countingProvider({ getKey: () => blank });
+		const work = new SettingsEncryption(provider).encrypt({ a: 1 }, newContext());
+		expect(await codeOf(work)).toBe('CONFIGURATION');
+		blank[31] = 1;
+		await new SettingsEncryption(provider).encrypt({ a: 1 }, newContext());
+	},
+);
