@@ -10,11 +10,13 @@ import { checkConfiguration, type OptionSchemas, optionsOf } from '../options.ts
 import type { Arguments } from './arguments.ts';
 import { destinationMethods } from './destination-methods.ts';
 import type { DestinationsExtension } from './extension-types.ts';
+import { storedArgument } from './operations.ts';
 import { withPlainArguments } from './plain-arguments.ts';
 import { runOperation } from './run-operation.ts';
 import {
-	isInBatch,
+	batchOf,
 	type LookUpClient,
+	lookUpOn,
 	runInBatch,
 	runInTransaction,
 	transactionOf,
@@ -112,11 +114,11 @@ export function extensionWith(encryption: SettingsEncryption): DestinationsExten
 	return (extended) => {
 		// Prisma calls an extension with a client of the schema; see `ExtensibleClient`.
 		const client = extended as ExtensibleClient;
-		const lookUp = async (ids: readonly string[]) =>
-			transactionOf(client).destination.findMany({
-				where: { id: { in: [...ids] }, deletedAt: null },
-				select: { id: true, organizationId: true, type: true },
-			});
+		const lookUp = async (ids: readonly string[]) => {
+			const on = transactionOf(client);
+			// The client of a transaction has this extension, which would open the settings.
+			return lookUpOn(on, ids, on === client ? {} : { [storedArgument]: true });
+		};
 		const withExtension = client.$extends({
 			name: '@consent-io/destinations',
 			query: {
@@ -125,7 +127,7 @@ export function extensionWith(encryption: SettingsEncryption): DestinationsExten
 						if (rawOperations.has(operation)) return query(args);
 						throw new UnsupportedError(`destinationsExtension does not know ${operation}.`);
 					}
-					const called = { model, operation, args, extended: true, inBatch: isInBatch() };
+					const called = { model, operation, args, extended: true, batch: batchOf() };
 					return runOperation(encryption, called, lookUp, query);
 				},
 			},

@@ -19,6 +19,9 @@ export interface PlannedOperation {
 /** The argument by which `withDeleted()` and `onlyDeleted()` reach the operation; Prisma never sees it. */
 export const rowFilterArgument = '$rows';
 
+/** The argument by which a look-up on the client of a transaction reads settings as they are stored. */
+export const storedArgument = '$stored';
+
 type Planner = (model: ModelName, args: Arguments) => PlannedOperation;
 
 /** Every operation of Prisma Client on PostgreSQL. What is not listed is refused. */
@@ -75,9 +78,12 @@ export function planOperation(
 }
 
 function planRead(model: ModelName, args: Arguments, manyRows: boolean): PlannedOperation {
+	const stored = args[storedArgument] === true;
+	delete args[storedArgument];
 	const rows = takeRowFilter(args);
 	const result = rewriteRead(model, args);
 	seeOnly(model, args, rows);
+	if (stored) return {};
 	return { result, opening: { manyRows, mustOpen: !manyRows } };
 }
 

@@ -1,9 +1,12 @@
 import type { DestinationType } from '../destinations/registry.ts';
+import { isSameSettings } from '../destinations/same-settings.ts';
 import { validateSettings } from '../destinations/validate.ts';
 import { canonicalId } from '../encryption/canonical-id.ts';
+import type { SettingsContext } from '../encryption/envelope.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
-import { UnsupportedError } from '../errors.ts';
-import type { Arguments } from './arguments.ts';
+import { openStored } from '../encryption/stored-settings.ts';
+import { DestinationsError, UnsupportedError } from '../errors.ts';
+import { type Arguments, asObject } from './arguments.ts';
 import { addCondition, nothing } from './where.ts';
 
 /** What never changes of a row, and what its settings are bound to. */
@@ -13,8 +16,16 @@ export interface Identity {
 	readonly type: string;
 }
 
+/** A row that is there, with its settings as they are stored; without them, one that the batch creates. */
+export interface FoundRow extends Identity {
+	readonly settings?: unknown;
+	readonly settingsEncrypted?: boolean;
+	/** Whether earlier operations of a batch may change it before this one does. */
+	readonly inBatch?: boolean;
+}
+
 /** Finds the rows with these ids, in the transaction of the operation. */
-export type LookUp = (ids: readonly string[]) => PromiseLike<readonly Identity[]>;
+export type LookUp = (ids: readonly string[]) => PromiseLike<readonly FoundRow[]>;
 
 /** Settings of a row that the write creates. */
 export interface NewRow {
@@ -42,7 +53,9 @@ export interface Writes {
 interface Sealing {
 	readonly data: Arguments;
 	readonly identity: Identity;
-	readonly settings: unknown;
+	readonly settings: object;
+	/** The row as it is stored, if it is there. */
+	readonly stored?: FoundRow | undefined;
 }
 
 /** Validates and seals settings in the arguments of a write, in place, before anything is sent. */
@@ -54,12 +67,12 @@ export async function seal(
 ): Promise<void> {
 	const sealings = newRows.map((row) => validate(row.data, identityOfNew(row)));
 	if (existingRows.length > 0) {
-		const unknown = existingRows.filter(({ where }) => toldBy(where) === undefined);
-		const found = unknown.length === 0 ? [] : await lookUp(unknown.map(({ where }) => idOf(where)));
-		const identities = new Map(found.map((identity) => [identity.id, identity]));
+		const found = await lookUp(existingRows.map(({ where }) => idOf(where)));
+		const rows = new Map(found.map((row) => [row.id, row]));
 		for (const row of existingRows) {
-			const identity = toldBy(row.where) ?? identities.get(idOf(row.where)) ?? expectedOf(row);
-			if (identity !== undefined) sealings.push(validate(row.data, identity));
+			const stored = rows.get(idOf(row.where));
+			const identity = toldBy(row.where) ?? stored ?? expectedOf(row);
+			if (identity !== undefined) sealings.push({ ...validate(row.data, identity), stored });
 		}
 	}
 	refuseOthers([data, create, update], new Set(sealings.map((sealing) => sealing.data)));
@@ -99,8 +112,8 @@ function expectedOf({ data, where, otherwise }: ExistingRow): Identity | undefin
 	return { id: idOf(where), organizationId, type };
 }
 
-function identityOfNew({ data, id, organizationId }: NewRow): Identity {
-	return { id, organizationId, type: String(data.type) };
+export function identityOfNew({ data, id, organizationId }: NewRow): Identity {
+	return { id: canonicalId(id), organizationId, type: String(data.type) };
 }
 
 function validate(data: Arguments, identity: Identity): Sealing {
@@ -110,12 +123,35 @@ function validate(data: Arguments, identity: Identity): Sealing {
 	return { data, identity, settings };
 }
 
-async function sealOne(
-	encryption: SettingsEncryption,
-	{ data, settings, identity: { id, organizationId, type } }: Sealing,
-): Promise<void> {
-	data.settings = await encryption.encrypt(settings, { organizationId, destinationId: id, type });
+async function sealOne(encryption: SettingsEncryption, sealing: Sealing): Promise<void> {
+	const { data, settings, identity, stored } = sealing;
+	const { id, organizationId, type } = identity;
+	const context = { organizationId, destinationId: id, type };
+	const sealed = await encryption.encrypt(settings, context);
+	data.settings = sealed;
 	data.settingsEncrypted = true;
+	if (stored === undefined || !(await isStored(encryption, sealing, stored, context))) return;
+	// The same settings, so the same ciphertext: the database sees no change. One of a key that is being
+	// retired is left out instead, or it would come back after a rotation.
+	if (asObject(stored.settings)?.kid === sealed.kid) data.settings = stored.settings;
+	else if (stored.inBatch !== true) delete data.settings;
+}
+
+/** Whether the row has these settings. Where they do not open, nobody knows, so that it is a change. */
+async function isStored(
+	encryption: SettingsEncryption,
+	{ settings, identity: { type } }: Sealing,
+	stored: FoundRow,
+	context: SettingsContext,
+): Promise<boolean> {
+	if (stored.settingsEncrypted !== true || stored.type !== type) return false;
+	try {
+		const opened = await openStored(encryption, stored.settings, true, context);
+		return isSameSettings(type as DestinationType, opened, settings);
+	} catch (error) {
+		if (error instanceof DestinationsError) return false;
+		throw error;
+	}
 }
 
 /** The identity of the row, where the filter names all of it: then it can only find that row. */

@@ -1,13 +1,31 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { FoundRow, Identity } from './seal.ts';
 
 /** The client of an interactive transaction, as far as look-ups need it. */
 export interface LookUpClient {
 	readonly destination: {
 		findMany(args: {
 			where: { id: { in: string[] }; deletedAt: null };
-			select: { id: true; organizationId: true; type: true };
-		}): PromiseLike<{ id: string; organizationId: string; type: string }[]>;
+			select: typeof lookedUp;
+		}): PromiseLike<readonly FoundRow[]>;
 	};
+}
+
+const lookedUp = {
+	id: true,
+	organizationId: true,
+	type: true,
+	settings: true,
+	settingsEncrypted: true,
+} as const;
+
+/** Finds live rows by their ids, as they are stored. */
+export function lookUpOn({ destination }: LookUpClient, ids: readonly string[], more: object = {}) {
+	return destination.findMany({
+		where: { id: { in: [...ids] }, deletedAt: null },
+		select: lookedUp,
+		...more,
+	});
 }
 
 /** An interactive transaction, with the one around it. */
@@ -25,16 +43,19 @@ interface RunningTransaction {
  */
 export const currentTransaction = new AsyncLocalStorage<RunningTransaction | undefined>();
 
-const currentBatch = new AsyncLocalStorage<true>();
+/** Rows that the operations of a batch create, by id, as far as they have been called. */
+export type BatchRows = Map<string, Identity>;
+
+const currentBatch = new AsyncLocalStorage<BatchRows>();
 
 /** Sends a batch transaction, of which Prisma hands out the results once all of it is committed. */
 export function runInBatch<R>(send: () => R): R {
-	return currentBatch.run(true, send);
+	return currentBatch.run(new Map(), send);
 }
 
-/** Whether the code runs for an operation of a batch. */
-export function isInBatch(): boolean {
-	return currentBatch.getStore() === true;
+/** The batch for an operation of which the code runs, if it does. */
+export function batchOf(): BatchRows | undefined {
+	return currentBatch.getStore();
 }
 
 /** Runs the work of a transaction. */

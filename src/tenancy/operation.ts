@@ -4,7 +4,7 @@ import { type Arguments, asObject } from '../extension/arguments.ts';
 import { copyArguments, refusalArgument } from '../extension/copy-arguments.ts';
 import { type ModelName, modelsByDelegate, relationsOf } from '../extension/models.ts';
 import { runOperation } from '../extension/run-operation.ts';
-import type { LookUpClient } from '../extension/transaction.ts';
+import { type LookUpClient, lookUpOn } from '../extension/transaction.ts';
 import { call, type Methods } from './view.ts';
 
 /** One step of Prisma's fluent API, as in `organization.findUnique(...).destinations(args)`. */
@@ -55,15 +55,11 @@ export class ModelOperation {
 		const model = modelNamed(this.#delegate);
 		const given = withSteps(this.#args, this.#steps);
 		const { operation, args } = withoutBatching(this.#operation, given);
-		const { destination } = client as unknown as LookUpClient;
+		const on = client as unknown as LookUpClient;
 		const result = await runOperation(
 			encryption,
 			{ model, operation, args },
-			(ids) =>
-				destination.findMany({
-					where: { id: { in: [...ids] }, deletedAt: null },
-					select: { id: true, organizationId: true, type: true },
-				}),
+			async (ids) => lookUpOn(on, ids),
 			(sent) =>
 				// A delegate's methods give Prisma promises.
 				call(client[this.#delegate] as Methods, operation, [sent]) as PromiseLike<unknown>,

@@ -142,25 +142,44 @@ it('marks a row that does not open: the batch is committed before that is known'
 	await expect(read()).rejects.toThrow(DecryptionFailedError);
 });
 
-it('updates settings of a row that the same batch creates, where the filter tells what it is', async () => {
+it.each(['id', 'id, organization and type'])(
+	'updates settings of a row that the same batch creates, found by its %s',
+	async (by) => {
+		const [id, organizationId] = [randomUUID(), await db.newOrganization()];
+		const [data, settings] = [newData(organizationId), posthogSettings()];
+		const where = by === 'id' ? { id } : { id, organizationId, type: 'posthog' };
+		const [, updated] = await db.prisma.$transaction([
+			db.prisma.destination.create({ data: { ...data, id } }),
+			db.prisma.destination.update({ where, data: { settings } }),
+		]);
+		expect(updated.settings).toEqual(settings);
+		const read = await db.prisma.destination.findUniqueOrThrow({ where: { id } });
+		expect(read).toMatchObject({ settings, version: 2 });
+	},
+);
+
+it('updates no row that the same batch creates later, or that another one creates', async () => {
 	const [id, organizationId] = [randomUUID(), await db.newOrganization()];
 	const [data, settings] = [newData(organizationId), posthogSettings()];
+	const update = () => db.prisma.destination.update({ where: { id }, data: { settings } });
 	const create = () => db.prisma.destination.create({ data: { ...data, id } });
-	const where = { id, organizationId, type: 'posthog' };
-	// A look-up cannot see a row that is not there yet, and nothing is written.
-	const error = await errorOf(() =>
-		db.prisma.$transaction([
-			create(),
-			db.prisma.destination.update({ where: { id }, data: { settings } }),
-		]),
-	);
-	expect(error.code).toBe('P2025');
-	expect(await rowsOf(organizationId)).toEqual([]);
-	const [, updated] = await db.prisma.$transaction([
-		create(),
-		db.prisma.destination.update({ where, data: { settings } }),
+	const late = await errorOf(() => db.prisma.$transaction([update(), create()]));
+	expect(late.code).toBe('P2025');
+	const [one, other] = await Promise.allSettled([
+		db.prisma.$transaction([create()]),
+		db.prisma.$transaction([update()]),
 	]);
-	expect(updated.settings).toEqual(settings);
+	expect(one.status).toBe('fulfilled');
+	expect(other).toMatchObject({ status: 'rejected', reason: { code: 'P2025' } });
+});
+
+it('goes back to settings that are stored after it has changed them', async () => {
+	const { id, settings } = await db.newDestination();
+	const update = (to: object) =>
+		db.prisma.destination.update({ where: { id }, data: { settings: to } });
+	await db.prisma.$transaction([update(posthogSettings()), update(settings)]);
+	const read = await db.prisma.destination.findUniqueOrThrow({ where: { id } });
+	expect(read).toMatchObject({ settings, version: 3 });
 });
 
 it('can be made twice of the same promises', async () => {
