@@ -311,6 +311,8 @@ describe('an envelope', () => {
 			await work.catch((error: Error) => messages.add(error.message));
 		}
 		expect(messages.size).toBe(1);
+		expect([...messages][0]).toMatch(context.destinationId);
+		expect([...messages][0]).toMatch(/restore/);
 	});
 });
 
