@@ -60,10 +60,10 @@ export async function destinationRoutes(
 		reply.status(204);
 	});
 
+	// No body, as its settings may not open: what was restored must not be answered as a failure.
 	app.post('/:id/restore', async ({ scope, params }, reply) => {
-		const id = idOf(params);
-		await scope.destinations.restore(id);
-		return answer(reply, await found(scope, id));
+		await scope.destinations.restore(idOf(params));
+		reply.status(204);
 	});
 
 	app.post('/:id/test', async ({ scope, params }) => {

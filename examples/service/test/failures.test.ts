@@ -42,10 +42,7 @@ afterAll(async () => {
 
 describe('what the caller cannot mend', () => {
 	it('500: settings that were moved from another destination', async () => {
-		const [id, other] = [await api.create(), await api.create({ environment: 'staging' })];
-		await service.db.asService().prisma.$executeRaw`
-			UPDATE destinations SET settings = (SELECT settings FROM destinations WHERE id = ${other}::uuid)
-			WHERE id = ${id}::uuid`;
+		const { id } = await createUnopened();
 		const { status, body } = await api.call(`GET /destinations/${id}`);
 		expect([status, body]).toEqual([500, internal]);
 		expect(lastError(service)).toMatchObject({ code: 'DECRYPTION_FAILED' });
@@ -136,6 +133,44 @@ describe('what the caller cannot mend', () => {
 		expect(log.join()).not.toContain(secret);
 	});
 });
+
+describe('a destination whose settings do not open', () => {
+	it('stands in the list, marked, and the others as ever', async () => {
+		const { id, other } = await createUnopened();
+		const { status, body } = await api.call('GET /destinations');
+		expect(status).toBe(200);
+		expect(body.items).toEqual([
+			expect.objectContaining({
+				id: other,
+				settings: expect.objectContaining({ pixelId: pixel.settings.pixelId }),
+			}),
+			expect.objectContaining({ id, settings: null, settingsError: 'DECRYPTION_FAILED' }),
+		]);
+		expect((body.items as object[])[0]).not.toHaveProperty('settingsError');
+	});
+
+	it('can be switched off, deleted and restored', async () => {
+		const { id } = await createUnopened();
+		const changed = await api.call(`PATCH /destinations/${id}`, { enabled: false });
+		expect(changed).toMatchObject({
+			status: 200,
+			body: { enabled: false, settings: null, settingsError: 'DECRYPTION_FAILED' },
+		});
+		expect((await api.call(`DELETE /destinations/${id}`)).status).toBe(204);
+		expect((await api.call(`POST /destinations/${id}/restore`)).status).toBe(204);
+		const { body } = await api.call('GET /destinations');
+		expect(body.items).toContainEqual(expect.objectContaining({ id, enabled: false }));
+	});
+});
+
+/** A destination with the settings of another one, which are not sealed to it. */
+async function createUnopened(): Promise<{ readonly id: string; readonly other: string }> {
+	const [id, other] = [await api.create(), await api.create({ environment: 'staging' })];
+	await service.db.asService().prisma.$executeRaw`
+		UPDATE destinations SET settings = (SELECT settings FROM destinations WHERE id = ${other}::uuid)
+		WHERE id = ${id}::uuid`;
+	return { id, other };
+}
 
 describe('every code of the package', () => {
 	it.each([

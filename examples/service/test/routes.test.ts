@@ -114,7 +114,8 @@ it('deletes softly, and restores', async () => {
 	expect((await api.call(`GET /destinations/${id}`)).status).toBe(404);
 	expect((await api.call('GET /destinations')).body).toMatchObject({ items: [] });
 
-	const { status, headers, body } = await api.call(`POST /destinations/${id}/restore`);
+	expect((await api.call(`POST /destinations/${id}/restore`)).status).toBe(204);
+	const { status, headers, body } = await api.call(`GET /destinations/${id}`);
 	expect(status).toBe(200);
 	expect(headers.get('etag')).toBe(`"${body.version}"`);
 	expect(body).toMatchObject({ id, name: 'Shop', deletedAt: null });

@@ -34,6 +34,7 @@ it('no secret is in any answer or line of the log, whatever is asked for', async
 	await api.call('POST /destinations', JSON.stringify(pixel), { 'content-type': 'text/plain' });
 	await api.call(`DELETE ${one}`);
 	await api.call(`POST ${one}/restore`);
+	await api.call(`GET ${one}`);
 
 	expect(new Set(api.answers.map(({ status }) => status))).toEqual(
 		new Set([200, 201, 204, 400, 409, 415]),
