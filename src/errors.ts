@@ -8,6 +8,8 @@ export type DestinationsErrorCode =
 	| 'DECRYPTION_FAILED'
 	| 'UNKNOWN_KEY'
 	| 'KEY_UNAVAILABLE'
+	| 'RETRY'
+	| 'UNAVAILABLE'
 	| 'UNSUPPORTED'
 	| 'CONFIGURATION';
 
@@ -46,6 +48,8 @@ export interface ErrorOfDestination {
 export abstract class DestinationsError extends Error {
 	/** Says which error it is. Stable. */
 	abstract readonly code: DestinationsErrorCode;
+	/** Whether the same call may succeed by itself, a little later. */
+	readonly retryable: boolean = false;
 	/** The destination whose stored settings did not open, a UUID; not there in any other error. */
 	declare readonly destinationId?: string;
 	/** The organization of that destination, a UUID; not there in any other error. */
@@ -147,6 +151,25 @@ export class UnknownKeyError extends DestinationsError {
 /** The key provider could not answer now; trying again may help. */
 export class KeyUnavailableError extends DestinationsError {
 	readonly code = 'KEY_UNAVAILABLE';
+	override readonly retryable = true;
+}
+
+/**
+ * The call lost against another transaction: a deadlock, a serialization failure, or a lock that was not free
+ * in time. Nothing of it was saved. Inside a transaction all of that must run again.
+ */
+export class RetryError extends DestinationsError {
+	readonly code = 'RETRY';
+	override readonly retryable = true;
+}
+
+/**
+ * The database cannot be reached, did not let the service in, or does not take the work now, being read-only, full
+ * or about to stop. A write that ended like this may have been done all the same: its answer may be what was lost.
+ */
+export class UnavailableError extends DestinationsError {
+	readonly code = 'UNAVAILABLE';
+	override readonly retryable = true;
 }
 
 /** The operation cannot work on encrypted settings or on soft-deleted rows, so it is refused. */

@@ -12,7 +12,7 @@ export {
 	EnvelopeKeyProvider,
 	type EnvelopeKeyProviderOptions,
 } from './data-keys/envelope-key-provider.ts';
-export { isDatabaseUnavailable } from './database-unavailable.ts';
+export { isDatabaseUnavailable, isRetryable } from './database/retryable.ts';
 export type { AmplitudeSettings } from './destinations/amplitude.ts';
 export { type ClientConfig, toClientConfig } from './destinations/client-config.ts';
 export type {
@@ -64,6 +64,8 @@ export {
 	ForbiddenError,
 	KeyUnavailableError,
 	NotFoundError,
+	RetryError,
+	UnavailableError,
 	UnknownKeyError,
 	UnsupportedError,
 	ValidationError,
@@ -94,3 +96,4 @@ export {
 	verifySettings,
 } from './rotation/verify-settings.ts';
 export type { ScopeOptions } from './tenancy/scope.ts';
+export type { TransactionOptions } from './transaction-options.ts';

@@ -1,5 +1,8 @@
 import { AuditLog } from './audit/audit-log.ts';
+import { transientError } from './database/sql-errors.ts';
 import type { SettingsEncryption } from './encryption/settings-encryption.ts';
+import { UnsupportedError } from './errors.ts';
+import { checkOptions } from './options.ts';
 import type { Database, ScopedPrismaClient } from './prisma.ts';
 import type { ConnectionTests } from './repository/connection-tests.ts';
 import { DestinationRepository } from './repository/repository.ts';
@@ -7,7 +10,9 @@ import { Statements } from './repository/statements.ts';
 import { DestinationTable } from './repository/table.ts';
 import { requireConnection, type Scope } from './tenancy/scope.ts';
 import { scopeClient } from './tenancy/scoped-client.ts';
+import { outOfTime } from './tenancy/scoped-connection.ts';
 import type { ScopedSql } from './tenancy/scoped-sql.ts';
+import { type TransactionOptions, transactionOptions } from './transaction-options.ts';
 
 /** The clients of one scope. Everything they do runs under row level security, in that scope. */
 export interface ScopedTransaction {
@@ -24,6 +29,12 @@ export interface ScopedClient extends ScopedTransaction {
 	/**
 	 * Runs `work` in one transaction: all of it happens, or, when it throws, nothing.
 	 *
+	 * @throws RetryError if it lost against another transaction, by whatever call in it: run all of it again.
+	 * @throws UnavailableError if the database cannot be reached, or no connection was free within `maxWait`.
+	 * @throws UnsupportedError if it took longer than `timeout`: it was rolled back.
+	 * @throws ValidationError if an option is unknown or not valid.
+	 * @throws Whatever `work` throws.
+	 *
 	 * @example
 	 * ```ts
 	 * import type { ScopedClient } from '@consent-io/destinations';
@@ -36,7 +47,10 @@ export interface ScopedClient extends ScopedTransaction {
 	 * });
 	 * ```
 	 */
-	transaction<R>(work: (transaction: ScopedTransaction) => Promise<R>): Promise<R>;
+	transaction<R>(
+		work: (transaction: ScopedTransaction) => Promise<R>,
+		options?: TransactionOptions,
+	): Promise<R>;
 }
 
 /** What all scopes of a client have in common. */
@@ -68,7 +82,22 @@ export function openScope(
 	const prisma = scopeClient(database.prisma, encryption, scope) as unknown as ScopedPrismaClient;
 	return {
 		...inScope(prisma, database.pool, { tests }),
-		transaction: (work) =>
-			prisma.$transaction((transaction) => work(inScope(transaction, requireConnection(), {}))),
+		transaction: async (work, options) => {
+			const { isolationLevel, ...limits } = checkOptions(transactionOptions, options);
+			try {
+				return await prisma.$transaction(
+					(transaction) => work(inScope(transaction, requireConnection(), {})),
+					isolationLevel === undefined ? limits : { ...limits, isolationLevel },
+				);
+			} catch (error) {
+				throw transientError(error) ?? timeoutError(error, limits.timeout) ?? error;
+			}
+		},
 	};
+}
+
+/** For Prisma's error (P2028) of a transaction that was rolled back because its time was up. */
+function timeoutError(error: unknown, timeout: number): UnsupportedError | undefined {
+	const isTimeout = error instanceof Error && /on an expired transaction/.test(error.message);
+	return isTimeout ? new UnsupportedError(outOfTime(timeout), { cause: error }) : undefined;
 }

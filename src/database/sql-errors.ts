@@ -1,4 +1,5 @@
 import { DatabaseError } from 'pg';
+import { DestinationsError, RetryError, UnavailableError } from '../errors.ts';
 
 /**
  * What an error of the database means for whoever sent the statement.
@@ -66,9 +67,9 @@ const messages =
 interface ForeignError {
 	readonly code?: unknown;
 	readonly message?: unknown;
-	readonly constraint?: unknown;
-	readonly column?: unknown;
+	readonly name?: unknown;
 	readonly meta?: { readonly driverAdapterError?: { readonly cause?: DriverCause } };
+	readonly cause?: unknown;
 }
 
 /** What Prisma's adapter makes of an error of Postgres. */
@@ -79,18 +80,19 @@ interface DriverCause {
 
 /** The SQLSTATE of an error, whether it is pg's own or came by way of Prisma. */
 export function sqlStateOf(error: unknown): string | undefined {
-	const { code, meta } = foreign(error);
-	const state = meta?.driverAdapterError?.cause?.originalCode ?? code;
+	const state = driverCause(error).originalCode ?? foreign(error).code;
 	// Prisma's codes, such as P2002, and Node's, such as EPIPE, have five characters too.
 	return typeof state === 'string' && /^[0-9A-Z]{5}$/.test(state) && !/^(P[123]|E[A-Z])/.test(state)
 		? state
 		: undefined;
 }
 
-/** What an error of pg, of Prisma or of Node means. Errors of this package are not told by this. */
+/** What an error means, whether it is one of pg, of Prisma, of Node or of this package. */
 export function meaningOf(error: unknown): Meaning {
-	const { code, message, meta } = foreign(error);
-	const { kind } = meta?.driverAdapterError?.cause ?? {};
+	if (error instanceof RetryError) return 'retry';
+	if (error instanceof UnavailableError) return 'unavailable';
+	const { code, message } = foreign(error);
+	const { kind } = driverCause(error);
 	const state = sqlStateOf(error);
 	if (state !== undefined) return lookUp(sqlStates, state);
 	if (networkErrors.has(code)) return 'unavailable';
@@ -99,6 +101,28 @@ export function meaningOf(error: unknown): Meaning {
 	}
 	if (typeof message === 'string' && messages.test(message)) return 'unavailable';
 	return lookUp(prismaCodes, code);
+}
+
+/**
+ * The error of this package for what pg, Prisma or Node say and what may succeed by itself a little later; none for
+ * everything else.
+ */
+export function transientError(error: unknown): RetryError | UnavailableError | undefined {
+	if (error instanceof DestinationsError) return undefined;
+	switch (meaningOf(error)) {
+		case 'retry':
+			return new RetryError(
+				'The call lost against another transaction, and nothing of it was saved. Run it again, or, inside a transaction, all of that.',
+				{ cause: error },
+			);
+		case 'unavailable':
+			return new UnavailableError(
+				'The database cannot be reached, or does not take the work now. Try again; a write may have been done all the same.',
+				{ cause: error },
+			);
+		default:
+			return undefined;
+	}
 }
 
 /**
@@ -128,6 +152,13 @@ export function withoutValues<E>(error: E): E {
 		error.internalQuery = undefined;
 	}
 	return error;
+}
+
+/** An error of Prisma's driver is inside Prisma's own, but for that of a COMMIT, which Prisma hands on. */
+function driverCause(error: unknown): DriverCause {
+	const { meta, name, cause } = foreign(error);
+	const handedOn = name === 'DriverAdapterError' && typeof cause === 'object' ? cause : undefined;
+	return meta?.driverAdapterError?.cause ?? handedOn ?? {};
 }
 
 function foreign(error: unknown): ForeignError {

@@ -14,7 +14,7 @@ import type { ConnectionTests } from './connection-tests.ts';
 import { checkPageOptions, type DestinationPageOptions, pageOfDestinations } from './pages.ts';
 import type { DestinationFilter } from './rows.ts';
 import { TestedDestination } from './tested-destination.ts';
-import { noSuchDestination, translateErrors } from './translate-errors.ts';
+import { noSuchDestination } from './translate-errors.ts';
 import { DestinationVersions, type RepositoryTools } from './versions.ts';
 
 const testOptions = optionsOf({ signal: abortSignal.optional() });
@@ -58,7 +58,7 @@ export class DestinationRepository extends DestinationVersions {
 	): Promise<Extract<Destination, { type: T }>> {
 		const fields = validateCreate(input);
 		this.#refuseOthers(fields.organizationId);
-		const made = await translateErrors(this.#tools.table.insert(fields));
+		const made = await this.#tools.table.insert(fields);
 		return made as Extract<Destination, { type: T }>; // created with this type
 	}
 
@@ -220,7 +220,7 @@ export class DestinationRepository extends DestinationVersions {
 
 	async #setDeleted(id: string, deleted: boolean): Promise<void> {
 		const there = this.#tools.table.setDeleted(checkUuid('id', id), deleted);
-		if (!(await translateErrors(there))) throw new NotFoundError(noSuchDestination(id));
+		if (!(await there)) throw new NotFoundError(noSuchDestination(id));
 	}
 
 	#find(filter: DestinationFilter): Promise<Destination[]> {

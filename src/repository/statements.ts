@@ -23,6 +23,8 @@ export class Statements {
 
 	/** Runs several statements in one transaction: the one that is under way, or one of their own. */
 	transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
-		return this.#sql.transaction(this.#scope, (sql) => work(new Statements(sql, this.#scope)));
+		return translateErrors(
+			this.#sql.transaction(this.#scope, (sql) => work(new Statements(sql, this.#scope))),
+		);
 	}
 }

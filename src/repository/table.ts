@@ -17,6 +17,7 @@ import {
 	selected,
 	toRow,
 } from './rows.ts';
+import { translateErrors } from './translate-errors.ts';
 
 /** What never changes of a row, and what its settings are sealed to. */
 export interface Identity {
@@ -157,7 +158,7 @@ export class DestinationTable {
 	}
 
 	#run(text: string, values: unknown[]): Promise<TextRow[]> {
-		return this.#sql.run(this.#scope, text, values);
+		return translateErrors(this.#sql.run(this.#scope, text, values));
 	}
 
 	async #seal(settings: object, { id, organizationId, type }: Target) {

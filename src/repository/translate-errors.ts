@@ -1,8 +1,10 @@
 import { DatabaseError } from 'pg';
+import { transientError } from '../database/sql-errors.ts';
 import { destinationTypes } from '../destinations/registry.ts';
 import { ConnectionStatus, ConsentPurpose, Environment } from '../destinations/vocabulary.ts';
 import {
 	AlreadyExistsError,
+	DestinationsError,
 	ForbiddenError,
 	NotFoundError,
 	ValidationError,
@@ -10,40 +12,52 @@ import {
 } from '../errors.ts';
 
 /**
- * Waits for a statement, and turns what Postgres refused into this package's errors. What is not listed
- * here, such as a database that cannot be reached, stays the error that it is.
+ * Waits for a statement, and turns what Postgres refused into this package's errors. Every statement of the
+ * repository and the log passes here. What is not listed, such as an internal error, stays the error that it is.
  */
 export async function translateErrors<T>(statement: Promise<T>): Promise<T> {
 	try {
 		return await statement;
 	} catch (error) {
-		throw (error instanceof DatabaseError && translate(error)) || error;
+		if (error instanceof DestinationsError) throw error;
+		const refusal = error instanceof DatabaseError ? refusalOf(error) : undefined;
+		throw transientError(error) ?? refusal ?? error;
 	}
 }
 
-function translate(refusal: DatabaseError): Error | undefined {
+function refusalOf(refusal: DatabaseError): Error | undefined {
 	const options = { cause: refusal };
 	// SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 	switch (refusal.code) {
 		case '23505':
+			if (refusal.constraint !== 'destinations_org_type_env_unique') return undefined;
 			return new AlreadyExistsError(
 				'The organization already has a destination of this type in this environment. Update it, or delete it first.',
 				options,
 			);
 		case '23503':
-			if (refusal.constraint === 'destinations_organization_id_fkey') {
-				return new NotFoundError('There is no such organization.', options);
-			}
-			return new ValidationError(
-				[{ path: ['createdBy'], message: 'must be a user of the platform; so must actorId' }],
-				options,
-			);
+			return brokenReference(refusal);
 		case '42501':
 			return new ForbiddenError('The database refused this to the scope.', options);
 		case '23514':
 			return new ValidationError([violated(refusal)], options);
 		case '22001':
 			return new ValidationError([{ path: [], message: 'a text is too long' }], options);
+		default:
+			return undefined;
+	}
+}
+
+function brokenReference(cause: DatabaseError): Error | undefined {
+	switch (cause.constraint) {
+		case 'destinations_organization_id_fkey':
+			return new NotFoundError('There is no such organization.', { cause });
+		case 'destinations_created_by_fkey':
+		case 'destinations_updated_by_fkey':
+			return new ValidationError(
+				[{ path: ['createdBy'], message: 'must be a user of the platform; so must actorId' }],
+				{ cause },
+			);
 		default:
 			return undefined;
 	}

@@ -17,7 +17,7 @@ import { checkArgument, checkOptions, type OptionSchemas, optionsOf } from '../o
 import { checkUuid } from '../tenancy/scope.ts';
 import type { Statements } from './statements.ts';
 import type { DestinationTable, Identity, Target } from './table.ts';
-import { noSuchDestination, translateErrors } from './translate-errors.ts';
+import { noSuchDestination } from './translate-errors.ts';
 
 /** For optimistic concurrency. */
 export interface WriteOptions {
@@ -141,7 +141,7 @@ export class DestinationWriter {
 		change?: SettingsChange,
 	): Promise<Destination> {
 		const table = change === undefined ? this.#table : this.#table.telling(change);
-		const written = await translateErrors(table.update(target, changes));
+		const written = await table.update(target, changes);
 		if (written !== undefined) return written;
 		// Changed, or gone, since it was read.
 		if (target.version !== undefined) throw conflict(await this.#identify(target.id));
@@ -153,7 +153,8 @@ export class DestinationWriter {
 		try {
 			return await this.#find(id);
 		} catch (error) {
-			if (!(error instanceof DestinationsError) || error instanceof NotFoundError) throw error;
+			// Only errors of opening name the destination.
+			if (!(error instanceof DestinationsError) || error.destinationId === undefined) throw error;
 			return this.#identify(id);
 		}
 	}

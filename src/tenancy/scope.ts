@@ -55,6 +55,8 @@ export interface Errand {
 	readonly scope: Scope;
 	/** Whether SQL of the caller's own ran, which may leave settings or temporary tables behind. */
 	ranRawSql: boolean;
+	/** How long it may take, in milliseconds, if it is a transaction. */
+	readonly timeout?: number;
 	/** The connection, once there is one: that of the transaction, if the errand is one. */
 	connection?: ScopedSql;
 	/** Why this package refused a statement; Prisma would tell it as an error of its own. */

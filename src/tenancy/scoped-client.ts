@@ -1,6 +1,7 @@
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { ForbiddenError, ValidationError } from '../errors.ts';
 import { modelsByDelegate } from '../extension/models.ts';
+import { defaultTimeout } from '../transaction-options.ts';
 import { scopeDelegate } from './delegate.ts';
 import { lazyPromise } from './lazy-promise.ts';
 import type { ModelOperation } from './operation.ts';
@@ -145,7 +146,12 @@ function runTransaction(
 	work: (transaction: Methods, errand: Errand) => unknown,
 	options: unknown,
 ): Promise<unknown> {
-	const errand = { scope, ranRawSql: false };
+	const { timeout } = (options ?? {}) as { timeout?: unknown }; // Prisma looks at the rest
+	const errand = {
+		scope,
+		ranRawSql: false,
+		timeout: typeof timeout === 'number' ? timeout : defaultTimeout,
+	};
 	return settle(errand, () => {
 		const inScope = (transaction: Methods) => work(transaction, errand);
 		// Prisma's $transaction gives a promise.

@@ -1,6 +1,6 @@
 import type { PoolClient, QueryArrayConfig, QueryArrayResult, Submittable } from 'pg';
 import { connectionAfter, withoutValues } from '../database/sql-errors.ts';
-import { DestinationsError, UnsupportedError } from '../errors.ts';
+import { DestinationsError, RetryError, UnsupportedError } from '../errors.ts';
 import { DiscardSession } from './discard-session.ts';
 import { type Errand, refuse, type Scope } from './scope.ts';
 import type { ScopedPoolOptions } from './scoped-pool.ts';
@@ -31,6 +31,10 @@ export class ScopedConnection implements ScopedSql {
 	readonly #errand: Errand;
 	readonly #options: ScopedConnectionOptions;
 	#transaction: 'none' | 'begun' | 'ended' = 'none';
+	/** When the transaction began, on the clock of `performance`. */
+	#begunAt = 0;
+	/** How long it took until it was rolled back, in milliseconds. */
+	#took = 0;
 	/** Whether an error leaves open what state the connection is in. */
 	#inDoubt = false;
 	/** Whether an error may come from what an earlier errand's raw SQL left behind. */
@@ -78,9 +82,7 @@ export class ScopedConnection implements ScopedSql {
 	async #send(config: QueryArrayConfig, scope: Scope): Promise<QueryArrayResult> {
 		const inTransaction = this.#client.getTransactionStatus() !== 'I';
 		if (this.#transaction === 'ended' || (this.#transaction === 'begun' && !inTransaction)) {
-			throw this.#refuse(
-				'The transaction is over: its function has returned, its time was up, the client was closed, or raw SQL ended it. Let the function return, or throw, once everything in it is done.',
-			);
+			throw this.#refuse(this.#whyOver());
 		}
 		if (transactionControl.test(config.text)) return this.#control(config.text);
 		// Raw SQL may give the name of a prepared statement to another one, of its own making.
@@ -100,7 +102,15 @@ export class ScopedConnection implements ScopedSql {
 		});
 	}
 
+	#whyOver(): string {
+		const { timeout } = this.#errand;
+		if (timeout !== undefined && this.#took >= timeout) return outOfTime(timeout);
+		return 'The transaction is over: its function has returned, the client was closed, or raw SQL ended it. Let the function return, or throw, once everything in it is done.';
+	}
+
 	async #control(text: string): Promise<QueryArrayResult> {
+		if (text === 'BEGIN') this.#begunAt = performance.now();
+		if (text === 'ROLLBACK') this.#took = performance.now() - this.#begunAt;
 		if (text === 'COMMIT' || text === 'ROLLBACK') this.#transaction = 'ended';
 		const result = await this.#client
 			.query<unknown[]>({ text, values: [], rowMode: 'array' })
@@ -138,6 +148,7 @@ export class ScopedConnection implements ScopedSql {
 		if (state !== 'usable') this.#inDoubt = true;
 		if (state === 'suspect' && cleaned.has(this.#client) && !this.#errand.ranRawSql) {
 			this.#inherited = true;
+			if (this.#transaction !== 'none') refuse(lostToOthers(failure), this.#errand);
 		}
 		return withoutValues(failure);
 	}
@@ -150,4 +161,17 @@ export class ScopedConnection implements ScopedSql {
 		// pg's types know nothing of a connection but its events; see `Wire` for what query objects use.
 		this.#client.query(query as unknown as Submittable);
 	}
+}
+
+/** What a transaction is told that was rolled back because its time was up. */
+export function outOfTime(timeout: number): string {
+	return `The transaction took longer than its timeout of ${timeout} ms and was rolled back: nothing of it was saved. Do less in one, or allow it more time: transaction(work, { timeout }).`;
+}
+
+/** A transaction cannot run again by itself, as a statement does. */
+function lostToOthers(cause: unknown): RetryError {
+	return new RetryError(
+		'The connection was in a state that raw SQL of somebody else had left, so the transaction was rolled back. Run all of it again: the connection was closed.',
+		{ cause },
+	);
 }

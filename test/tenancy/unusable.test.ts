@@ -23,19 +23,18 @@ beforeAll(async () => {
 
 afterAll(() => deployment.close());
 
-describe('a database that cannot be used gives the error of Prisma or pg', () => {
+// By the repository: test/repository/database-errors.test.ts.
+describe('a database that cannot be used gives the error of Prisma by its API', () => {
 	const expectForeign = async (connectionString: string, codes: RegExp) => {
 		const down = deployment.open({ connectionString, pool: { connectionTimeoutMillis: 2000 } });
-		const { prisma, destinations, transaction } = down.forOrganization(a.id);
+		const { prisma } = down.forOrganization(a.id);
 		for (const call of [
 			() => down.connect(),
-			() => destinations.findById(a.own.id),
-			() => destinations.findByType('posthog'),
-			() => destinations.update(a.own.id, { name: 'x' }),
+			() => prisma.destination.findMany(),
 			() => prisma.$queryRaw`SELECT 1`,
-			() => transaction(async () => {}),
+			() => prisma.$transaction(async () => {}),
 		]) {
-			const error: unknown = await call().then(
+			const error: unknown = await Promise.resolve(call()).then(
 				() => undefined,
 				(reason: unknown) => reason,
 			);

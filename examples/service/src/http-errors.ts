@@ -32,9 +32,13 @@ export const statusOf: Readonly<Record<DestinationsErrorCode, number>> = {
 	UNSUPPORTED: 500,
 	CONFIGURATION: 500,
 	KEY_UNAVAILABLE: 503,
+	RETRY: 503,
+	UNAVAILABLE: 503,
 };
 
 export function answerTo(error: unknown): HttpAnswer {
+	// The package's own error, or Prisma's where its client was used.
+	if (isDatabaseUnavailable(error)) return failure(503, 'DATABASE_UNAVAILABLE');
 	if (error instanceof DestinationsError) {
 		const status = statusOf[error.code];
 		// No message of the package holds a secret; what is the service's own affair stays inside all the same.
@@ -48,7 +52,6 @@ export function answerTo(error: unknown): HttpAnswer {
 			error: { code: 'UNAUTHENTICATED', message: error.message },
 		};
 	}
-	if (isDatabaseUnavailable(error)) return failure(503, 'DATABASE_UNAVAILABLE');
 	return refusalOf(error) ?? failure(500, 'INTERNAL');
 }
 

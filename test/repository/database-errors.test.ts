@@ -1,0 +1,286 @@
+import { createServer } from 'node:net';
+import { DatabaseError } from 'pg';
+import {
+	type DestinationsClient,
+	DestinationsError,
+	ForbiddenError,
+	isDatabaseUnavailable,
+	isRetryable,
+	RetryError,
+	type ScopedClient,
+	type ScopedTransaction,
+	UnavailableError,
+} from '../../src/index.ts';
+import { withLogin } from '../../src/testing/databases.ts';
+import { Deployment, type Tenant } from '../tenancy/deployment.ts';
+import { codesOf } from '../tenancy/refusal.ts';
+import { everyCall, outsideTransactions, unlisted } from './every-call.ts';
+
+// What the database reports has one class for each meaning, by whatever call it was met.
+
+let deployment: Deployment;
+let db: DestinationsClient;
+let a: Tenant;
+
+beforeAll(async () => {
+	deployment = await Deployment.open();
+	db = deployment.open();
+	a = await deployment.newTenant(db);
+});
+
+afterAll(() => deployment.close());
+
+const errorOf = (work: PromiseLike<unknown>): Promise<unknown> =>
+	Promise.resolve(work).then(
+		() => undefined,
+		(error: unknown) => error,
+	);
+
+const subject = () => ({ id: a.own.id, organizationId: a.id });
+const calls = Object.entries(everyCall);
+const inTransactions = calls.filter(([name]) => !outsideTransactions.has(name));
+
+test('no call is left out', () => {
+	expect(unlisted(a.client)).toEqual([]);
+});
+
+function expectRetry(error: unknown, code: string): void {
+	expect(error).toBeInstanceOf(RetryError);
+	expect(error).toMatchObject({ code: 'RETRY', retryable: true });
+	expect(codesOf((error as Error).cause)).toContain(code);
+	expect([isRetryable(error), isDatabaseUnavailable(error)]).toEqual([true, false]);
+}
+
+describe('a lock that is not free in time is RETRY', () => {
+	let hasty: ScopedClient;
+	let release: () => Promise<unknown>;
+
+	beforeAll(async () => {
+		hasty = deployment.open({ pool: { lock_timeout: 30 } }).asService({ actorId: a.actorId });
+		await hasty.prisma.$queryRaw`SELECT 1`;
+		const holder = await deployment.connect();
+		await holder.query(
+			'BEGIN; LOCK TABLE destinations, destination_audit_log, destination_settings_history',
+		);
+		release = () => holder.query('ROLLBACK');
+	});
+
+	afterAll(() => release());
+
+	test.each(calls)('%s', async (_, call) => {
+		expectRetry(await errorOf(call(hasty, subject())), '55P03');
+	});
+
+	test.each(inTransactions)('%s, in a transaction', async (_, call) => {
+		expectRetry(await errorOf(hasty.transaction((tx) => call(tx, subject()))), '55P03');
+	});
+
+	test('from Prisma inside transaction() too, and nowhere else', async () => {
+		const byPrisma: ((scope: ScopedTransaction) => PromiseLike<unknown>)[] = [
+			({ prisma }) => prisma.destination.findMany(),
+			({ prisma }) => prisma.destination.updateMany({ data: { name: 'x' } }),
+			({ prisma }) => prisma.$queryRaw`SELECT id FROM destinations`,
+			({ prisma }) => prisma.$executeRaw`UPDATE destinations SET name = 'x'`,
+		];
+		for (const call of byPrisma) {
+			expectRetry(await errorOf(hasty.transaction(async (tx) => call(tx))), '55P03');
+			const outside = await errorOf(call(hasty));
+			expect(outside).not.toBeInstanceOf(DestinationsError);
+			expect(codesOf(outside)).toMatch(/^P\d{4} 55P03$/);
+			expect([isRetryable(outside), isDatabaseUnavailable(outside)]).toEqual([true, false]);
+		}
+	});
+});
+
+/** Ways to change a row inside a transaction. */
+const roads: Readonly<
+	Record<string, (scope: ScopedTransaction, id: string) => PromiseLike<unknown>>
+> = {
+	'the repository': ({ destinations }, id) =>
+		destinations.update(id, { enabled: true, name: newest() }),
+	'patched settings': ({ destinations }, id) =>
+		destinations.patchSettings(id, { apiKey: newest() }),
+	'a deletion': ({ destinations }, id) => destinations.softDelete(id),
+	'a model': ({ prisma }, id) =>
+		prisma.destination.update({ where: { id }, data: { name: newest() } }),
+	'raw SQL': ({ prisma }, id) =>
+		prisma.$executeRaw`UPDATE destinations SET name = ${newest()} WHERE id = ${id}::uuid`,
+};
+let named = 0;
+const newest = () => `phc_${++named}`;
+
+describe.each(Object.entries(roads))('in a transaction that changes a row by %s', (_, change) => {
+	test('a serialization failure is RETRY', async () => {
+		const { client, own } = await deployment.newTenant(db);
+		const failed = client.transaction(
+			async (tx) => {
+				await tx.destinations.findById(own.id);
+				await client.destinations.update(own.id, { name: newest() });
+				await change(tx, own.id);
+			},
+			{ isolationLevel: 'RepeatableRead' },
+		);
+		// What was read is no longer so: of Postgres, or of the version that is compared.
+		expectRetry(await errorOf(failed), '40001');
+	});
+
+	test('a deadlock is RETRY', async () => {
+		const [one, two] = [await deployment.newTenant(db), await deployment.newTenant(db)];
+		const other = await deployment.connect();
+		// Whoever looks first is the victim.
+		await other.query("SET deadlock_timeout = '60s'");
+		const service = db.asService();
+		const update = 'UPDATE destinations SET description = $2 WHERE id = $1';
+		const failed = errorOf(
+			service.transaction(async (tx) => {
+				await change(tx, one.own.id);
+				await other.query('BEGIN');
+				await other.query(update, [two.own.id, 'x']);
+				const blocked = other.query(update, [one.own.id, 'x']);
+				try {
+					await change(tx, two.own.id);
+				} finally {
+					blocked.then(() => other.query('ROLLBACK')).catch(() => {});
+				}
+			}),
+		);
+		expectRetry(await failed, '40P01');
+	});
+});
+
+test('a serialization failure at COMMIT is RETRY', async () => {
+	const { client, own } = await deployment.newTenant(db);
+	const second = await client.destinations.create({
+		organizationId: own.organizationId,
+		type: 'console',
+		name: 'Second',
+		environment: 'staging',
+		settings: {},
+	});
+	const serializable = { isolationLevel: 'Serializable' } as const;
+	// Each writes what the other has read, and none waits for the other.
+	let bothWrote: () => void = () => {};
+	const wrote = new Promise<void>((resolve) => {
+		bothWrote = resolve;
+	});
+	let count = 0;
+	const skew = (id: string) =>
+		client.transaction(async (tx) => {
+			await tx.prisma.destination.findMany();
+			await tx.destinations.update(id, { name: newest() });
+			count += 1;
+			if (count === 2) bothWrote();
+			await wrote;
+		}, serializable);
+	const errors = await Promise.all([errorOf(skew(own.id)), errorOf(skew(second.id))]);
+	const failed = errors.filter((error) => error !== undefined);
+	expect(failed).toHaveLength(1);
+	expect(failed[0]).toBeInstanceOf(RetryError);
+	expect(isRetryable((failed[0] as Error).cause)).toBe(true);
+});
+
+function expectUnavailable(error: unknown, code: RegExp): void {
+	expect(error).toBeInstanceOf(UnavailableError);
+	expect(error).toMatchObject({ code: 'UNAVAILABLE', retryable: true });
+	expect(codesOf((error as Error).cause)).toMatch(code);
+	expect([isRetryable(error), isDatabaseUnavailable(error)]).toEqual([true, true]);
+}
+
+describe('a database that cannot be used is UNAVAILABLE', () => {
+	const states: Record<string, [open: () => Promise<DestinationsClient>, code: RegExp]> = {
+		'nobody listens': [
+			async () => {
+				const server = createServer().listen(0, '127.0.0.1');
+				await new Promise((resolve) => server.once('listening', resolve));
+				const url = new URL(deployment.url);
+				url.port = String((server.address() as { port: number }).port);
+				await new Promise((resolve) => server.close(resolve));
+				return deployment.open({ connectionString: url.href });
+			},
+			/^ECONNREFUSED/,
+		],
+		'the password is wrong': [
+			async () => {
+				const { username } = new URL(deployment.url);
+				return deployment.open({ connectionString: withLogin(deployment.url, username, 'wrong') });
+			},
+			/^28P01$/,
+		],
+		'the database is not there': [
+			async () => {
+				const url = new URL(deployment.url);
+				url.pathname = '/not_there';
+				return deployment.open({ connectionString: url.href });
+			},
+			/^3D000$/,
+		],
+		'no connection is free': [
+			async () => {
+				const busy = deployment.open({ pool: { max: 1, connectionTimeoutMillis: 30 } });
+				void busy.asService().prisma.$queryRaw`SELECT pg_sleep(8)::text`.then();
+				return busy;
+			},
+			/^timeout exceeded/,
+		],
+	};
+
+	describe.each(Object.entries(states))('%s', (_name, [open, code]) => {
+		let scope: ScopedClient;
+
+		beforeAll(async () => {
+			scope = (await open()).asService();
+		});
+
+		test.each(calls)('%s', async (_, call) => {
+			expectUnavailable(await errorOf(call(scope, subject())), code);
+		});
+
+		test('transaction(), and Prisma with an error of its own', async () => {
+			const error = await errorOf(scope.transaction(async () => {}, { maxWait: 500 }));
+			expect(error).toBeInstanceOf(UnavailableError);
+			const byPrisma = await errorOf(scope.prisma.destination.findMany());
+			expect(byPrisma).not.toBeInstanceOf(DestinationsError);
+			expect([isRetryable(byPrisma), isDatabaseUnavailable(byPrisma)]).toEqual([true, true]);
+		});
+	});
+
+	test('it is read-only', async () => {
+		const readOnly = deployment.open({ pool: { options: '-c default_transaction_read_only=on' } });
+		const scope = readOnly.asService();
+		expect(await scope.destinations.findById(a.own.id)).toEqual(a.own);
+		for (const name of ['create', 'update', 'patchSettings', 'softDelete', 'purgeDeleted']) {
+			expectUnavailable(
+				await errorOf(Promise.resolve(everyCall[name]?.(scope, subject()))),
+				/^25006$/,
+			);
+			const inside = scope.transaction(async (tx) => everyCall[name]?.(tx, subject()));
+			expectUnavailable(await errorOf(inside), /^25006$/);
+		}
+	});
+});
+
+describe('what the database does not let a scope do is FORBIDDEN', () => {
+	let revoked: Deployment;
+	let scope: ScopedClient;
+
+	beforeAll(async () => {
+		revoked = await Deployment.open();
+		scope = revoked.open().asService();
+		await revoked.rows('REVOKE ALL ON ALL TABLES IN SCHEMA public FROM service_role');
+	});
+
+	afterAll(() => revoked.close());
+
+	test.each(calls)('%s', async (_, call) => {
+		const error = await errorOf(call(scope, subject()));
+		expect(error).toBeInstanceOf(ForbiddenError);
+		expect((error as Error).cause).toBeInstanceOf(DatabaseError);
+		expect(codesOf((error as Error).cause)).toBe('42501');
+		expect(isRetryable(error)).toBe(false);
+	});
+
+	test.each(inTransactions)('%s, in a transaction', async (_, call) => {
+		const inside = scope.transaction((tx) => call(tx, subject()));
+		expect(await errorOf(inside)).toBeInstanceOf(ForbiddenError);
+	});
+});
