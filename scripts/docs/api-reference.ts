@@ -19,7 +19,7 @@ const pages = [
 	[
 		'client',
 		'Connect, and choose in whose name statements run.',
-		['client.ts', 'open-scope.ts', 'tenancy/'],
+		['client.ts', 'open-scope.ts', 'transaction-options.ts', 'tenancy/'],
 	],
 	[
 		'repository',
@@ -40,7 +40,7 @@ const pages = [
 	[
 		'errors',
 		'Every error that this package throws by intent, and how to know those of a database that is away.',
-		['errors.ts', 'database-unavailable.ts'],
+		['errors.ts', 'database/retryable.ts'],
 	],
 	['doctor', 'Looks whether a database is as this package needs it.', ['doctor/']],
 	['testing', '`@consent-io/destinations/testing`: a database for tests.', ['testing/']],

@@ -28,7 +28,15 @@ beforeAll(async () => {
 	a = await deployment.newTenant(db);
 });
 
-afterAll(() => deployment.close());
+let letGo: () => void = () => {};
+const held = new Promise<void>((resolve) => {
+	letGo = resolve;
+});
+
+afterAll(() => {
+	letGo();
+	return deployment.close();
+});
 
 const errorOf = (work: PromiseLike<unknown>): Promise<unknown> =>
 	Promise.resolve(work).then(
@@ -217,7 +225,11 @@ describe('a database that cannot be used is UNAVAILABLE', () => {
 		'no connection is free': [
 			async () => {
 				const busy = deployment.open({ pool: { max: 1, connectionTimeoutMillis: 30 } });
-				void busy.asService().prisma.$queryRaw`SELECT pg_sleep(8)::text`.then();
+				// Its only connection is held until all is over.
+				busy
+					.asService()
+					.transaction(() => held, { timeout: 600_000 })
+					.catch(() => {});
 				return busy;
 			},
 			/^timeout exceeded/,
