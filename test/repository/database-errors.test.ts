@@ -224,12 +224,18 @@ describe('a database that cannot be used is UNAVAILABLE', () => {
 		],
 		'no connection is free': [
 			async () => {
-				const busy = deployment.open({ pool: { max: 1, connectionTimeoutMillis: 30 } });
-				// Its only connection is held until all is over.
-				busy
-					.asService()
-					.transaction(() => held, { timeout: 600_000 })
-					.catch(() => {});
+				const busy = deployment.open({ pool: { max: 1, connectionTimeoutMillis: 200 } });
+				// Its only connection is held until all is over. To open it may take longer than to wait for it.
+				const hold = (): Promise<void> =>
+					new Promise((resolve) => {
+						const work = async () => {
+							resolve();
+							await held;
+						};
+						const holding = busy.asService().transaction(work, { timeout: 600_000 });
+						holding.catch(() => resolve(hold()));
+					});
+				await hold();
 				return busy;
 			},
 			/^timeout exceeded/,
