@@ -227,13 +227,17 @@ describe('a database that cannot be used is UNAVAILABLE', () => {
 				const busy = deployment.open({ pool: { max: 1, connectionTimeoutMillis: 200 } });
 				// Its only connection is held until all is over. To open it may take longer than to wait for it.
 				const hold = (): Promise<void> =>
-					new Promise((resolve) => {
+					new Promise((resolve, reject) => {
 						const work = async () => {
 							resolve();
 							await held;
 						};
 						const holding = busy.asService().transaction(work, { timeout: 600_000 });
-						holding.catch(() => resolve(hold()));
+						holding.catch((error: unknown) => {
+							// Anything else, such as a client that was closed, would fail for ever.
+							if (error instanceof UnavailableError) resolve(hold());
+							else reject(error);
+						});
 					});
 				await hold();
 				return busy;
