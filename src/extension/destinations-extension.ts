@@ -136,7 +136,7 @@ export function extensionWith(encryption: SettingsEncryption): DestinationsExten
 				$transaction(this: ExtensibleClient, work: unknown, transactionOptions?: unknown) {
 					const begin = client.$transaction;
 					if (typeof work !== 'function') {
-						return runInBatch(() => begin.call(this, work, transactionOptions));
+						return runInBatch(() => begin.call(this, work, transactionOptions), lookUp);
 					}
 					return begin.call(
 						this,

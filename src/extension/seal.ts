@@ -7,7 +7,7 @@ import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { openStored } from '../encryption/stored-settings.ts';
 import { DestinationsError, UnsupportedError } from '../errors.ts';
 import { type Arguments, asObject } from './arguments.ts';
-import { addCondition, nothing } from './where.ts';
+import { addCondition, nothing, restrictBy } from './where.ts';
 
 /** What never changes of a row, and what its settings are bound to. */
 export interface Identity {
@@ -58,17 +58,22 @@ interface Sealing {
 	readonly stored?: FoundRow | undefined;
 }
 
-/** Validates and seals settings in the arguments of a write, in place, before anything is sent. */
+/**
+ * Validates and seals settings in the arguments of a write, in place, before anything is sent.
+ *
+ * @returns the ids of the rows that were looked up and are there.
+ */
 export async function seal(
 	encryption: SettingsEncryption,
 	{ data, create, update }: Arguments,
 	{ newRows, existingRows }: Writes,
 	lookUp: LookUp,
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
+	let rows: ReadonlyMap<string, FoundRow> = new Map();
 	const sealings = newRows.map((row) => validate(row.data, identityOfNew(row)));
 	if (existingRows.length > 0) {
 		const found = await lookUp(existingRows.map(({ where }) => idOf(where)));
-		const rows = new Map(found.map((row) => [row.id, row]));
+		rows = new Map(found.map((row) => [row.id, row]));
 		for (const row of existingRows) {
 			const stored = rows.get(idOf(row.where));
 			const identity = toldBy(row.where) ?? stored ?? expectedOf(row);
@@ -78,6 +83,7 @@ export async function seal(
 	refuseOthers([data, create, update], new Set(sealings.map((sealing) => sealing.data)));
 	// All at once, so that a key provider is asked once however many rows there are.
 	await Promise.all(sealings.map((sealing) => sealOne(encryption, sealing)));
+	return new Set(rows.keys());
 }
 
 /**
@@ -108,7 +114,7 @@ function expectedOf({ data, where, otherwise }: ExistingRow): Identity | undefin
 		return undefined;
 	}
 	const { organizationId, type } = identityOfNew(otherwise);
-	addCondition(where, { organizationId, type });
+	restrictBy(where, { organizationId, type });
 	return { id: idOf(where), organizationId, type };
 }
 

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { FoundRow, Identity } from './seal.ts';
+import type { FoundRow, Identity, LookUp } from './seal.ts';
+import { isTaken } from './upsert.ts';
 
 /** The client of an interactive transaction, as far as look-ups need it. */
 export interface LookUpClient {
@@ -43,18 +44,32 @@ interface RunningTransaction {
  */
 export const currentTransaction = new AsyncLocalStorage<RunningTransaction | undefined>();
 
-/** Rows that the operations of a batch create, by id, as far as they have been called. */
-export type BatchRows = Map<string, Identity>;
+/** What the operations of a batch do, as far as they have been called. */
+export interface Batch {
+	/** The rows that they create, by id. */
+	readonly rows: Map<string, Identity>;
+	/** The ids of the rows that they upsert. */
+	readonly upserts: Set<string>;
+}
 
-const currentBatch = new AsyncLocalStorage<BatchRows>();
+const currentBatch = new AsyncLocalStorage<Batch>();
 
-/** Sends a batch transaction, of which Prisma hands out the results once all of it is committed. */
-export function runInBatch<R>(send: () => R): R {
-	return currentBatch.run(new Map(), send);
+/**
+ * Sends a batch transaction, of which Prisma hands out the results once all of it is committed. One that
+ * fails because a row of an upsert appeared meanwhile was rolled back, and is sent once more.
+ */
+export async function runInBatch<R>(send: () => PromiseLike<R>, lookUp: LookUp): Promise<R> {
+	const batch: Batch = { rows: new Map(), upserts: new Set() };
+	try {
+		return await currentBatch.run(batch, send);
+	} catch (error) {
+		if (!(await isTaken(error, [...batch.upserts], lookUp))) throw error;
+	}
+	return currentBatch.run({ rows: new Map(), upserts: new Set() }, send);
 }
 
 /** The batch for an operation of which the code runs, if it does. */
-export function batchOf(): BatchRows | undefined {
+export function batchOf(): Batch | undefined {
 	return currentBatch.getStore();
 }
 

@@ -11,10 +11,16 @@ export function restrictTo(rows: RowFilter, where: Arguments): Arguments {
 	if (rows === 'all') return where;
 	// Prisma would take `Prisma.skip`, for one, with the condition and all, for no filter.
 	if (!isPlainObject(where)) throw new UnsupportedError('A filter must be a plain object.');
-	const deletedAt = rows === 'live' ? null : { not: null };
-	if (where.deletedAt === undefined) where.deletedAt = deletedAt;
-	else addCondition(where, { deletedAt });
+	restrictBy(where, { deletedAt: rows === 'live' ? null : { not: null } });
 	return where;
+}
+
+/** Adds conditions on fields, beside those that the filter has on the same fields. */
+export function restrictBy(where: Arguments, conditions: Arguments): void {
+	for (const [name, condition] of Object.entries(conditions)) {
+		if (where[name] === undefined) where[name] = condition;
+		else addCondition(where, { [name]: condition });
+	}
 }
 
 /** Adds a condition to a filter. What stands in `AND` and is no filter is left in, for Prisma to refuse. */

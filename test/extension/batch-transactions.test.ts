@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { settingsError } from '../../src/destinations/unopened.ts';
 import { DecryptionFailedError } from '../../src/errors.ts';
+import { createDestinationsClient } from '../../src/index.ts';
 import { ExtendedDatabase, errorOf, posthogSettings, run } from '../support/extended-client.ts';
 
 let db: ExtendedDatabase;
@@ -153,6 +154,32 @@ it.each(['id', 'id, organization and type'])(
 			db.prisma.destination.update({ where, data: { settings } }),
 		]);
 		expect(updated.settings).toEqual(settings);
+		const read = await db.prisma.destination.findUniqueOrThrow({ where: { id } });
+		expect(read).toMatchObject({ settings, version: 2 });
+	},
+);
+
+it.each(['an organization', 'the service'])(
+	'updates settings of a row that the same batch of the scope of %s creates',
+	async (whose) => {
+		const [id, organizationId] = [randomUUID(), await db.newOrganization()];
+		const [data, settings] = [newData(organizationId), posthogSettings()];
+		const service = createDestinationsClient({
+			connectionString: db.connectionString,
+			keys: db.keys,
+		});
+		try {
+			const { prisma } =
+				whose === 'the service' ? service.asService() : service.forOrganization(organizationId);
+			const [created, updated] = await prisma.$transaction([
+				prisma.destination.create({ data: { ...data, id } }),
+				prisma.destination.update({ where: { id }, data: { settings } }),
+			]);
+			expect(created).toMatchObject({ id, settings: data.settings });
+			expect(updated).toMatchObject({ id, settings });
+		} finally {
+			await service.close();
+		}
 		const read = await db.prisma.destination.findUniqueOrThrow({ where: { id } });
 		expect(read).toMatchObject({ settings, version: 2 });
 	},
