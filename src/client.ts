@@ -1,5 +1,6 @@
 import type { PoolConfig } from 'pg';
 import { z } from 'zod';
+import { limitArguments } from './argument-count.ts';
 import { flag, text } from './checks.ts';
 import { withDatabaseAddress } from './database-address.ts';
 import { parseAllowedHosts, testSettings } from './destinations/connection-test/test-settings.ts';
@@ -197,6 +198,14 @@ export class DestinationsClient implements AsyncDisposable {
 		await this.close();
 	}
 }
+
+limitArguments(DestinationsClient.prototype, {
+	forOrganization: 2,
+	asService: 1,
+	connect: 0,
+	close: 0,
+	[Symbol.asyncDispose]: 0,
+});
 
 /** The nil UUID (RFC 9562, section 5.9), which no organization has. */
 const nobody = '00000000-0000-0000-0000-000000000000';

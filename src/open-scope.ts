@@ -1,8 +1,10 @@
+import { limitedTo } from './argument-count.ts';
 import { AuditLog } from './audit/audit-log.ts';
+import { callback } from './checks.ts';
 import { transientError } from './database/sql-errors.ts';
 import type { SettingsEncryption } from './encryption/settings-encryption.ts';
 import { UnsupportedError } from './errors.ts';
-import { checkOptions } from './options.ts';
+import { checkArgument, checkOptions } from './options.ts';
 import type { Database, ScopedPrismaClient } from './prisma.ts';
 import type { ConnectionTests } from './repository/connection-tests.ts';
 import { DestinationRepository } from './repository/repository.ts';
@@ -32,7 +34,7 @@ export interface ScopedClient extends ScopedTransaction {
 	 * @throws RetryError if it lost against another transaction, by whatever call in it: run all of it again.
 	 * @throws UnavailableError if the database cannot be reached, or no connection was free within `maxWait`.
 	 * @throws UnsupportedError if it took longer than `timeout`: it was rolled back.
-	 * @throws ValidationError if an option is unknown or not valid.
+	 * @throws ValidationError if `work` is not a function, or an option is unknown or not valid.
 	 * @throws Whatever `work` throws.
 	 *
 	 * @example
@@ -80,19 +82,21 @@ export function openScope(
 	};
 	// The view has what the type says; see `scopeClient`.
 	const prisma = scopeClient(database.prisma, encryption, scope) as unknown as ScopedPrismaClient;
+	const transaction: ScopedClient['transaction'] = async (work, options) => {
+		checkArgument('work', callback(), work);
+		const { isolationLevel, ...limits } = checkOptions(transactionOptions, options);
+		try {
+			return await prisma.$transaction(
+				(transaction) => work(inScope(transaction, requireConnection(), {})),
+				isolationLevel === undefined ? limits : { ...limits, isolationLevel },
+			);
+		} catch (error) {
+			throw transientError(error) ?? timeoutError(error, limits.timeout) ?? error;
+		}
+	};
 	return {
 		...inScope(prisma, database.pool, { tests }),
-		transaction: async (work, options) => {
-			const { isolationLevel, ...limits } = checkOptions(transactionOptions, options);
-			try {
-				return await prisma.$transaction(
-					(transaction) => work(inScope(transaction, requireConnection(), {})),
-					isolationLevel === undefined ? limits : { ...limits, isolationLevel },
-				);
-			} catch (error) {
-				throw transientError(error) ?? timeoutError(error, limits.timeout) ?? error;
-			}
-		},
+		transaction: limitedTo('transaction', 2, transaction),
 	};
 }
 

@@ -153,6 +153,11 @@ const callees: Record<string, Callee> = {
 				.next(),
 		valid: () => [{}],
 	},
+	transaction: {
+		// As a caller without types would call it.
+		call: (...args) => Reflect.apply(service.db.asService().transaction, undefined, args),
+		valid: () => [async () => undefined, {}],
+	},
 	'EnvelopeKeyProvider.renew': {
 		call: (...args) => provider.renew(...(args as unknown as [string])),
 		valid: () => [organizationId],
@@ -198,6 +203,7 @@ test('every method of the repository, the log and the provider stands in this sw
 
 /** How many arguments a call takes: the parameters of its methods, those with defaults too. */
 const counts: Record<string, number> = {
+	transaction: 2,
 	update: 3,
 	patchSettings: 3,
 	revert: 3,

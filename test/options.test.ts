@@ -107,6 +107,10 @@ const callees: Record<string, Callee> = {
 		valid: () => ({ keep: 0 }),
 		call: (options) => repository().pruneSettingsHistory(options),
 	},
+	'options of ScopedClient.transaction': {
+		code: 'VALIDATION',
+		call: (options) => service.db.asService().transaction(async () => undefined, options),
+	},
 	'AuditLog.list': {
 		code: 'VALIDATION',
 		call: (options) => service.db.asService().audit.list(options),
@@ -197,7 +201,12 @@ const without: Record<string, readonly string[]> = {
 		'createTestKeys',
 	],
 	'a provider of keys, which may have members of its own': ['new SettingsEncryption'],
-	'anything at all, and throws nothing': ['isDatabaseUnavailable', 'redact', 'toClientConfig'],
+	'anything at all, and throws nothing': [
+		'isDatabaseUnavailable',
+		'isRetryable',
+		'redact',
+		'toClientConfig',
+	],
 	'an input, which `create` checks': ['createTestDestination'],
 	'what a scope hands to it: users cannot make one': ['new DestinationRepository', 'new AuditLog'],
 	'a value, not a call': [
@@ -305,6 +314,86 @@ test.each(Object.entries(callees))('%s takes undefined for left out', async (_, 
 		// What was refused was not the name: a destination is there already, an envelope is not one.
 		expect(error).not.toMatchObject({ code: callee.code });
 	}
+});
+
+describe('an argument that a method does not take', () => {
+	/** All that each takes, with which it would work. */
+	const all: Record<string, () => readonly unknown[]> = {
+		'DestinationsClient.forOrganization': () => [organizationId, {}],
+		'DestinationsClient.asService': () => [{}],
+		'DestinationsClient.connect': () => [],
+		'DestinationsClient.close': () => [],
+		'DestinationsClient.[Symbol.asyncDispose]': () => [],
+		'DestinationRepository.create': () => [
+			{ ...posthog(organizationId), environment: 'development' },
+		],
+		'DestinationRepository.findById': () => [made.id],
+		'DestinationRepository.findByOrganization': () => [organizationId, 'production'],
+		'DestinationRepository.findByType': () => ['posthog', 'production'],
+		'DestinationRepository.list': () => [{}],
+		'DestinationRepository.update': () => [made.id, { enabled: false }, {}],
+		'DestinationRepository.patchSettings': () => [made.id, { enableClientSide: false }, {}],
+		'DestinationRepository.softDelete': () => [made.id],
+		'DestinationRepository.restore': () => [made.id],
+		'DestinationRepository.testConnection': () => [made.id],
+		'DestinationRepository.testConnectionOutcome': () => [made.id, {}],
+		'DestinationRepository.testSettings': () => ['console', {}, {}],
+		'DestinationRepository.history': () => [made.id, {}],
+		'DestinationRepository.revert': () => [made.id, 1, {}],
+		'DestinationRepository.purge': () => [made.id],
+		'DestinationRepository.purgeDeleted': () => [{ olderThan: new Date() }],
+		'DestinationRepository.pruneSettingsHistory': () => [{ keep: 0 }],
+		'ScopedClient.transaction': () => [
+			(tx: api.ScopedTransaction) => tx.destinations.softDelete(made.id),
+			{},
+		],
+		'AuditLog.list': () => [{}],
+		'AuditLog.export': () => [{}],
+	};
+	/** Those that return no promise, so that they throw. */
+	const immediate = ['DestinationsClient.forOrganization', 'DestinationsClient.asService'];
+
+	function call(name: string, args: readonly unknown[]): unknown {
+		const [of = '', method = ''] = name.split('.');
+		const { db } = service;
+		const scope = db.asService();
+		const on =
+			{ DestinationsClient: db, ScopedClient: scope, AuditLog: scope.audit }[of] ?? repository();
+		const found: unknown = Reflect.get(on, name.includes('Symbol') ? Symbol.asyncDispose : method);
+		const made: unknown = Reflect.apply(found as () => unknown, on, args);
+		return of === 'AuditLog' && method === 'export' ? (made as AsyncGenerator).next() : made;
+	}
+
+	test.each(Object.entries(all))('is refused by %s', async (name, args) => {
+		const before = await everything();
+		for (const further of [{ expectedVersion: 9 }, { [secret]: 1 }, null, secret, false, 0]) {
+			for (const more of [[further], [undefined, further]]) {
+				let returned = false;
+				const error = await failure(() => {
+					const pending = call(name, [...args(), ...more]);
+					returned = true;
+					return pending;
+				});
+				// What throws before there is a promise escapes a caller's `catch`.
+				expect(returned).toBe(!immediate.includes(name));
+				expect(error).toMatchObject({ code: 'VALIDATION' });
+				expect(error.message).toMatch(/takes (no|\d) arguments?; leave out/);
+				expect(error.message).not.toContain(secret);
+			}
+		}
+		expect(await everything()).toEqual(before);
+	});
+
+	test('is not there if it is undefined', async () => {
+		const found = (await call('DestinationRepository.findById', [made.id, undefined])) as object;
+		expect(found).toMatchObject({ id: made.id });
+	});
+
+	test('is refused by every public method of a class that a client has', () => {
+		const ofClients = /^(DestinationsClient|DestinationRepository|AuditLog)\./;
+		const methods = exported().filter((name) => ofClients.test(name));
+		expect(Object.keys(all).sort()).toEqual([...methods, 'ScopedClient.transaction'].sort());
+	});
 });
 
 /** What a call made, as something to throw. */

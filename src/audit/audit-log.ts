@@ -1,3 +1,4 @@
+import { limitArguments } from '../argument-count.ts';
 import { uuid } from '../checks.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
 import type { Statements } from '../repository/statements.ts';
@@ -130,6 +131,8 @@ export class AuditLog {
 		);
 	}
 }
+
+limitArguments(AuditLog.prototype, { list: 1, export: 1 });
 
 function select(what: string, conditions: readonly string[]): string {
 	const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;

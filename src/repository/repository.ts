@@ -1,3 +1,4 @@
+import { limitArguments } from '../argument-count.ts';
 import type { Page } from '../audit/pages.ts';
 import { abortSignal } from '../checks.ts';
 import type { ConnectionTestOutcome } from '../destinations/connection-test/outcome.ts';
@@ -238,3 +239,23 @@ export class DestinationRepository extends DestinationVersions {
 		);
 	}
 }
+
+limitArguments(DestinationRepository.prototype, {
+	create: 1,
+	findById: 1,
+	findByOrganization: 2,
+	findByType: 2,
+	list: 1,
+	update: 3,
+	patchSettings: 3,
+	softDelete: 1,
+	restore: 1,
+	testConnection: 1,
+	testConnectionOutcome: 2,
+	testSettings: 3,
+	history: 2,
+	revert: 3,
+	purge: 1,
+	purgeDeleted: 1,
+	pruneSettingsHistory: 1,
+});

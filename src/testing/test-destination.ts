@@ -1,11 +1,16 @@
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import type { DestinationsClient } from '../client.ts';
 import type {
 	CreateDestinationInput,
 	CreateDestinationInputOf,
 	DestinationOf,
 } from '../destinations/destination.ts';
-import type { DestinationType, SettingsInputOf } from '../destinations/registry.ts';
+import {
+	type DestinationType,
+	isDestinationType,
+	type SettingsInputOf,
+} from '../destinations/registry.ts';
+import { fieldsOf, validateCreate } from '../destinations/validate.ts';
 
 const hex = (bytes: number) => randomBytes(bytes).toString('hex');
 
@@ -30,7 +35,7 @@ const newSettings: { readonly [T in DestinationType]: () => SettingsInputOf<T> }
  * valid settings of random keys unless they are given. An organization has one live destination of a type in
  * an environment.
  *
- * @throws what `create` of the repository throws.
+ * @throws what `create` of the repository throws. Input that is not valid makes no organization.
  *
  * @example
  * ```ts
@@ -49,23 +54,26 @@ export async function createTestDestination<T extends DestinationType = 'posthog
 	db: DestinationsClient,
 	input: Partial<CreateDestinationInputOf<T>> = {},
 ): Promise<DestinationOf<T>> {
+	// A copy of what is a plain object; `validateCreate` checks the fields.
+	const given = fieldsOf(input) as Partial<CreateDestinationInputOf<T>>;
 	// Where no type is named, T is its default.
-	const type = input.type ?? ('posthog' as T);
-	const organizationId = input.organizationId ?? (await createOrganization(db));
-	// The database writes who acts as the creator, whatever else is given.
-	const scope = input.createdBy === undefined ? {} : { actorId: input.createdBy };
-	const made = await db.forOrganization(organizationId, scope).destinations.create({
+	const { type = 'posthog' as T, organizationId = randomUUID() } = given;
+	const whole = {
 		name: `Test ${type}`,
-		settings: newSettings[type](),
-		...input,
+		settings: isDestinationType(type) ? newSettings[type]() : undefined,
+		...given,
 		type,
 		organizationId,
 		// That settings and type are of one type, here and in what comes back, the compiler cannot follow.
-	} as CreateDestinationInput);
-	return made as DestinationOf<T>;
-}
-
-async function createOrganization(db: DestinationsClient): Promise<string> {
-	const { id } = await db.asService().prisma.organization.create({ data: {} });
-	return id;
+	} as CreateDestinationInput;
+	// Before there is an organization for it.
+	validateCreate(whole);
+	if (given.organizationId === undefined) {
+		await db.asService().prisma.organization.create({ data: { id: organizationId } });
+	}
+	// The database writes who acts as the creator, whatever else is given.
+	const scope = given.createdBy === undefined ? {} : { actorId: given.createdBy };
+	return (await db
+		.forOrganization(organizationId, scope)
+		.destinations.create(whole)) as DestinationOf<T>;
 }

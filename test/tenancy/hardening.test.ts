@@ -110,8 +110,8 @@ describe('what a service does works', () => {
 
 	test('a key management service wraps the keys of organizations', async () => {
 		const provider = new EnvelopeKeyProvider({
-			wrap: async (key) => Uint8Array.from(key),
-			unwrap: async (key) => Uint8Array.from(key),
+			wrap: async (key) => key,
+			unwrap: async (key) => key,
 			cacheSeconds: 60,
 			connectionString: tenantUrl,
 		});

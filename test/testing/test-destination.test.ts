@@ -78,3 +78,25 @@ test('fails as create() does', async () => {
 		createTestDestination(db, { settings: { apiKey: 'phx_personal' } }),
 	).rejects.toMatchObject({ code: 'VALIDATION' });
 });
+
+test.each([
+	null,
+	5,
+	'posthog',
+	[],
+	new Map(),
+	{ type: 'snapchat' },
+	{ type: null },
+	{ organizationId: 'x' },
+	{ organizationId: null },
+	{ createdBy: null },
+	{ nane: 'Shop' },
+	{ settings: null },
+])('refuses %j, and makes no organization for it', async (input) => {
+	const organizations = () => db.asService().prisma.organization.count();
+	const before = await organizations();
+	await expect(createTestDestination(db, input as never)).rejects.toMatchObject({
+		code: 'VALIDATION',
+	});
+	expect(await organizations()).toBe(before);
+});
