@@ -61,9 +61,10 @@ export class AuditLog {
 		const { limit, cursor: before, ...filter } = checkOptions(listOptions, options);
 		const values: unknown[] = [];
 		const conditions = this.#conditions(filter, values);
+		const order = newestFirst(conditions);
 		if (before !== undefined) conditions.push(`id < $${values.push(before)}`);
 		const rows = await this.#statements.run(
-			`${select(entryColumns, conditions)} ORDER BY id DESC LIMIT $${values.push(limit + 1)}`,
+			`${select(entryColumns, conditions)} ${order} LIMIT $${values.push(limit + 1)}`,
 			values,
 		);
 		return pageOf(
@@ -101,13 +102,13 @@ export class AuditLog {
 		const conditions = this.#conditions(filter, values);
 		let after = first;
 		const [newest] = await this.#statements.run(
-			`${select('id', conditions)} ORDER BY id DESC LIMIT 1`,
+			`${select('id', conditions)} ${newestFirst(conditions)} LIMIT 1`,
 			values,
 		);
 		if (newest === undefined) return;
 		const [afterId, newestId] = [`$${values.length + 1}`, `$${values.length + 2}`];
 		const page = `${select(entryColumns, [...conditions, `id > ${afterId}`, `id <= ${newestId}`])}
-			ORDER BY id LIMIT ${exportBatch}`;
+			${oldestFirst(conditions)} LIMIT ${exportBatch}`;
 		for (;;) {
 			const rows = await this.#statements.run(page, [...values, after, newest[0]]);
 			const entries = rows.map(toEntry);
@@ -137,4 +138,18 @@ limitArguments(AuditLog.prototype, { list: 1, export: 1 });
 function select(what: string, conditions: readonly string[]): string {
 	const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
 	return `SELECT ${what} FROM public.destination_audit_log ${where}`;
+}
+
+/**
+ * The order of the indexes by destination and by organization. The primary key has another one: by that, Postgres
+ * might walk past any number of other entries to the few that are wanted.
+ *
+ * @param filter empty where every entry is wanted, which is what the primary key is for
+ */
+function newestFirst(filter: readonly string[]): string {
+	return filter.length === 0 ? 'ORDER BY id DESC' : 'ORDER BY id DESC NULLS LAST';
+}
+
+function oldestFirst(filter: readonly string[]): string {
+	return filter.length === 0 ? 'ORDER BY id' : 'ORDER BY id NULLS FIRST';
 }

@@ -22,6 +22,10 @@ let service: Service;
 let organizationId: string;
 let id: string;
 let consoleId: string;
+/** Of entries that are older than all others. */
+const oldId = '0193a1b2-0000-7000-8000-0000000000a1';
+/** The id of an entry with thousands of its organization's before and behind it. */
+let middleId: string;
 let other: Awaited<ReturnType<typeof destinationOfManyVersions>>;
 let acme: ScopedClient;
 let system: ScopedClient;
@@ -37,6 +41,20 @@ beforeAll(async () => {
 		type: 'console',
 		settings: {},
 	}));
+	const { admin } = service;
+	await admin.query('SET session_replication_role = replica');
+	await admin.query(
+		`INSERT INTO destination_audit_log (id, organization_id, destination_id, version, action, role, login, transaction_id)
+		 OVERRIDING SYSTEM VALUE
+		 SELECT -n, $1, $2, n, 'updated', 'authenticated', 'x', 1 FROM generate_series(1, 3) AS n`,
+		[organizationId, oldId],
+	);
+	await admin.query('RESET session_replication_role');
+	const { rows } = await admin.query<{ id: string }>(
+		`SELECT id FROM destination_audit_log WHERE organization_id = $1 ORDER BY id OFFSET 5000 LIMIT 1`,
+		[organizationId],
+	);
+	middleId = rows[0]?.id ?? '';
 }, 60_000);
 
 afterAll(() => service.stop());
@@ -146,6 +164,14 @@ describe('Postgres reads as little as it returns', () => {
 		list: (tx) => tx.destinations.list({ limit: 5 }),
 		history: (tx) => tx.destinations.history(id),
 		'history, next page': (tx) => tx.destinations.history(id, { cursor: '2500' }),
+		'audit.list': (tx) => tx.audit.list(),
+		'audit.list, next page': (tx) => tx.audit.list({ cursor: middleId }),
+		'audit.list of a destination of thousands': (tx) => tx.audit.list({ destinationId: id }),
+		'audit.list of a destination of a few': (tx) => tx.audit.list({ destinationId: oldId }),
+		'audit.export': (tx) => take(tx.audit.export(), 5),
+		'audit.export, from the midst on': (tx) => take(tx.audit.export({ after: middleId }), 5),
+		'audit.export of a destination of a few': (tx) =>
+			take(tx.audit.export({ destinationId: oldId }), 5),
 		'audit.list of a foreign organization': (tx) =>
 			tx.audit.list({ organizationId: other.organizationId }),
 		update: (tx) => tx.destinations.update(id, { name: 'x' }),
@@ -157,10 +183,31 @@ describe('Postgres reads as little as it returns', () => {
 		},
 	};
 
-	test.each(Object.entries(reads))('%s', async (_, run) => {
+	/** Of an organization and of a destination, whose entries are older than thousands of others'. */
+	const ofService: Record<string, (tx: ScopedTransaction) => Promise<unknown>> = {
+		'audit.list': (tx) => tx.audit.list(),
+		'audit.list of an organization': (tx) => tx.audit.list({ organizationId }),
+		'audit.list of a destination': (tx) => tx.audit.list({ destinationId: id }),
+		'audit.list of a destination of a few': (tx) => tx.audit.list({ destinationId: oldId }),
+		'audit.export': (tx) => take(tx.audit.export(), 5),
+		'audit.export of an organization': (tx) => take(tx.audit.export({ organizationId }), 5),
+		'audit.export of a destination': (tx) => take(tx.audit.export({ destinationId: id }), 5),
+	};
+
+	const modes = ['force_custom_plan'] as const;
+	const inScopes = [
+		...Object.entries(reads).map(([name, run]) => ['an organization', name, run] as const),
+		...Object.entries(ofService).map(([name, run]) => ['the service', name, run] as const),
+	];
+
+	const all = modes.flatMap((mode) => inScopes.map((read) => [mode, ...read] as const));
+
+	test.each(all)('%s, %s: %s', async (mode, of, _, run) => {
 		let rows: number | undefined;
 		const enough = new Error('rolled back');
-		const work = acme.transaction(async (tx) => {
+		const scope = of === 'the service' ? system : acme;
+		const work = scope.transaction(async (tx) => {
+			await tx.prisma.$executeRaw`SELECT set_config('plan_cache_mode', ${mode}, true)`;
 			const before = await rowsRead(tx);
 			await run(tx);
 			rows = (await rowsRead(tx)) - before;

@@ -42,15 +42,16 @@ CREATE TABLE public.destination_audit_log (
 );
 
 -- By id and not by time: of one destination, ids increase with its versions, because a writer holds the
--- row from before its entry gets an id until it commits.
+-- row from before its entry gets an id until it commits. NULLS LAST, although there are none, is an order that the
+-- primary key does not have: where it did, Postgres would walk that past any number of entries of others.
 CREATE INDEX idx_destination_audit_log_destination
-  ON public.destination_audit_log (destination_id, id);
+  ON public.destination_audit_log (destination_id, id DESC NULLS LAST);
 -- Versions, among whatever number of tests; the next one that changed settings, among whatever number of others.
 -- Partial, so that it is not taken for the log of one destination, whose order it does not have.
 CREATE INDEX idx_destination_audit_log_version
   ON public.destination_audit_log (destination_id, settings_changed, version) WHERE settings_changed IS NOT NULL;
 CREATE INDEX idx_destination_audit_log_organization
-  ON public.destination_audit_log (organization_id, id);
+  ON public.destination_audit_log (organization_id, id DESC NULLS LAST);
 CREATE UNIQUE INDEX destination_audit_log_rotation_run_unique
   ON public.destination_audit_log (rotation_run) WHERE rotation_run IS NOT NULL;
 
