@@ -11,6 +11,12 @@ export const refusalArgument = '$refusal';
 const maxDepth = 200;
 
 /**
+ * Of objects that stand in more than one place. Each place gets a copy of its own, because each is rewritten
+ * by itself, and a few objects that share each other would be as many as no memory holds.
+ */
+const maxRepeatedMembers = 100_000;
+
+/**
  * In the place of an object, Prisma walks a text letter by letter. Short ones, such as the `desc` of an order,
  * are left for it to take or refuse.
  */
@@ -67,6 +73,8 @@ export function copyArguments(args: unknown): Arguments {
 class Copier {
 	readonly #parents: object[] = [];
 	readonly #path: string[] = [];
+	readonly #copied = new WeakSet<object>();
+	#repeatedMembers = 0;
 	#problem = 'could not be read; give plain values';
 	#refusal: unknown;
 
@@ -117,6 +125,7 @@ class Copier {
 
 	#list(list: readonly unknown[], place: Place): unknown[] {
 		const copy: unknown[] = [];
+		this.#countRepeated(list, list.length);
 		for (let index = 0; index < list.length; index += 1) {
 			this.#path.push(String(index));
 			// A sparse list may be longer than any memory.
@@ -129,6 +138,7 @@ class Copier {
 
 	#members(object: Arguments, names: readonly string[], { inSettings }: Place): Arguments {
 		const copy: Arguments = {};
+		this.#countRepeated(object, names.length);
 		for (const name of names) {
 			this.#path.push(name);
 			if (reservedNames.has(name)) this.#refuse('is a name that arguments cannot have');
@@ -144,6 +154,16 @@ class Copier {
 			this.#path.pop();
 		}
 		return copy;
+	}
+
+	#countRepeated(object: object, members: number): void {
+		if (this.#copied.has(object)) this.#repeatedMembers += members + 1;
+		this.#copied.add(object);
+		if (this.#repeatedMembers > maxRepeatedMembers) {
+			this.#refuse(
+				`must not repeat the same objects with more than ${maxRepeatedMembers} members in all`,
+			);
+		}
 	}
 
 	/** Arguments that were refused already, of a fluent call for one. */

@@ -98,6 +98,13 @@ function cyclic(): object {
 	return args;
 }
 
+/** Few objects, which are more than any memory holds where each place has one of its own. */
+function sharedInside(): object {
+	let args: object = { id: randomUUID() };
+	for (let depth = 0; depth < 60; depth += 1) args = { AND: [args, args], OR: args };
+	return args;
+}
+
 const hostile: [string, () => unknown][] = [
 	['a long text', () => text],
 	['a getter that throws', withGetter],
@@ -176,6 +183,30 @@ describe.each(Object.keys(roads))('%s', (road) => {
 				}
 			}
 		});
+	});
+
+	it.each(methods)('%s refuses objects that share each other', async (_, call) => {
+		const args = sharedInside();
+		await expectRefusal([], () => call(client(), { where: args, data: { settings: args } }));
+	});
+
+	it('takes one object in many places', async () => {
+		const organizationId = await db.newOrganization();
+		const settings = { logLevel: 'info', prettyPrint: true };
+		const row = { organizationId, type: 'console', name: 'x', settings };
+		const id = { not: randomUUID() };
+		const found = await client().destination.findMany?.({
+			where: { AND: new Array(5000).fill({ id }), OR: [{ id }, { id }] },
+			take: 1,
+		});
+		expect(found).toBeInstanceOf(Array);
+		const environments = ['production', 'staging', 'development'];
+		await client().destination.createMany?.({
+			data: environments.map((environment) => ({ ...row, environment })),
+		});
+		const rows = await db.prisma.destination.findMany({ where: { organizationId } });
+		expect(rows).toHaveLength(3);
+		for (const one of rows) expect(one.settings).toMatchObject(settings);
 	});
 
 	it.each<[string, string, object]>([

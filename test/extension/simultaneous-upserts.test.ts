@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { inspect } from 'node:util';
 import { createDestinationsClient } from '../../src/index.ts';
 import {
 	ExtendedDatabase,
@@ -27,6 +28,20 @@ afterAll(async () => {
 /** Time for all of them to take turns on the connections. */
 const patient = { maxWait: 120_000, timeout: 120_000 };
 
+/**
+ * Of rows that are inserted at the very same time, Postgres may find the conflict by the index of organization,
+ * type and environment first, for which `ON CONFLICT ("id")` does not stand in (2 of 6000, without the extension
+ * as well). A transaction that it fails is for its caller to repeat.
+ */
+async function repeated<Result>(transaction: () => Promise<Result>): Promise<Result> {
+	try {
+		return await transaction();
+	} catch (error) {
+		if (!inspect(error, { depth: 8 }).includes('destinations_org_type_env_unique')) throw error;
+		return transaction();
+	}
+}
+
 type Upsert = (client: LooseClient) => PromiseLike<unknown>;
 type Road = (upsert: Upsert, organizationId: string) => PromiseLike<unknown>;
 
@@ -40,12 +55,14 @@ const roads: [string, Road][] = [
 	['the scope of the service', (upsert) => upsert(loose(service.asService().prisma))],
 	[
 		'a transaction of an own client',
-		(upsert) => db.prisma.$transaction(async (tx) => upsert(loose(tx)), patient),
+		(upsert) => repeated(() => db.prisma.$transaction(async (tx) => upsert(loose(tx)), patient)),
 	],
 	[
 		'a transaction of a scope',
 		(upsert, organizationId) =>
-			scopeOf(organizationId).$transaction(async (tx) => upsert(loose(tx)), patient),
+			repeated(() =>
+				scopeOf(organizationId).$transaction(async (tx) => upsert(loose(tx)), patient),
+			),
 	],
 	[
 		'a batch of an own client',
@@ -55,7 +72,7 @@ const roads: [string, Road][] = [
 		'a batch of a scope',
 		async (upsert, organizationId) => {
 			const scope = scopeOf(organizationId);
-			return (await scope.$transaction([upsert(loose(scope)) as never]))[0];
+			return (await repeated(() => scope.$transaction([upsert(loose(scope)) as never])))[0];
 		},
 	],
 ];
@@ -147,10 +164,11 @@ describe.each(roads)('by %s', (_, by) => {
 });
 
 it.each([
-	['alone', (upsert: Upsert) => upsert(loose(db.base))],
+	['alone', (upsert: Upsert) => repeated(async () => upsert(loose(db.base)))],
 	[
 		'in transactions',
-		(upsert: Upsert) => db.base.$transaction(async (tx) => upsert(loose(tx)), patient),
+		(upsert: Upsert) =>
+			repeated(() => db.base.$transaction(async (tx) => upsert(loose(tx)), patient)),
 	],
 ])('Prisma without the extension does the same, %s', async (_, by) => {
 	const [id, organizationId] = [randomUUID(), await db.newOrganization()];

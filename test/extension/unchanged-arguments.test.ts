@@ -1,15 +1,26 @@
-import { randomUUID } from 'node:crypto';
-import { ExtendedDatabase, posthogSettings, run } from '../support/extended-client.ts';
+import { operationNames } from '../../src/extension/operations.ts';
+import { createDestinationsClient } from '../../src/index.ts';
+import {
+	ExtendedDatabase,
+	type LooseClient,
+	loose,
+	posthogSettings,
+	run,
+} from '../support/extended-client.ts';
+import { operationsWithArguments } from './operations-with-arguments.ts';
 
 let db: ExtendedDatabase;
+let service: ReturnType<typeof createDestinationsClient>;
 
 beforeAll(async () => {
 	db = await ExtendedDatabase.open();
+	service = createDestinationsClient({ connectionString: db.connectionString, keys: db.keys });
 });
 
-afterAll(() => db.close());
-
-type Model = 'destination' | 'organization' | 'user';
+afterAll(async () => {
+	await service.close();
+	await db.close();
+});
 
 function deepFreeze<T>(value: T): T {
 	if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
@@ -17,188 +28,139 @@ function deepFreeze<T>(value: T): T {
 	return Object.freeze(value);
 }
 
-/** What each operation is called with, by what is there: each part of it is rewritten somewhere. */
-type MakeArguments = (there: {
-	id: string;
-	organizationId: string;
-	createdBy: string;
-	goneId: string;
-}) => object;
+/** Rebuilds each object, those inside first. What is inside settings is JSON. */
+function rebuilt(
+	value: unknown,
+	rebuild: (object: object, inSettings: boolean) => object,
+	inSettings = false,
+): unknown {
+	if (typeof value !== 'object' || value === null) return value;
+	const members = Object.entries(value).map(([name, member]) => [
+		name,
+		rebuilt(member, rebuild, inSettings || name === 'settings'),
+	]);
+	if (Array.isArray(value))
+		return rebuild(
+			members.map(([, member]) => member),
+			inSettings,
+		);
+	return rebuild(Object.fromEntries(members), inSettings);
+}
 
-const relationFilter = {
-	createdByUser: { is: { createdDestinations: { every: { enabled: true } } } },
-};
+/** Settings are plain JSON, and an instance without members may be anything. */
+function isInstance(object: object, inSettings: boolean): boolean {
+	return !inSettings && !Array.isArray(object) && Object.keys(object).length > 0;
+}
 
-const where: MakeArguments = ({ id, organizationId }) => ({
-	where: {
-		id,
-		AND: [{ organization: { destinations: { some: { organizationId }, none: { name: 'x' } } } }],
-		OR: [relationFilter, { NOT: { name: 'x' } }],
-	},
-});
+class Instance {
+	constructor(members: object) {
+		Object.assign(this, members);
+	}
+}
 
-const selected = {
-	select: {
-		settings: true,
-		organization: {
-			include: { _count: true, destinations: { where: { enabled: true }, omit: { id: true } } },
-		},
-	},
-};
+/** How often each member was read, of the objects that have getters. */
+let reads = new Map<object, Map<string, number>>();
 
-const newRow = (organizationId: string) => ({
-	organizationId,
-	type: 'posthog',
-	name: 'new',
-	environment: 'development',
-	settings: posthogSettings(),
-});
+function withGetters(object: object): object {
+	const counts = new Map<string, number>();
+	const getters = Object.entries(object).map(([name, member]) => {
+		counts.set(name, 0);
+		const get = () => {
+			counts.set(name, (counts.get(name) ?? 0) + 1);
+			return member;
+		};
+		return [name, { get, enumerable: true, configurable: true }];
+	});
+	const made: object = Object.defineProperties({}, Object.fromEntries(getters));
+	reads.set(made, counts);
+	return made;
+}
 
-const nested: MakeArguments = ({ id, goneId }) => ({
-	create: { ...newRow(''), organizationId: undefined },
-	update: { where: { id }, data: { settings: posthogSettings() } },
-	updateMany: [{ where: { name: 'x' }, data: { name: 'y' } }],
-	deleteMany: [{ id: goneId }],
-});
+/** The same object wherever its content is the same. */
+function shared(): (object: object) => object {
+	const known = new Map<string, object>();
+	return (object) => {
+		const text = JSON.stringify(object);
+		const first = known.get(text) ?? object;
+		known.set(text, first);
+		return first;
+	};
+}
 
-const destinations: [string, MakeArguments][] = [
-	['findUnique', (there) => ({ ...where(there), ...selected })],
-	['findUniqueOrThrow', (there) => ({ ...where(there), ...selected })],
-	['findFirst', (there) => ({ ...where(there), ...selected, orderBy: [{ name: 'asc' }] })],
-	['findFirstOrThrow', (there) => ({ ...where(there), omit: { id: true, type: true } })],
+const shapes: [string, (args: object) => unknown][] = [
+	['frozen objects', deepFreeze],
 	[
-		'findMany',
-		(there) => ({ ...where(there), ...selected, distinct: ['type'], cursor: { id: there.id } }),
-	],
-	['count', (there) => ({ ...where(there), select: { _all: true } })],
-	['aggregate', (there) => ({ ...where(there), _count: true, _max: { name: true } })],
-	['groupBy', (there) => ({ ...where(there), by: ['type'], having: { type: { not: 'x' } } })],
-	['create', ({ organizationId }) => ({ data: newRow(organizationId), ...selected })],
-	['createMany', ({ organizationId }) => ({ data: [newRow(organizationId)] })],
-	[
-		'createManyAndReturn',
-		({ organizationId }) => ({ data: [newRow(organizationId)], omit: { id: true } }),
-	],
-	['update', (there) => ({ ...where(there), ...selected, data: { settings: posthogSettings() } })],
-	['updateMany', (there) => ({ ...where(there), data: { name: 'x' } })],
-	[
-		'updateManyAndReturn',
-		(there) => ({ ...where(there), data: { name: 'x' }, omit: { type: true } }),
+		'instances of classes',
+		(args) =>
+			rebuilt(args, (object, inSettings) =>
+				isInstance(object, inSettings) ? new Instance(object) : object,
+			),
 	],
 	[
-		'upsert',
-		(there) => ({
-			where: { id: there.id },
-			create: newRow(there.organizationId),
-			update: { settings: posthogSettings() },
-			...selected,
-		}),
+		'frozen instances of classes',
+		(args) =>
+			rebuilt(args, (object, inSettings) =>
+				Object.freeze(isInstance(object, inSettings) ? new Instance(object) : object),
+			),
 	],
-	['delete', (there) => ({ ...where(there), ...selected })],
-	['deleteMany', (there) => ({ ...where(there), limit: 1 })],
-	['restore', ({ goneId }) => ({ where: { id: goneId }, ...selected })],
-	['purge', ({ goneId }) => ({ where: { id: goneId } })],
+	[
+		'getters',
+		(args) => rebuilt(args, (object) => (Array.isArray(object) ? object : withGetters(object))),
+	],
+	[
+		'objects without a prototype',
+		(args) =>
+			rebuilt(args, (object) =>
+				Array.isArray(object) ? object : Object.assign(Object.create(null), object),
+			),
+	],
+	['shared objects', (args) => rebuilt(args, shared())],
 ];
 
-const ofOrganization: MakeArguments = ({ organizationId }) => ({
-	where: {
-		id: organizationId,
-		destinations: { some: { enabled: true }, every: { NOT: { name: 'x' } } },
-	},
-});
-const included = { include: { _count: { select: { destinations: true } }, destinations: true } };
+/** What each object is made of, those behind getters included. No getter is called. */
+function madeOf(args: unknown): Map<object, unknown> {
+	const made = new Map<object, unknown>();
+	const look = (value: unknown) => {
+		if (typeof value !== 'object' || value === null || made.has(value)) return;
+		const members = Object.getOwnPropertyDescriptors(value);
+		const prototype: unknown = Object.getPrototypeOf(value);
+		made.set(value, { members, prototype, extensible: Object.isExtensible(value) });
+		for (const member of Object.values(members)) look(member.value);
+	};
+	for (const value of [args, ...reads.keys()]) look(value);
+	return made;
+}
 
-const organizations: [string, MakeArguments][] = [
-	['findUnique', (there) => ({ ...ofOrganization(there), ...included })],
-	['findUniqueOrThrow', (there) => ({ ...ofOrganization(there), ...included })],
-	['findFirst', (there) => ({ ...ofOrganization(there), ...included })],
-	['findFirstOrThrow', (there) => ({ ...ofOrganization(there), ...included })],
-	['findMany', (there) => ({ ...ofOrganization(there), select: { destinations: { take: 1 } } })],
-	['count', ofOrganization],
-	['aggregate', (there) => ({ ...ofOrganization(there), _count: true })],
-	['groupBy', (there) => ({ ...ofOrganization(there), by: ['id'] })],
-	[
-		'create',
-		() => ({
-			data: { destinations: { create: { ...newRow(''), organizationId: undefined } } },
-			...included,
-		}),
-	],
-	['createMany', () => ({ data: [{}, { id: randomUUID() }] })],
-	['createManyAndReturn', () => ({ data: [{}] })],
-	[
-		'update',
-		(there) => ({ ...ofOrganization(there), data: { destinations: nested(there) }, ...included }),
-	],
-	['updateMany', (there) => ({ ...ofOrganization(there), data: {} })],
-	[
-		'updateManyAndReturn',
-		(there) => ({ ...ofOrganization(there), data: { id: there.organizationId } }),
-	],
-	[
-		'upsert',
-		(there) => ({
-			...ofOrganization(there),
-			create: {},
-			update: { destinations: nested(there) },
-			...included,
-		}),
-	],
-	['delete', (there) => ({ ...ofOrganization(there), ...included })],
-	['deleteMany', ofOrganization],
+const roads: [string, () => LooseClient][] = [
+	['the extension', () => loose(db.prisma)],
+	['a scope', () => loose(service.asService().prisma)],
 ];
 
-const ofUser: MakeArguments = ({ createdBy }) => ({
-	where: { id: createdBy, createdDestinations: { some: { enabled: true } } },
+it('the sweep is of every operation', () => {
+	for (const model of ['destination', 'organization']) {
+		const swept = operationsWithArguments.filter(([of]) => of === model).map(([, name]) => name);
+		expect(swept).toEqual(expect.arrayContaining([...operationNames]));
+	}
 });
-const users: [string, MakeArguments][] = [
-	[
-		'findUnique',
-		(there) => ({ ...ofUser(there), include: { createdDestinations: true, _count: true } }),
-	],
-	[
-		'findMany',
-		(there) => ({ ...ofUser(there), select: { updatedDestinations: { omit: { id: true } } } }),
-	],
-	[
-		'create',
-		({ id, organizationId }) => ({
-			data: {
-				updatedDestinations: {
-					connect: [{ id }],
-					connectOrCreate: { where: { id }, create: newRow(organizationId) },
-				},
+
+describe.each(roads)('%s', (_, road) => {
+	describe.each(shapes)('%s', (shape, shaped) => {
+		it.each(operationsWithArguments)(
+			'%s.%s leaves them as they are',
+			async (model, operation, make) => {
+				const createdBy = await db.newUser();
+				const { id, organizationId } = await db.newDestination({ createdBy });
+				const gone = await db.newDeletedDestination({ organizationId, environment: 'staging' });
+				reads = new Map();
+				const args = shaped(make({ id, organizationId, createdBy, goneId: gone.id }));
+				const before = madeOf(args);
+				await run(road(), model, operation, args);
+				expect(madeOf(args)).toEqual(before);
+				const counts = [...reads.values()].flatMap((members) => [...members.values()]);
+				expect(new Set(counts)).toEqual(new Set(shape === 'getters' ? [1] : []));
 			},
-		}),
-	],
-	[
-		'update',
-		(there) => ({
-			...ofUser(there),
-			data: {
-				createdDestinations: {
-					update: { where: { id: there.id }, data: { settings: posthogSettings() } },
-					delete: [],
-				},
-			},
-		}),
-	],
-];
-
-const all = [
-	...destinations.map(([operation, make]) => ['destination', operation, make] as const),
-	...organizations.map(([operation, make]) => ['organization', operation, make] as const),
-	...users.map(([operation, make]) => ['user', operation, make] as const),
-];
-
-it.each(all)('%s.%s leaves its arguments as they are', async (model: Model, operation, make) => {
-	const createdBy = await db.newUser();
-	const { id, organizationId } = await db.newDestination({ createdBy });
-	const gone = await db.newDeletedDestination({ organizationId, environment: 'staging' });
-	const args = deepFreeze(make({ id, organizationId, createdBy, goneId: gone.id }));
-	const before = structuredClone(args);
-	await run(db.prisma, model, operation, args);
-	expect(args).toEqual(before);
+		);
+	});
 });
 
 it('the arguments of a fluent call and of a batch are left as they are', async () => {
