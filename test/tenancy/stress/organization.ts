@@ -52,9 +52,9 @@ export class Tally {
 	readonly surprises: string[] = [];
 }
 
-/** Prisma's and pg's words for a connection that was lost, or a statement that was cancelled. */
+/** Words of this package, Prisma and pg for a connection that was lost, or a statement that was cancelled. */
 const lostCodes =
-	/57P01|57014|08006|P1017|P2010 N\/A|Connection terminated|connection error|closed the connection|terminating connection|canceling statement due to user request|ECONNRESET|P2028|not queryable/;
+	/^UNAVAILABLE|57P01|57014|08006|P1017|P2010 N\/A|Connection terminated|connection error|closed the connection|terminating connection|canceling statement due to user request|ECONNRESET|P2028|not queryable/;
 
 /** An organization with its memory, which checks all that it reads and writes against it. */
 export class Organization {
