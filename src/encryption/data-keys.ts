@@ -95,7 +95,8 @@ export class DataKeys implements KeyProvider {
 	async #newKey(organizationId: string): Promise<Uint8Array> {
 		const key = randomBytes(keyBytes);
 		try {
-			return await this.#wrapper.wrap(key, { organizationId });
+			// A copy: what is wrapped in place, or not at all, would be wiped with the key.
+			return Uint8Array.from(await this.#wrapper.wrap(key, { organizationId }));
 		} finally {
 			key.fill(0);
 		}
