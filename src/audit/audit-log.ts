@@ -33,6 +33,12 @@ const exportOptions = optionsOf({
 /** How many entries an export reads at once, which bounds its memory. */
 const exportBatch = 500;
 
+/**
+ * One organization or destination may have thousands of times as many entries as most. A plan for all of them sorts
+ * the few that most have.
+ */
+const byValues = { plannedByValues: true };
+
 /** Who changed what, as the database recorded it. Nobody can change it. */
 export class AuditLog {
 	readonly #statements: Statements;
@@ -66,6 +72,7 @@ export class AuditLog {
 		const rows = await this.#statements.run(
 			`${select(entryColumns, conditions)} ${order} LIMIT $${values.push(limit + 1)}`,
 			values,
+			byValues,
 		);
 		return pageOf(
 			rows.map(toEntry),
@@ -104,13 +111,14 @@ export class AuditLog {
 		const [newest] = await this.#statements.run(
 			`${select('id', conditions)} ${newestFirst(conditions)} LIMIT 1`,
 			values,
+			byValues,
 		);
 		if (newest === undefined) return;
 		const [afterId, newestId] = [`$${values.length + 1}`, `$${values.length + 2}`];
 		const page = `${select(entryColumns, [...conditions, `id > ${afterId}`, `id <= ${newestId}`])}
 			${oldestFirst(conditions)} LIMIT ${exportBatch}`;
 		for (;;) {
-			const rows = await this.#statements.run(page, [...values, after, newest[0]]);
+			const rows = await this.#statements.run(page, [...values, after, newest[0]], byValues);
 			const entries = rows.map(toEntry);
 			for (const entry of entries) yield `${JSON.stringify(entry)}\n`;
 			const last = entries.at(-1);

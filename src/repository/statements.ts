@@ -1,5 +1,5 @@
 import type { Scope } from '../tenancy/scope.ts';
-import type { ScopedSql, TextRow } from '../tenancy/scoped-sql.ts';
+import type { ScopedSql, StatementOptions, TextRow } from '../tenancy/scoped-sql.ts';
 import { translateErrors } from './translate-errors.ts';
 
 /** Sends the statements of one scope. What Postgres refuses arrives as an error of this package. */
@@ -17,8 +17,8 @@ export class Statements {
 		return this.#scope.organizationId;
 	}
 
-	run(text: string, values: unknown[]): Promise<TextRow[]> {
-		return translateErrors(this.#sql.run(this.#scope, text, values));
+	run(text: string, values: unknown[], options?: StatementOptions): Promise<TextRow[]> {
+		return translateErrors(this.#sql.run(this.#scope, text, values, options));
 	}
 
 	/** Runs several statements in one transaction: the one that is under way, or one of their own. */

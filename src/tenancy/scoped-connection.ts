@@ -5,7 +5,7 @@ import { DiscardSession } from './discard-session.ts';
 import { type Errand, refuse, type Scope } from './scope.ts';
 import type { ScopedPoolOptions } from './scoped-pool.ts';
 import { ScopedQuery } from './scoped-query.ts';
-import type { ScopedSql, TextRow } from './scoped-sql.ts';
+import type { ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
 import type { nameStatements } from './statement-names.ts';
 
 /**
@@ -60,8 +60,14 @@ export class ScopedConnection implements ScopedSql {
 		return this.#inTurn(config, this.#errand.scope);
 	}
 
-	async run(scope: Scope, text: string, values: unknown[]): Promise<TextRow[]> {
-		const name = this.#options.nameStatement({ sql: text });
+	async run(
+		scope: Scope,
+		text: string,
+		values: unknown[],
+		{ plannedByValues = false }: StatementOptions = {},
+	): Promise<TextRow[]> {
+		// A statement without a name is parsed anew each time, and has no earlier plan.
+		const name = plannedByValues ? '' : this.#options.nameStatement({ sql: text });
 		const { rows } = await this.#inTurn({ name, text, values, rowMode: 'array' }, scope);
 		return rows as TextRow[]; // read without parsers
 	}

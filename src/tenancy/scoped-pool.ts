@@ -9,7 +9,7 @@ import { withTextForm } from '../database/text-form.ts';
 import { UnsupportedError } from '../errors.ts';
 import { type Errand, refuse, requireErrand, type Scope } from './scope.ts';
 import { ScopedConnection, type ScopedConnectionOptions } from './scoped-connection.ts';
-import type { ScopedSql, TextRow } from './scoped-sql.ts';
+import type { ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
 import { nameStatements } from './statement-names.ts';
 
 export interface ScopedPoolOptions {
@@ -47,9 +47,14 @@ export class ScopedPool implements ScopedSql {
 		return this.#take(requireErrand());
 	}
 
-	async run(scope: Scope, text: string, values: unknown[]): Promise<TextRow[]> {
+	async run(
+		scope: Scope,
+		text: string,
+		values: unknown[],
+		options?: StatementOptions,
+	): Promise<TextRow[]> {
 		return this.#once({ scope, ranRawSql: false }, (connection) =>
-			connection.run(scope, text, values),
+			connection.run(scope, text, values, options),
 		);
 	}
 

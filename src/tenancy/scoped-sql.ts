@@ -3,6 +3,16 @@ import type { Scope } from './scope.ts';
 /** A row's values as Postgres writes them; times as `2026-11-23T21:00:00.123456+00:00`. */
 export type TextRow = readonly (string | null)[];
 
+export interface StatementOptions {
+	/**
+	 * Whether Postgres plans the statement for its values at each run, where a plan for all values would be right for
+	 * most of them and far too much work for some.
+	 *
+	 * @defaultValue `false`: it is prepared, and Postgres decides
+	 */
+	readonly plannedByValues?: boolean;
+}
+
 /** Where SQL of this package's own runs: on any connection of a pool, or on the one of a transaction. */
 export interface ScopedSql {
 	/**
@@ -10,7 +20,12 @@ export interface ScopedSql {
 	 *
 	 * @throws pg's DatabaseError for what Postgres refuses.
 	 */
-	run(scope: Scope, text: string, values: unknown[]): Promise<TextRow[]>;
+	run(
+		scope: Scope,
+		text: string,
+		values: unknown[],
+		options?: StatementOptions,
+	): Promise<TextRow[]>;
 
 	/**
 	 * Runs `work` in one transaction: all of it happens, or, when it throws, nothing. Inside a transaction it is
