@@ -251,10 +251,11 @@ it('keeps the conflict with another destination of the organization, type and en
 	const settings = posthogSettings();
 	const create = { id, organizationId, type: 'posthog', name: 'second', settings };
 	const update = { settings: posthogSettings() };
-	const error = await errorOf(() =>
-		db.prisma.destination.upsert({ where: { id }, create, update }),
-	);
-	expect(error.code).toBe('P2002');
+	const args = { where: { id }, create, update };
+	for (const [_, by] of roads) {
+		const upsert: Upsert = (client) => run(client, 'destination', 'upsert', args);
+		expect((await errorOf(async () => by(upsert, organizationId))).code).toBe('P2002');
+	}
 	expect((await recordOf(other)).logged).toEqual(['created 1']);
 });
 
