@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'tsup';
-import { cache } from '../scripts/build-package.ts';
-import config from '../tsup.config.ts';
+import { cache, root } from '../scripts/build-package.ts';
 
 type Package = typeof import('../src/index.ts');
 
@@ -20,8 +19,7 @@ export function builtPackage(): Promise<Package> {
 async function buildAndLoad(): Promise<Package> {
 	const folder = join(cache, 'bench-built');
 	await build({
-		...config,
-		config: false,
+		config: join(root, 'tsup.config.ts'),
 		silent: true,
 		dts: false,
 		sourcemap: true,

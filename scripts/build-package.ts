@@ -2,7 +2,6 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'tsup';
-import config from '../tsup.config.ts';
 import { openCache } from './cache.ts';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
@@ -13,6 +12,7 @@ export async function buildPackage(name: string): Promise<string> {
 	const folder = join(cache, name);
 	await mkdir(folder, { recursive: true });
 	await copyFile(join(root, 'package.json'), join(folder, 'package.json'));
-	await build({ ...config, config: false, silent: true, outDir: join(folder, 'dist') });
+	const config = join(root, 'tsup.config.ts');
+	await build({ config, silent: true, outDir: join(folder, 'dist') });
 	return folder;
 }

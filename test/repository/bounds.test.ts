@@ -245,7 +245,8 @@ test('the twentieth page of the log takes no more than the first', async () => {
 		const running = 'SELECT FROM pg_stat_activity WHERE application_name = $1';
 		while ((await admin.query(running, [application_name])).rowCount !== 0);
 		const rows = (await read()) - before;
-		expect({ name, rows: rows > 20 && rows < 20 * 600 ? 'few' : rows }).toEqual({
+		// More than for one page each: some are planned while the statistics are being gathered.
+		expect({ name, rows: rows > 20 && rows < 20 * 1_000 ? 'few' : rows }).toEqual({
 			name,
 			rows: 'few',
 		});
