@@ -3,6 +3,7 @@
  * `package.json` of the folder that it is run in: npm follows its `publishConfig` before every `.npmrc`.
  */
 import { readFileSync } from 'node:fs';
+import { parseUrl } from '../src/parse-url.ts';
 
 /** Registries that anybody can read. */
 const publicHosts = /(^|\.)(npmjs\.(org|com)|yarnpkg\.com|npmmirror\.com|jsr\.io)$/;
@@ -28,8 +29,9 @@ if (problems.length > 0) {
 }
 
 function problemOf(url: unknown): string | undefined {
-	if (typeof url !== 'string' || !URL.canParse(url)) return 'is not the URL of a registry';
-	const { protocol, hostname } = new URL(url);
+	const parsed = typeof url === 'string' ? parseUrl(url) : undefined;
+	if (parsed === undefined) return 'is not the URL of a registry';
+	const { protocol, hostname } = parsed;
 	if (publicHosts.test(hostname)) return `is ${hostname}, where the package would be public`;
 	if (reservedHosts.test(hostname)) {
 		return `is ${hostname}: fill in the address of the internal registry`;

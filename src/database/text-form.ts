@@ -1,4 +1,5 @@
 import type { ClientConfig } from 'pg';
+import { parseUrl } from '../parse-url.ts';
 
 /**
  * The settings by which values are read and written as text. A database, a login or a URL may say otherwise, and
@@ -22,7 +23,7 @@ export const textForm = {
  */
 export function withTextForm<Config extends ClientConfig>(config: Config): Config {
 	const { connectionString = '', options } = config;
-	const url = URL.canParse(connectionString) ? new URL(connectionString) : undefined;
+	const url = parseUrl(connectionString);
 	const inUrl = url?.searchParams.get('options');
 	const given = inUrl ?? options ?? process.env.PGOPTIONS ?? '';
 	// Of two the last one counts. A space would end the value.

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { parseUrl } from '../parse-url.ts';
 import { isPublicAddress } from './public-address.ts';
 import { isPublicName } from './public-name.ts';
 
@@ -23,10 +24,10 @@ export function hostKey(url: URL): string {
  * fragment, port 0, an IP address that is not public, or a name of this machine or its network.
  */
 export function parseHttpsOrigin(text: string): string | undefined {
-	if (!URL.canParse(text)) {
+	const url = parseUrl(text);
+	if (url === undefined) {
 		return undefined;
 	}
-	const url = new URL(text);
 	const hostname = socketHostname(url);
 	// `href` keeps whatever an origin must not have, also an empty query or fragment.
 	if (url.protocol !== 'https:' || url.href !== `${url.origin}/` || url.port === '0') {

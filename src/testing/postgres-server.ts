@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ConfigurationError } from '../errors.ts';
+import { parseUrl } from '../parse-url.ts';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
 import { dropAll, holdLease, sweep } from './lease.ts';
 import { startContainer } from './postgres-container.ts';
@@ -70,7 +71,7 @@ async function open(
 			'TEST_POSTGRES must be "embedded", "testcontainers" or a URL that starts with postgres://',
 		);
 	}
-	if (!URL.canParse(source)) {
+	if (parseUrl(source) === undefined) {
 		throw new ConfigurationError(
 			'TEST_POSTGRES cannot be read as a URL. It needs a host, and special characters in user and password must be percent-encoded.',
 		);
