@@ -1,6 +1,7 @@
 /**
  * Changes the code in small ways and looks whether a test notices (https://stryker-mutator.io). Fails where one
- * survives that `equivalents/` does not explain. Names of rooms as arguments; without them, all.
+ * survives that `equivalents/` does not explain. Names of rooms as arguments; without them, all. Behind the name of one
+ * room its files, perhaps with lines (`json src/encryption/json.ts:10-20`), for the mutants there alone.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,27 +13,28 @@ import {
 } from '../../src/testing/postgres-server.ts';
 import { root } from '../build-package.ts';
 import { compare, describeSurvivor, type Equivalent, readSources } from './mutants.ts';
-import { isRoomName, type RoomName, roomNames, roomOf } from './rooms.ts';
+import { type RoomName, roomOf } from './rooms.ts';
 import { runRoom } from './run-room.ts';
+import { type Selection, select } from './selection.ts';
 
-const given = process.argv.slice(2);
-const unknown = given.filter((name) => !isRoomName(name));
-if (unknown.length > 0) {
-	process.stderr.write(`There is no ${unknown.join(', ')}. There are ${roomNames.join(', ')}.\n`);
+process.chdir(root);
+const selected = select(process.argv.slice(2));
+if (typeof selected === 'string') {
+	process.stderr.write(`${selected}\n`);
 	process.exit(2);
 }
 
-process.chdir(root);
 const server = await startPostgresServer(postgresSourceFromEnvironment());
 try {
 	// The environment is what Stryker's workers inherit, as Jest's do.
 	process.env.TEST_SERVER = JSON.stringify(await migrateServer(server));
 	process.env.TEST_SERVER_URL = server.connectionString;
-	const names = given.length === 0 ? roomNames : given.filter(isRoomName);
-	for (const name of names) {
+	for (const selection of selected) {
 		const sources = await readSources(join(root, 'src'));
-		const results = await runRoom(roomOf(name));
-		if (!(await report(name, results, sources))) process.exitCode = 1;
+		const start = performance.now();
+		const results = await runRoom(roomOf(selection.room), selection.places);
+		const seconds = Math.round((performance.now() - start) / 1000);
+		if (!(await report(selection, results, sources, seconds))) process.exitCode = 1;
 	}
 } finally {
 	await server.stop();
@@ -40,14 +42,18 @@ try {
 
 /** Says what survived; returns whether the list explains all of it. */
 async function report(
-	name: RoomName,
+	{ room, places }: Selection,
 	results: readonly MutantResult[],
 	sources: ReadonlyMap<string, string>,
+	seconds: number,
 ): Promise<boolean> {
 	const survivors = results
 		.filter((result) => !isKilled(result))
 		.map((result) => describeSurvivor(root, sources, result));
-	const { unexplained, stale } = compare(survivors, await equivalentsOf(name));
+	const compared = compare(survivors, await equivalentsOf(room));
+	const { unexplained } = compared;
+	// A part of a room does not show what the rest of it explains.
+	const stale = places.length === 0 ? compared.stale : [];
 	for (const { place, ...survivor } of unexplained) {
 		print(`\nsurvived  ${place}\n${JSON.stringify({ ...survivor, reason: '' }, null, '\t')}`);
 	}
@@ -60,7 +66,7 @@ async function report(
 		`${survivors.length - unexplained.length} equivalent`,
 		`${unexplained.length} survived`,
 	];
-	print(`\n${name}: ${results.length} mutants, ${counts.join(', ')}`);
+	print(`\n${room}: ${results.length} mutants in ${seconds} s, ${counts.join(', ')}`);
 	return unexplained.length === 0 && stale.length === 0;
 }
 

@@ -5,12 +5,16 @@ import { Stryker } from '@stryker-mutator/core';
 import type { Room } from './rooms.ts';
 
 /**
- * Changes the code of a room in every way that Stryker knows, and runs the tests that reach the changed code.
+ * Changes the code of a room, or of some places in it, in every way that Stryker knows, and runs the tests that
+ * reach the changed code.
  * The server of the tests is named by the environment, so that no run starts or migrates one.
  */
-export async function runRoom({ sources, tests }: Room): Promise<MutantResult[]> {
+export async function runRoom(
+	{ sources, tests }: Room,
+	places: readonly string[],
+): Promise<MutantResult[]> {
 	const stryker = new Stryker({
-		mutate: sources.map((source) => `src/${source}`),
+		mutate: places.length > 0 ? [...places] : sources.map((source) => `src/${source}`),
 		testRunner: 'jest',
 		jest: {
 			configFile: 'jest.config.ts',
