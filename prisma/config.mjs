@@ -23,14 +23,16 @@ function withHistorySchema(url) {
 	return `${address}?${[...others, `schema=${historySchema}`].join('&')}`;
 }
 
-/** Refuses another version of the command than the one that the migrations are tested with. */
+/** Refuses a command that the migrations were not tried with: another major version, or one before 7.10. */
 function checkCommand() {
 	const command = runningPrisma();
+	if (command === undefined) return;
+	const [, major, minor] = /^(\d+)\.(\d+)\.\d+$/.exec(command.version) ?? [];
+	if (major === '7' && Number(minor) >= 10) return;
 	const { dependencies } = readPackage(new URL('../package.json', import.meta.url));
-	const version = dependencies['@prisma/client'];
-	if (command === undefined || command.version === version) return;
+	const tested = `prisma@${dependencies['@prisma/client']}`;
 	throw new Error(
-		`This is prisma ${command.version}, but @consent-io/destinations migrates with ${version}: npm install --save-dev --save-exact prisma@${version}. Where the service has a Prisma of its own, npx prisma@${version} leaves that alone.`,
+		`This is prisma ${command.version}, but @consent-io/destinations migrates with releases of Prisma 7, from 7.10 on: npm install --save-dev ${tested}. Where the service has a Prisma of its own, npx ${tested} leaves that alone.`,
 	);
 }
 

@@ -6,6 +6,7 @@ import {
 	applied,
 	createLogin,
 	expectDone,
+	newestPrisma,
 	newName,
 	nothingToDo,
 	offline,
@@ -49,6 +50,21 @@ describe('in a service, `npx prisma migrate deploy` migrates', () => {
 				'public.organizations',
 				'public.users',
 			]);
+		}));
+
+	test("an empty database, by the newest of Prisma's commands that was tried", () =>
+		onHost('', async (host) => {
+			const command = `node ${await newestPrisma()}`;
+			for (const [args, printed] of [
+				['migrate deploy', applied],
+				['migrate status', upToDate],
+			] as const) {
+				const { status, output } = await service.run(`${command} ${args}`, {
+					environment: { DATABASE_URL: host.connectionString },
+				});
+				expect([status, output]).toEqual([0, expect.stringContaining(printed)]);
+			}
+			expect(await tables(host.client)).toEqual(expect.arrayContaining(own));
 		}));
 
 	test('a database that another deploy is just beginning with', () =>

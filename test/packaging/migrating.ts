@@ -1,6 +1,9 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Client } from 'pg';
 import { HostDatabase } from '../database/migrations.ts';
-import type { Ended } from './command.ts';
+import { type Ended, succeed } from './command.ts';
+import { madeOnce } from './made-once.ts';
 import type { Service } from './service.ts';
 
 /** No way to Prisma's host, and no engine that was downloaded before: all of it works without the network. */
@@ -39,6 +42,22 @@ export async function expectDone(
 		expect([command, output]).toEqual([command, expect.stringContaining(printed)]);
 		expect([command, status]).toEqual([command, 0]);
 	}
+}
+
+/** The newest command that was tried; the oldest is the project's own. */
+const newest = '7.10.1';
+
+/** The file of {@link newest} that Node runs, in a folder of its own, where `npx` would have put it. */
+export async function newestPrisma(): Promise<string> {
+	const folder = await madeOnce('prisma', newest, async (unfinished) => {
+		await writeFile(
+			join(unfinished, 'package.json'),
+			JSON.stringify({ allowScripts: { prisma: false, '@prisma/engines': false } }),
+		);
+		const install = ['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund'] as const;
+		await succeed([...install, '--ignore-scripts', `prisma@${newest}`], { cwd: unfinished });
+	});
+	return join(folder, 'node_modules/prisma/build/index.js');
 }
 
 export const applied = 'successfully applied';
