@@ -117,7 +117,7 @@ async function measureManyRows(logged: BenchDatabase, unlogged: BenchDatabase): 
 
 /** The first page, of 25 versions, of one destination of 50, in a short log and in a long one. */
 async function measureHistory(long: BenchDatabase, short: BenchDatabase): Promise<Figure[]> {
-	const keys = `bench:${'4f'.repeat(32)}`;
+	const keys = `bench:${'4f'.repeat(31)}50`;
 	const open = async (database: BenchDatabase, entries: number) => {
 		const all = await fillLog(database, entries);
 		const db = createDestinationsClient({ connectionString: database.connectionString, keys });

@@ -12,7 +12,7 @@ import { sixDestinations } from './peers/six-destinations.ts';
 import type { Figure, Report } from './report.ts';
 import { startSlowNetwork } from './slow-network.ts';
 
-const keys = `bench:${'4f'.repeat(32)}`;
+const keys = `bench:${'4f'.repeat(31)}50`;
 const oneWayMs = 5;
 
 /** What running each statement as one organization costs, against Prisma without row level security. */

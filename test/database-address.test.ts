@@ -1,7 +1,7 @@
 import { createDestinationsClient, rotateKeys, verifySettings } from '../src/index.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 
-const keys = `test:${'4f'.repeat(32)}`;
+const keys = `test:${'4f'.repeat(31)}50`;
 const { DATABASE_URL } = process.env;
 
 let database: TestDatabase;

@@ -20,7 +20,7 @@ export class Actors implements AsyncDisposable {
 		const current = `${key.id}:${Buffer.from(key.bytes).toString('hex')}`;
 		this.connectionString = connectionString;
 		this.filled = filled;
-		const next = `next:${'5a'.repeat(32)}`;
+		const next = `next:${'5a'.repeat(31)}5b`;
 		this.keys = { current: `${current},${next}`, next: `${next},${current}` };
 		this.db = createDestinationsClient({
 			connectionString,

@@ -53,26 +53,20 @@ export interface KeyProvider {
 
 /** Whether a value has what every provider must have. */
 export function isKeyProvider(value: unknown): value is KeyProvider {
-	return (
-		typeof value === 'object' &&
-		value !== null &&
-		'primaryKeyId' in value &&
-		typeof value.primaryKeyId === 'function' &&
-		'getKey' in value &&
-		typeof value.getKey === 'function'
-	);
+	// The cast only lets the members be read, whatever they are.
+	const { primaryKeyId, getKey } = (value ?? {}) as Partial<Record<keyof KeyProvider, unknown>>;
+	return typeof primaryKeyId === 'function' && typeof getKey === 'function';
 }
 
 /** Bytes of a key: AES-256 and 256 bits of input to the key derivation. */
 export const keyBytes = 32;
 
 /**
- * Whether the bytes of a key are those of memory that was never written, or wiped: all 0x00, or all 0xff. No random
- * source makes them, and settings sealed with them are sealed for nobody.
+ * Whether a key is one byte repeated: memory that was wiped or never written, or a key made up for an example.
+ * No random source makes such a key, and whoever guesses it reads all that it sealed.
  */
-export function isBlankKey(key: Uint8Array): boolean {
-	const [first] = key;
-	return (first === 0 || first === 0xff) && key.every((byte) => byte === first);
+export function repeatsOneByte(key: Uint8Array): boolean {
+	return key.every((byte) => byte === key[0]);
 }
 
 /** What a key id may look like. It is stored in clear beside every ciphertext. */

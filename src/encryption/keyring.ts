@@ -1,10 +1,10 @@
 import { ConfigurationError, UnknownKeyError } from '../errors.ts';
 import {
-	isBlankKey,
 	type KeyProvider,
 	keyBytes,
 	keyIdPattern,
 	looksLikeKey,
+	repeatsOneByte,
 	shownKeyId,
 } from './key-provider.ts';
 
@@ -15,7 +15,8 @@ const bareKeyId = 'default';
  * Encryption keys held in memory. The first one seals, every one opens.
  *
  * Written as `id:hex,id:hex`, 64 hex digits (32 bytes) each, or as 64 hex digits alone, whose id is
- * `default`. An id has 1 to 64 letters, digits, dots, dashes and underscores.
+ * `default`. An id has 1 to 64 letters, digits, dots, dashes and underscores. A key that is one byte repeated is
+ * refused.
  *
  * @throws ConfigurationError if the text is missing or malformed. Its message never repeats a key.
  *
@@ -23,7 +24,7 @@ const bareKeyId = 'default';
  * ```ts
  * import { Keyring } from '@consent-io/destinations';
  *
- * const keyring = new Keyring(`2026-11:${'4f'.repeat(32)},2025-11:${'a0'.repeat(32)}`);
+ * const keyring = new Keyring(process.env.DESTINATIONS_ENCRYPTION_KEYS); // 2026-11:9f1c…,2025-11:07b2…
  * keyring.primaryKeyId(); // '2026-11'
  * ```
  */
@@ -69,9 +70,8 @@ function parseKeyring(text: unknown): readonly [KeyEntry, ...KeyEntry[]] {
 			'No encryption keys were given. Set DESTINATIONS_ENCRYPTION_KEYS to "id:hex" with 64 hex digits; `npx consent-destinations keygen` makes one.',
 		);
 	}
-	const [first, ...rest] = text.split(',').map(parseEntry);
-	if (first === undefined) throw new ConfigurationError('No encryption keys were given.');
-	const entries: [KeyEntry, ...KeyEntry[]] = [first, ...rest];
+	// Every text has a first part.
+	const entries = text.split(',').map(parseEntry) as [KeyEntry, ...KeyEntry[]];
 	refuseTwins(entries);
 	return entries;
 }
@@ -103,9 +103,9 @@ function parseEntry(entry: string, index: number): KeyEntry {
 	}
 	// Copied, because a small Buffer shares its memory with others.
 	const key = Uint8Array.from(Buffer.from(hex, 'hex'));
-	if (isBlankKey(key)) {
+	if (repeatsOneByte(key)) {
 		throw new ConfigurationError(
-			`${place} is no key but blank memory: all of its bits are the same. Make one with \`npx consent-destinations keygen\`.`,
+			`${place} is one byte repeated, which anybody can guess. Make a key with \`npx consent-destinations keygen\`.`,
 		);
 	}
 	return [id, key];

@@ -52,7 +52,7 @@ export const plaintextOption = z.enum(['refuse', 'allow-read'], {
  * ```ts
  * import { SettingsEncryption } from '@consent-io/destinations';
  *
- * const encryption = new SettingsEncryption(`2026-11:${'4f'.repeat(32)}`);
+ * const encryption = new SettingsEncryption(process.env.DESTINATIONS_ENCRYPTION_KEYS);
  * const context = {
  *   organizationId: '0193a1b2-0000-7000-8000-000000000001',
  *   destinationId: '0193a1b2-0000-7000-8000-000000000002',
@@ -163,13 +163,11 @@ function openSettings(
 
 /** The provider that was given, or the key ring that the text says. */
 export function keyProvider(keys: Keys | undefined): KeyProvider {
-	if (typeof keys === 'object' && keys !== null) {
-		if (isKeyProvider(keys)) return keys;
-		throw new ConfigurationError(
-			'`keys` must be text such as "id:hex", or a provider with `primaryKeyId`, `getKey` and `cacheSeconds`.',
-		);
-	}
-	return new Keyring(keys);
+	if (isKeyProvider(keys)) return keys;
+	if (typeof keys !== 'object') return new Keyring(keys);
+	throw new ConfigurationError(
+		'`keys` must be text such as "id:hex", or a provider with `primaryKeyId`, `getKey` and `cacheSeconds`.',
+	);
 }
 
 const maxContextLength = 255;

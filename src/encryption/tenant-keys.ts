@@ -2,10 +2,10 @@ import { ConfigurationError, UnknownKeyError } from '../errors.ts';
 import { askProvider, checkTimeout, isPromised } from './ask-provider.ts';
 import { ExpiringCache } from './expiring-cache.ts';
 import {
-	isBlankKey,
 	type KeyProvider,
 	keyBytes,
 	keyIdPattern,
+	repeatsOneByte,
 	shownKeyId,
 } from './key-provider.ts';
 import { deriveTenantKey, type TenantKey } from './tenant-key.ts';
@@ -90,9 +90,9 @@ export class TenantKeys {
 				`The key provider gave something other than ${keyBytes} bytes for the key id "${shownKeyId(keyId)}".`,
 			);
 		}
-		if (isBlankKey(bytes)) {
+		if (repeatsOneByte(bytes)) {
 			throw new ConfigurationError(
-				`The key provider gave blank memory for the key id "${shownKeyId(keyId)}": all of its bits are the same. If it wipes its keys, it must hand out copies.`,
+				`The key provider returned one byte repeated for the key id "${shownKeyId(keyId)}", as memory is that was wiped. If it wipes its keys, it must return copies.`,
 			);
 		}
 		return deriveTenantKey(bytes, keyId, organizationId);

@@ -88,7 +88,8 @@ const rawOperations = new Set([
  *
  * declare const base: PrismaClient;
  *
- * const prisma = base.$extends(destinationsExtension({ keys: `2026-11:${'4f'.repeat(32)}` }));
+ * const keys = process.env.DESTINATIONS_ENCRYPTION_KEYS;
+ * const prisma = base.$extends(destinationsExtension({ keys }));
  * ```
  */
 export function destinationsExtension(

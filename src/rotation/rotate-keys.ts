@@ -74,7 +74,7 @@ const pauseMs = 100;
  * import { rotateKeys } from '@consent-io/destinations';
  *
  * const { rotated, failures } = await rotateKeys({
- *   keys: `2026-11:${'4f'.repeat(32)},2025-11:${'a0'.repeat(32)}`,
+ *   keys: process.env.DESTINATIONS_ENCRYPTION_KEYS, // 2026-11:9f1c…,2025-11:07b2…
  *   onProgress: ({ done, total }) => process.stderr.write(`${done} of ${total}\n`),
  * });
  * ```

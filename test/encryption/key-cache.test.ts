@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
 import { codeOf, countingProvider, newContext } from '../support/encryption.ts';
@@ -102,12 +103,13 @@ it('one organization’s key is never used for another, however the ids are put 
 });
 
 it('no more than 10,000 keys are kept, the latest ones', async () => {
+	const key = randomBytes(32);
 	const { provider, asked } = countingProvider({
 		cacheSeconds: Number.POSITIVE_INFINITY,
 		primaryKeyId: () => 'one',
 		getKey: (keyId, organizationId) => {
 			asked.push(`${keyId}/${organizationId}`);
-			return new Uint8Array(32).fill(7);
+			return key;
 		},
 	});
 	const encryption = new SettingsEncryption(provider);

@@ -62,8 +62,12 @@ describe('a key ring', () => {
 			'a\nall is well',
 			newHex(),
 			newHex().toUpperCase(),
+			// Callers without types may pass anything.
+			5,
+			null,
+			{ length: 1 },
 		]) {
-			expect(() => keyring.getKey(id)).toThrow(
+			expect(() => keyring.getKey(id as string)).toThrow(
 				expect.objectContaining({
 					code: 'UNKNOWN_KEY',
 					message: expect.stringContaining('"(not a valid key id)"'),
@@ -80,6 +84,15 @@ describe('a key ring', () => {
 		const ids = keyring.keyIds;
 		ids.push('two');
 		expect(keyring.keyIds).toEqual(['one']);
+	});
+
+	it('takes no key of one byte repeated, whichever it is, and every other', () => {
+		for (let byte = 0; byte < 256; byte += 1) {
+			const key = Buffer.alloc(32, byte);
+			expect(refusal(`a:${key.toString('hex')}`).message).toMatch(/one byte repeated/);
+			key[byte % 32] = byte ^ 1;
+			expect(new Keyring(`a:${key.toString('hex')}`).getKey('a')).toEqual(Uint8Array.from(key));
+		}
 	});
 
 	it('shares no memory with other buffers', () => {
@@ -119,9 +132,8 @@ describe('a malformed key ring', () => {
 		['a key for an id', `${hex}:${newHex()}`, /looks like a key/],
 		['an id twice', `a:${hex},a:${newHex()}`, /same id/],
 		['two keys without ids', `${hex},${newHex()}`, /same id/],
-		['a key of zeros alone', '0'.repeat(64), /number 1 is no key but blank memory/],
-		['another of zeros alone', `a:${hex},b:${'00'.repeat(32)}`, /number 2 is no key/],
-		['a key of ones alone', `a:${'fF'.repeat(32)}`, /number 1 is no key/],
+		['a key of zeros alone', '0'.repeat(64), /number 1 is one byte repeated.*keygen/],
+		['another key of one byte', `a:${hex},b:${'4F'.repeat(32)}`, /number 2 is one byte repeated/],
 		['a key twice', `a:${hex},b:${hex.toUpperCase()}`, /same key under two ids/],
 	])('%s is refused, and no key is repeated', (_, text, message) => {
 		const error = refusal(text);
@@ -132,26 +144,43 @@ describe('a malformed key ring', () => {
 			expect(shown.toLowerCase()).not.toContain(part.toLowerCase());
 		}
 	});
+});
 
-	it.each<[string, unknown]>([
-		['a number', 1],
-		['a list', ['a']],
-		['an object without methods', { cacheSeconds: 1 }],
-		['a provider without primaryKeyId', { cacheSeconds: 1, getKey: () => randomBytes(32) }],
-		['a provider without getKey', { cacheSeconds: 1, primaryKeyId: () => 'a' }],
-		['a provider without primaryKeyId', { cacheSeconds: 1, getKey: () => randomBytes(32) }],
-		['a provider without cacheSeconds', { primaryKeyId: () => 'a', getKey: () => randomBytes(32) }],
-		['a negative lifetime', { cacheSeconds: -1, primaryKeyId: () => 'a', getKey: () => 'x' }],
-		[
-			'no number for a lifetime',
-			{ cacheSeconds: Number.NaN, primaryKeyId: () => 'a', getKey: () => 'x' },
-		],
-		['a text for a lifetime', { cacheSeconds: '60', primaryKeyId: () => 'a', getKey: () => 'x' }],
-		['null', null],
-		['undefined', undefined],
-	])('%s is refused in its place', (_, keys) => {
+describe('in the place of a key ring', () => {
+	const primaryKeyId = () => 'a';
+	const getKey = () => randomBytes(32);
+
+	it.each<[string, unknown, RegExp]>([
+		['a number', 1, /No encryption keys/],
+		['nothing', undefined, /No encryption keys/],
+		['null', null, /primaryKeyId/],
+		['a list', ['a'], /primaryKeyId/],
+		['an object without methods', { cacheSeconds: 1 }, /primaryKeyId/],
+		['a provider without primaryKeyId', { cacheSeconds: 1, getKey }, /primaryKeyId/],
+		['a primaryKeyId that is text', { cacheSeconds: 1, primaryKeyId: 'a', getKey }, /primaryKeyId/],
+		['a provider without getKey', { cacheSeconds: 1, primaryKeyId }, /getKey/],
+		['a getKey that is a map', { cacheSeconds: 1, primaryKeyId, getKey: new Map() }, /getKey/],
+		['a provider without cacheSeconds', { primaryKeyId, getKey }, /needs `cacheSeconds`/],
+		['a negative lifetime', { cacheSeconds: -1, primaryKeyId, getKey }, /needs `cacheSeconds`/],
+		['a lifetime that is no number', { cacheSeconds: '60', primaryKeyId, getKey }, /cacheSeconds/],
+		['a lifetime of NaN', { cacheSeconds: Number.NaN, primaryKeyId, getKey }, /cacheSeconds/],
+	])('%s is refused', (_, keys, message) => {
+		// Callers without types may pass anything.
 		expect(() => new SettingsEncryption(keys as string)).toThrow(
-			expect.objectContaining({ code: 'CONFIGURATION' }),
+			expect.objectContaining({
+				code: 'CONFIGURATION',
+				message: expect.stringMatching(message),
+			}),
 		);
+	});
+
+	it('a provider is taken, whether it has its methods of its own or of its class', () => {
+		for (const provider of [
+			{ cacheSeconds: 0, primaryKeyId, getKey },
+			Object.assign(Object.create(null), { cacheSeconds: 1, primaryKeyId, getKey }),
+			new Keyring(`one:${newHex()}`),
+		]) {
+			expect(() => new SettingsEncryption(provider)).not.toThrow();
+		}
 	});
 });

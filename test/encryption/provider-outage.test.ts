@@ -1,14 +1,17 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KeyProvider } from '../../src/index.ts';
 import { SettingsEncryption, UnknownKeyError } from '../../src/index.ts';
 import { posthog, posthogKey } from '../support/destinations.ts';
 import { type Service, startService } from '../support/service.ts';
 
+const key = randomBytes(32);
+
 /** A key service that a test can slow down, break, repair, and make forget. */
 class KeyService implements KeyProvider {
 	cacheSeconds = 0;
 	timeoutSeconds = 0.2;
-	keys = new Map<string, Uint8Array>([['k1', new Uint8Array(32).fill(1)]]);
+	keys = new Map<string, Uint8Array>([['k1', key]]);
 	primary = 'k1';
 	behave: () => Promise<void> = async () => {};
 	calls: string[] = [];
@@ -61,7 +64,7 @@ describe('a key provider in trouble', () => {
 	afterAll(() => service.stop());
 	afterEach(() => {
 		keys.behave = async () => {};
-		keys.keys.set('k1', new Uint8Array(32).fill(1));
+		keys.keys.set('k1', key);
 	});
 
 	async function everything(): Promise<unknown[]> {
@@ -104,7 +107,7 @@ describe('a key provider in trouble', () => {
 		trouble(keys);
 		await expect(destinations.findById(id)).rejects.toThrow();
 		keys.behave = async () => {};
-		keys.keys.set('k1', new Uint8Array(32).fill(1));
+		keys.keys.set('k1', key);
 
 		expect((await destinations.findById(id))?.settings).toMatchObject({ apiKey: posthogKey });
 		await destinations.update(id, { settings: { apiKey: posthogKey } });
@@ -189,7 +192,7 @@ describe('the cache', () => {
 		const encryption = new SettingsEncryption({
 			cacheSeconds: Number.POSITIVE_INFINITY,
 			primaryKeyId: () => primary,
-			getKey: () => new Uint8Array(32).fill(7),
+			getKey: () => key,
 		});
 		expect((await encryption.encrypt({}, context('o'))).kid).toBe('k1');
 		primary = 'k2';

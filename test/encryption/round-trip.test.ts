@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
 import { codeOf, envelopeMembers, newContext, newEncryption } from '../support/encryption.ts';
@@ -172,7 +172,7 @@ it('the keys of two organizations are two keys', async () => {
 });
 
 it('every key opens, and the first one seals', async () => {
-	const [one, two] = ['1'.repeat(64), '2'.repeat(64)];
+	const [one, two] = [randomBytes(32).toString('hex'), randomBytes(32).toString('hex')];
 	const context = newContext();
 	const before = new SettingsEncryption(`one:${one}`);
 	const during = new SettingsEncryption(`two:${two},one:${one}`);
@@ -188,7 +188,9 @@ it('every key opens, and the first one seals', async () => {
 
 // An envelope of an earlier release must open in every later one.
 it('a known envelope opens', async () => {
-	const known = new SettingsEncryption(`2026-11:${'4f'.repeat(32)}`);
+	const known = new SettingsEncryption(
+		'2026-11:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f',
+	);
 	const context = {
 		organizationId: '0193a1b2-0000-7000-8000-000000000001',
 		destinationId: '0193a1b2-0000-7000-8000-000000000002',
@@ -198,9 +200,9 @@ it('a known envelope opens', async () => {
 		v: 1,
 		alg: 'A256GCM',
 		kid: '2026-11',
-		kc: 'hzZP9wqAAG8yKF9YEN9pGSNWEyKvykQ5Nlc34zM0NKg',
-		iv: '5C-3leVIYUlkavtU',
-		ct: 'LnrToZWrzN7rtgexJv3kElOUlwA0uk0dMztqoMM3p9AYksPa0qp6mK1w3D5E2u0yN0YJXQ',
+		kc: '1lQ9I2UBy7BHgnhd_U_dCW-Oz5JiKJdvAaRBhZ3WOGI',
+		iv: '1g7GC1P89eEpEfBj',
+		ct: 'bI9PiWYDRBKWWK0yURi3EfovxFOi3MqyN5xCUdNvZR5N_Jhz_bDVQSC-S0JgLmheTwdmjw',
 	};
 	expect(await known.decrypt(envelope, context)).toEqual({ apiKey: 'phc_example', host: 'é' });
 });

@@ -3,6 +3,7 @@ import {
 	ExtendedDatabase,
 	type LooseClient,
 	loose,
+	newKeys,
 	posthogSettings,
 	run,
 } from '../support/extended-client.ts';
@@ -143,7 +144,7 @@ describe.each(roads)('%s', (_, by) => {
 it('leaves settings under a key that is being retired as they are', async () => {
 	const { id, settings } = await db.newDestination();
 	const before = await stateOf(id);
-	const prisma = db.connect(`2026-12:${'ab'.repeat(32)},${db.keys}`);
+	const prisma = db.connect(`${newKeys('2026-12')},${db.keys}`);
 	await prisma.destination.update({ where: { id }, data: { settings } });
 	expect(await stateOf(id)).toEqual(before);
 });

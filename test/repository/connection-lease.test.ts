@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyProvider } from '../../src/index.ts';
 import { type Database, openDatabase } from '../../src/prisma.ts';
@@ -135,6 +136,8 @@ test('what a test finds after another took it over is not saved under the otherâ
 	expect((await stored(id)).connection_status).toBe('connected');
 });
 
+const key = randomBytes(32);
+
 /** Keys that can be made to wait, or to be away. */
 class Keys implements KeyProvider {
 	readonly cacheSeconds = 0;
@@ -147,7 +150,7 @@ class Keys implements KeyProvider {
 
 	async getKey(): Promise<Uint8Array> {
 		await this.before();
-		return new Uint8Array(32).fill(7);
+		return key;
 	}
 }
 
