@@ -63,7 +63,7 @@ async function exists(statements: Statements, id: string): Promise<boolean> {
 
 function toVersion(
 	{ action, changes, actorId, recordedAt, settings, ...entry }: AuditEntry,
-	changedIn: ReadonlyMap<number, readonly string[]>,
+	changedIn: ReadonlyMap<number, readonly string[] | DestinationsError>,
 ): DestinationVersion {
 	const { updatedBy: _, ...fields } = changes; // says what `actorId` says
 	const version = entry.version ?? 0; // only a key rotation, which is of no destination, has none
@@ -76,8 +76,18 @@ function toVersion(
 		changes: fields,
 		actorId,
 		recordedAt,
-		changedSettings: changed ? (changedIn.get(version) ?? told) : [],
+		changedSettings: changed ? namesOr(told, changedIn.get(version)) : [],
 	};
+}
+
+/** @throws the error that may pass, where nothing else says which settings changed. */
+function namesOr(
+	told: readonly string[] | null,
+	found: readonly string[] | DestinationsError | undefined,
+): readonly string[] | null {
+	if (!(found instanceof DestinationsError)) return found ?? told;
+	if (told === null) throw found;
+	return told;
 }
 
 /** How many earlier settings are held at once. */
@@ -85,27 +95,26 @@ const settingsBatch = 50;
 
 /**
  * The names of the settings that each version of a page changed, where the settings before and after it are
- * kept and open. The page is the newest first.
+ * kept and open; the error of opening them, where it may pass. The page is the newest first.
  */
 async function settingsChangedIn(
 	statements: Statements,
 	encryption: SettingsEncryption,
 	id: string,
 	entries: readonly AuditEntry[],
-): Promise<Map<number, readonly string[]>> {
-	const changed = new Map<number, readonly string[]>();
+): Promise<Map<number, readonly string[] | DestinationsError>> {
+	const changed = new Map<number, readonly string[] | DestinationsError>();
 	const versions = entries.flatMap(({ version, settings }) =>
 		version !== null && settings.changed ? [version] : [],
 	);
 	const [newest] = versions;
 	const oldest = versions.at(-1);
 	if (newest === undefined || oldest === undefined) return changed;
-	let before: { version: number; settings: object | undefined } | undefined;
-	const next = (version: number, settings: object | undefined) => {
+	let before: { version: number; settings: object } | undefined;
+	const next = (version: number, settings: object) => {
 		// Settings are kept by the last version that had them; those behind it were written by the next one.
-		if (before?.settings !== undefined && settings !== undefined) {
-			changed.set(before.version + 1, changedFields(before.settings, settings));
-		}
+		const names = before && comparison(before.settings, settings);
+		if (before !== undefined && names !== undefined) changed.set(before.version + 1, names);
 		before = { version, settings };
 	};
 	for (;;) {
@@ -116,7 +125,7 @@ async function settingsChangedIn(
 			[id, from, settingsBatch],
 		);
 		for (const row of rows.map(toEarlierSettings)) {
-			next(row.version, await unlessSealed(openEarlier(encryption, row)));
+			next(row.version, await openedOrError(openEarlier(encryption, row)));
 			if (row.version >= newest) return changed;
 		}
 		if (rows.length < settingsBatch) break;
@@ -128,7 +137,7 @@ async function settingsChangedIn(
 	);
 	if (current !== undefined) {
 		const row = toEarlierSettings(current);
-		next(row.version, await unlessSealed(openEarlier(encryption, row)));
+		next(row.version, await openedOrError(openEarlier(encryption, row)));
 	}
 	return changed;
 }
@@ -172,12 +181,22 @@ export async function openEarlier(
 	return openStored(encryption, settings, settingsEncrypted, context);
 }
 
-/** Nothing where settings do not open: what else the history tells is still to be read. */
-async function unlessSealed<T>(opening: PromiseLike<T>): Promise<T | undefined> {
+/** Settings, or why they do not open: what else the history tells is still to be read. */
+async function openedOrError(opening: PromiseLike<object>): Promise<object> {
 	try {
 		return await opening;
 	} catch (error) {
-		if (error instanceof DestinationsError) return undefined;
+		if (error instanceof DestinationsError) return error;
 		throw error;
 	}
+}
+
+/** The names of the settings that differ; nothing where either did not open, and will not. */
+function comparison(
+	before: object,
+	after: object,
+): readonly string[] | DestinationsError | undefined {
+	const errors = [before, after].filter((opened) => opened instanceof DestinationsError);
+	if (errors.length === 0) return changedFields(before, after);
+	return errors.find(({ retryable }) => retryable);
 }

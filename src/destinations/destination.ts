@@ -82,7 +82,7 @@ export interface CreateDestinationInputOf<T extends DestinationType> {
 	enabled?: boolean;
 	/** @defaultValue `false` */
 	testMode?: boolean;
-	/** UUID of the user who creates it. @defaultValue the actor of the scope */
+	/** UUID of the user who creates it, for a service without an actor; an actor of the scope stands in its place. */
 	createdBy?: string;
 }
 

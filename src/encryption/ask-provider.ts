@@ -1,4 +1,10 @@
-import { ConfigurationError, DestinationsError, KeyUnavailableError } from '../errors.ts';
+import {
+	ConfigurationError,
+	DestinationsError,
+	KeyUnavailableError,
+	RetryError,
+	UnavailableError,
+} from '../errors.ts';
 
 /** Seconds that a provider has for an answer, unless it says otherwise. */
 export const defaultTimeoutSeconds = 3;
@@ -30,7 +36,7 @@ export async function askProvider<T>(
 		// Without a timer for those that have the answer at hand.
 		return isPromised(answer) ? await inTime(answer, timeoutSeconds) : answer;
 	} catch (error) {
-		if (error instanceof DestinationsError) {
+		if (error instanceof DestinationsError && !isOfDatabase(error)) {
 			delete error.cause;
 			throw error;
 		}
@@ -38,6 +44,11 @@ export async function askProvider<T>(
 			`The key provider failed with ${kindOf(error)}. Settings were neither sealed nor opened; try again when it answers.`,
 		);
 	}
+}
+
+/** Of the provider's database: it would be taken for one of the database that holds the settings. */
+function isOfDatabase(error: DestinationsError): boolean {
+	return error instanceof RetryError || error instanceof UnavailableError;
 }
 
 function kindOf(error: unknown): string {

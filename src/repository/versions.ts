@@ -100,6 +100,7 @@ export abstract class DestinationVersions {
 	 * their names. Deleted destinations have theirs too.
 	 *
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
+	 * @throws KeyUnavailableError where only earlier settings tell what changed, and their key cannot be had now.
 	 *
 	 * @example
 	 * ```ts

@@ -1,5 +1,10 @@
 import type { Keys } from '../../src/encryption/settings-encryption.ts';
-import { createDestinationsClient, type DestinationsClient } from '../../src/index.ts';
+import {
+	createDestinationsClient,
+	type DestinationsClient,
+	RetryError,
+	UnavailableError,
+} from '../../src/index.ts';
 import {
 	type ExtendedClient,
 	ExtendedDatabase,
@@ -44,6 +49,16 @@ const troubles = {
 		code: 'KEY_UNAVAILABLE',
 		seals: false,
 		keys: () => providerThat(() => new Promise(() => {})),
+	},
+	"the provider's database is away": {
+		code: 'KEY_UNAVAILABLE',
+		seals: false,
+		keys: () => providerThat(() => Promise.reject(new UnavailableError('away'))),
+	},
+	"the provider's database is busy": {
+		code: 'KEY_UNAVAILABLE',
+		seals: false,
+		keys: () => providerThat(() => Promise.reject(new RetryError('busy'))),
 	},
 	'the row is tampered': { code: 'DECRYPTION_FAILED', seals: true, keys: (own: string) => own },
 } as const;
