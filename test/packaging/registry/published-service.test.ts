@@ -66,7 +66,8 @@ describe('through a real registry', () => {
 			const { port } = Object(other.address());
 			const url = `http://127.0.0.1:${port}/`;
 			await writeFile(join(packed, '.npmrc'), `registry=${url}\n@consent-io:registry=${url}\n`);
-			await npm(packed, 'publish', '--ignore-scripts', '--tag', 'test');
+			const publish = ['npm', 'publish', '--ignore-scripts', '--tag', 'test'] as const;
+			await succeed(publish, { cwd: packed, environment: registry.login });
 		} finally {
 			other.close();
 		}
@@ -82,7 +83,7 @@ describe('through a real registry', () => {
 			filter: (path) => !path.includes('node_modules'),
 		});
 		await edit(service, 'file:../..', version);
-		await npm(service, 'install', '--no-audit', '--no-fund');
+		await npm(service, 'install', '--prefer-offline', '--no-audit', '--no-fund');
 		const installed = join(service, 'node_modules', name);
 		expect((await lstat(installed)).isDirectory()).toBe(true);
 		expect(JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'))).toMatchObject({

@@ -5,20 +5,21 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { succeed } from '../command.ts';
 import { registryTools } from './tools.ts';
 
 /** A running registry, and what npm needs to use it. */
 export interface Registry {
 	readonly url: string;
-	/** Variables under which npm knows this registry alone, logged in as a user who may publish. */
+	/** Variables under which npm is logged in as a user who may publish. */
+	readonly login: Record<string, string>;
+	/** Variables under which it takes the packages of this scope from here, too. */
 	readonly environment: Record<string, string>;
 	stop(): Promise<void>;
 }
 
 /**
- * Starts a private registry in a folder. It has the packages of this project's scope itself, for users alone,
- * and takes all others from the registry that npm is configured with.
+ * Starts a private registry in a folder. It has the packages of this project's scope, for users alone, and no
+ * others: npm takes those from the registry that it is configured with, as docs/guides/service.md has it.
  */
 export async function startRegistry(folder: string): Promise<Registry> {
 	const tools = await registryTools();
@@ -26,7 +27,7 @@ export async function startRegistry(folder: string): Promise<Registry> {
 	const url = `http://127.0.0.1:${port}`;
 	await mkdir(folder, { recursive: true });
 	const config = join(folder, 'config.json');
-	await writeFile(config, JSON.stringify(await configuration(folder)));
+	await writeFile(config, JSON.stringify(configuration(folder)));
 	const verdaccio = start(tools, ['--config', config, '--listen', url]);
 	const stop = async () => {
 		if (verdaccio.exitCode === null) {
@@ -37,28 +38,26 @@ export async function startRegistry(folder: string): Promise<Registry> {
 	};
 	try {
 		await answering(url, verdaccio);
-		const userConfig = join(folder, 'npmrc');
-		await writeFile(userConfig, `//127.0.0.1:${port}/:_authToken=${await newUser(url)}\n`);
-		const environment = { npm_config_registry: `${url}/`, npm_config_userconfig: userConfig };
-		return { url, environment, stop };
+		// Nothing of the user's own configuration is taken away: it may be what reaches all other packages.
+		const login = { [`npm_config_//127.0.0.1:${port}/:_authToken`]: await newUser(url) };
+		return {
+			url,
+			login,
+			environment: { ...login, 'npm_config_@consent-io:registry': `${url}/` },
+			stop,
+		};
 	} catch (error) {
 		await stop();
 		throw error;
 	}
 }
 
-async function configuration(folder: string): Promise<object> {
-	const upstream = (await succeed(['npm', 'config', 'get', 'registry'], { cwd: folder })).trim();
+function configuration(folder: string): object {
 	const users = { access: '$authenticated', publish: '$authenticated' };
 	return {
 		storage: join(folder, 'storage'),
 		auth: { htpasswd: { file: join(folder, 'htpasswd') } },
-		uplinks: { upstream: { url: upstream, maxage: '1d', timeout: '60s' } },
-		packages: {
-			// Without an uplink: nobody else's package can take the place of one of this scope.
-			'@consent-io/*': users,
-			'**': { access: '$all', proxy: 'upstream' },
-		},
+		packages: { '@consent-io/*': users },
 		log: { type: 'stdout', format: 'json', level: 'warn' },
 	};
 }
