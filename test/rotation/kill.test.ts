@@ -1,11 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { insertSealedRows, settingsJson } from '../../bench/sealed-rows.ts';
 import { createDestinationsClient, rotateKeys, verifySettings } from '../../src/index.ts';
+import { bundle, type Program } from '../support/bundle.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import type { Expected, Row, WritingOrders } from './processes/writing.ts';
 import { newKey } from './sealed-service.ts';
@@ -20,23 +20,27 @@ const emptyOrganizations = 400;
 let database: TestDatabase;
 let admin: Client;
 const children = new Set<ChildProcess>();
+let programs: Record<'rotating' | 'writing', Program>;
 
 beforeAll(async () => {
+	programs = {
+		rotating: await bundle('test/rotation/processes/rotating.ts'),
+		writing: await bundle('test/rotation/processes/writing.ts'),
+	};
 	database = await createTestDatabase();
 	admin = new Client({ connectionString: database.connectionString });
 	await admin.connect();
 });
 afterAll(async () => {
 	for (const child of children) child.kill('SIGKILL');
+	for (const program of Object.values(programs)) await program.remove();
 	await admin.end();
 	await database.drop();
 });
 
 /** A process of test/rotation/processes, once it is ready for its orders. */
 async function start(name: 'rotating' | 'writing'): Promise<ChildProcess> {
-	const child = fork(join(process.cwd(), `test/rotation/processes/${name}.ts`), {
-		execArgv: ['--import', 'tsx'],
-	});
+	const child = fork(programs[name].file);
 	children.add(child);
 	child.once('exit', () => children.delete(child));
 	await once(child, 'message');

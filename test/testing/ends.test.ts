@@ -8,13 +8,16 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { startTestDatabase } from '../../src/testing/index.ts';
+import { bundle, type Program } from '../support/bundle.ts';
 import { testServer } from '../support/database.ts';
 import { rowsOf } from './rows.ts';
 
 const children = new Set<ChildProcess>();
 /** Where the processes of this file keep their data directories. */
 let folder: string;
+let program: Program;
 beforeAll(async () => {
+	program = await bundle('test/testing/processes/starting.ts');
 	folder = await mkdtemp(join(tmpdir(), 'destinations-ends-'));
 	// As root, Postgres runs as another user, who has to get in.
 	await chmod(folder, 0o755);
@@ -23,6 +26,7 @@ afterAll(async () => {
 	for (const child of children) child.kill('SIGKILL');
 	await until(async () => (await directories()).length === 0);
 	await rm(folder, { recursive: true });
+	await program.remove();
 });
 
 /** Data directories in the folder, where other things lie too. */
@@ -35,15 +39,11 @@ async function start(
 	argument: 'forget' | 'wait',
 	environment: NodeJS.ProcessEnv = {},
 ): Promise<{ child: ChildProcess; said: string }> {
-	const child = spawn(
-		process.execPath,
-		['--import', 'tsx', join(process.cwd(), 'test/testing/processes/starting.ts'), argument],
-		{
-			env: { ...process.env, TMPDIR: folder, TEST_POSTGRES: 'embedded', ...environment },
-			stdio: ['ignore', 'pipe', 'inherit'],
-			detached: true,
-		},
-	);
+	const child = spawn(process.execPath, [program.file, argument], {
+		env: { ...process.env, TMPDIR: folder, TEST_POSTGRES: 'embedded', ...environment },
+		stdio: ['ignore', 'pipe', 'inherit'],
+		detached: true,
+	});
 	children.add(child);
 	child.once('exit', () => children.delete(child));
 	for await (const said of createInterface({ input: child.stdout })) return { child, said };
