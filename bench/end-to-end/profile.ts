@@ -12,7 +12,7 @@ export interface Profile {
 	readonly own: readonly Share[];
 }
 
-export interface Share {
+interface Share {
 	readonly name: string;
 	/** Of the time that the process was not idle; of all of it for `idle`. */
 	readonly percent: number;

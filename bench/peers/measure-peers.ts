@@ -4,7 +4,7 @@ import type { Contender } from './open-peers.ts';
 import { type Change, type Read, thousand } from './peer.ts';
 import type { Row } from './rows.ts';
 
-export const works = [
+const works = [
 	'read one by id',
 	"read one organization's destinations",
 	'read 1000 rows',

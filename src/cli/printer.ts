@@ -1,4 +1,9 @@
-import type { Output } from './terminal.ts';
+/** A stream of the process, or what a test has in its place. */
+export interface Output {
+	readonly isTTY?: boolean | undefined;
+	readonly columns?: number | undefined;
+	write(text: string): unknown;
+}
 
 /**
  * Control characters, the ESC that begins a terminal's commands among them, characters that change the direction
@@ -10,7 +15,7 @@ const unprintable = /[^\t\P{C}]|[\p{Zl}\p{Zp}]/gu;
  * A text in which nothing steers a terminal: each such character is written as JSON writes it, `\u001b`. In JSON
  * the value stays the same.
  */
-export function printable(text: string): string {
+function printable(text: string): string {
 	return text.replace(unprintable, (character) =>
 		// A character of two halves is escaped as JSON does it, each for itself.
 		Array.from({ length: character.length }, (_, index) => escapeAt(character, index)).join(''),

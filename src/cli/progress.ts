@@ -87,7 +87,7 @@ export function grouped(count: number): string {
 	return count.toLocaleString('en-US');
 }
 
-export function duration(seconds: number): string {
+function duration(seconds: number): string {
 	const whole = Math.ceil(seconds);
 	if (whole < 60) return `${whole} s`;
 	if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;

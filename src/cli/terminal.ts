@@ -1,4 +1,4 @@
-import type { Printer } from './printer.ts';
+import type { Output, Printer } from './printer.ts';
 
 /** What the command line is given of its process, so that tests can give something else. */
 export interface Process {
@@ -13,12 +13,6 @@ export interface Process {
 export interface Terminal extends Omit<Process, 'stdout' | 'stderr'> {
 	readonly stdout: Printer;
 	readonly stderr: Printer;
-}
-
-export interface Output {
-	readonly isTTY?: boolean | undefined;
-	readonly columns?: number | undefined;
-	write(text: string): unknown;
 }
 
 /** Exit statuses. A command that was stopped ends as the shell expects of SIGINT. */

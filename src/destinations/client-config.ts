@@ -5,7 +5,7 @@ import { settingsError } from './unopened.ts';
 import type { ConsentPurpose } from './vocabulary.ts';
 
 /** What a browser gets to know of a destination of one type. */
-export interface ClientConfigOf<T extends DestinationType> {
+interface ClientConfigOf<T extends DestinationType> {
 	type: T;
 	/** What the visitor must have consented to, all of it, before the destination is loaded. */
 	requiredConsent: ConsentPurpose[];

@@ -7,7 +7,7 @@ import {
 } from '../errors.ts';
 
 /** Seconds that a provider has for an answer, unless it says otherwise. */
-export const defaultTimeoutSeconds = 3;
+const defaultTimeoutSeconds = 3;
 
 /** The longest delay of a timer, in milliseconds; more would fire at once. */
 const longestTimer = 2 ** 31 - 1;

@@ -2,7 +2,7 @@ import { ValidationError } from '../errors.ts';
 import { isPlainObject } from '../plain-object.ts';
 
 /** The largest settings that are sealed, in bytes of JSON. Real ones have a few hundred. */
-export const maxSettingsBytes = 64 * 1024;
+const maxSettingsBytes = 64 * 1024;
 const maxDepth = 32;
 
 type Path = readonly (string | number)[];

@@ -111,7 +111,7 @@ export function settingsEncryption(
 	return new SettingsEncryption(keys ?? process.env.DESTINATIONS_ENCRYPTION_KEYS, plaintext);
 }
 
-export function extensionWith(encryption: SettingsEncryption): DestinationsExtension {
+function extensionWith(encryption: SettingsEncryption): DestinationsExtension {
 	return (extended) => {
 		// Prisma calls an extension with a client of the schema; see `ExtensibleClient`.
 		const client = extended as ExtensibleClient;

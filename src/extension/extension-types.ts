@@ -57,7 +57,7 @@ interface TypedReads {
 }
 
 /** The reads of `prisma.destination`, for rows that the default hides. */
-export type DestinationReads = TypedReads &
+type DestinationReads = TypedReads &
 	Pick<Prisma.DestinationDelegate<ResultOnly>, 'count' | 'aggregate' | 'groupBy'>;
 
 interface TypedWrites {
@@ -84,7 +84,7 @@ interface TypedWrites {
 type RestoreArgs = Pick<Prisma.DestinationUpdateArgs, 'where' | 'select' | 'include' | 'omit'>;
 
 /** What the extension changes and adds of `prisma.destination`. */
-export interface DestinationMethods extends TypedReads, TypedWrites {
+interface DestinationMethods extends TypedReads, TypedWrites {
 	/** Reads that see soft-deleted destinations too. Nested destinations stay live ones. */
 	withDeleted(): DestinationReads;
 	/** Reads that see soft-deleted destinations alone. Nested destinations stay live ones. */

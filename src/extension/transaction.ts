@@ -42,7 +42,7 @@ interface RunningTransaction {
  * The interactive transactions that the code runs in. An update of settings must look up the row's type
  * first, in the same transaction, and Prisma does not hand that to a query extension.
  */
-export const currentTransaction = new AsyncLocalStorage<RunningTransaction | undefined>();
+const currentTransaction = new AsyncLocalStorage<RunningTransaction | undefined>();
 
 /** What the operations of a batch do, as far as they have been called. */
 export interface Batch {

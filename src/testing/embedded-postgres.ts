@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ConfigurationError } from '../errors.ts';
 import { place } from './place.cjs';
-import type { StartedServer } from './postgres-server.ts';
+import type { StartedServer } from './started-server.ts';
 
 /** What the supervisor answers. */
 interface Answer {

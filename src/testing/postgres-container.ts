@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../errors.ts';
-import type { StartedServer } from './postgres-server.ts';
+import type { StartedServer } from './started-server.ts';
 
 /** Starts a Postgres in a container. Testcontainers removes it when this process dies. */
 export async function startContainer(): Promise<StartedServer> {

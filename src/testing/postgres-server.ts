@@ -4,6 +4,7 @@ import { parseUrl } from '../parse-url.ts';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
 import { dropAll, holdLease, sweep } from './lease.ts';
 import { startContainer } from './postgres-container.ts';
+import type { StartedServer } from './started-server.ts';
 
 /** A running Postgres server, reached as a superuser. */
 export interface PostgresServer {
@@ -13,13 +14,6 @@ export interface PostgresServer {
 	readonly namePrefix: string;
 	/** Stops it; a server that was given only loses what was made on it. */
 	stop(): Promise<void>;
-}
-
-/** A server that runs for these tests alone. */
-export interface StartedServer {
-	readonly connectionString: string;
-	/** Ends it. */
-	readonly release: () => Promise<void>;
 }
 
 /**

@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { posthogSettings } from '../support/extended-client.ts';
 
-export type Model = 'destination' | 'organization' | 'user';
-
 /** What each operation is called with, by what is there: each part of it is rewritten somewhere. */
-export type MakeArguments = (there: {
+type MakeArguments = (there: {
 	id: string;
 	organizationId: string;
 	createdBy: string;

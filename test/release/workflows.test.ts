@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 
@@ -78,6 +78,14 @@ describe.each(jobs)('%s', (name, job) => {
 			expect(options?.['persist-credentials']).toBe(false);
 		}
 	});
+});
+
+test('every path that has owners is there', () => {
+	const root = join(folder, '../..');
+	const owned = readFileSync(join(folder, '../CODEOWNERS'), 'utf8').matchAll(/^\/(\S+)\s+@/gm);
+	const paths = [...owned].map(([, path = '']) => path);
+	expect(paths.length).toBeGreaterThan(3);
+	expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
 });
 
 describe('a release', () => {

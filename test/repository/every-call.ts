@@ -1,7 +1,7 @@
 import type { ScopedTransaction } from '../../src/index.ts';
 
 /** A destination that calls are made on, and where another one can be created. */
-export interface Subject {
+interface Subject {
 	readonly id: string;
 	readonly organizationId: string;
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { chmod, cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -68,8 +68,4 @@ export async function answerOf(
 	const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
 	if (stderr !== '') throw new Error(stderr);
 	return JSON.parse(stdout);
-}
-
-export async function remove(folder: string): Promise<void> {
-	await rm(folder, { recursive: true, force: true });
 }

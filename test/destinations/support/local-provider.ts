@@ -61,7 +61,7 @@ const names = [
 let identity: ReturnType<typeof generate> | undefined;
 const running: { server: Server; sockets: Set<Duplex> }[] = [];
 
-export function certificate(): ReturnType<typeof generate> {
+function certificate(): ReturnType<typeof generate> {
 	identity ??= generate([{ name: 'commonName', value: 'tests' }], {
 		keyType: 'ec',
 		algorithm: 'sha256',
