@@ -22,6 +22,9 @@ export async function runRoom(
 				testMatch: tests.map((test) => `<rootDir>/test/${test}`),
 				globalSetup: null,
 				globalTeardown: null,
+				testRunner: '<rootDir>/scripts/mutation/jest-circus-until-killed.cjs',
+				// None of these tests takes a second.
+				testTimeout: 30_000,
 				setupFiles: ['<rootDir>/scripts/mutation/quick-properties.ts'],
 			},
 			// Which tests reach which code is known from the first run.
