@@ -17,7 +17,7 @@ export type Meaning = 'retry' | 'unavailable' | 'statement' | 'unknown';
  */
 const sqlStates: readonly (readonly [RegExp, Meaning])[] = [
 	// A serialization failure, a deadlock, a lock that was not free in time.
-	[/^(40001|40P01|55P03)$/, 'retry'],
+	[/40001|40P01|55P03/, 'retry'],
 	// Connection exceptions, no such login, no such database, insufficient resources (a full disk is among them),
 	// operator intervention but a cancelled statement, errors of the system, an unknown outcome, read-only.
 	[/^(08|28|3D|53|58|57P|40003|25006)/, 'unavailable'],
@@ -47,17 +47,17 @@ const prismaCodes: readonly (readonly [RegExp, Meaning])[] = [
 ];
 
 /** The same by Prisma's adapters, where SQL was the caller's own (their `MappedError`). */
-const driverKinds: Readonly<Record<string, Meaning>> = {
-	AuthenticationFailed: 'unavailable',
-	ConnectionClosed: 'unavailable',
-	DatabaseAccessDenied: 'unavailable',
-	DatabaseDoesNotExist: 'unavailable',
-	DatabaseNotReachable: 'unavailable',
-	SocketTimeout: 'unavailable',
-	TlsConnectionError: 'unavailable',
-	TooManyConnections: 'unavailable',
-	TransactionWriteConflict: 'retry',
-};
+const driverKinds: ReadonlyMap<unknown, Meaning> = new Map([
+	['AuthenticationFailed', 'unavailable'],
+	['ConnectionClosed', 'unavailable'],
+	['DatabaseAccessDenied', 'unavailable'],
+	['DatabaseDoesNotExist', 'unavailable'],
+	['DatabaseNotReachable', 'unavailable'],
+	['SocketTimeout', 'unavailable'],
+	['TlsConnectionError', 'unavailable'],
+	['TooManyConnections', 'unavailable'],
+	['TransactionWriteConflict', 'retry'],
+]);
 
 /** What pg tells without a code, and Prisma with one that stands for other things too (P2028). */
 const messages =
@@ -69,7 +69,7 @@ interface ForeignError {
 	readonly message?: unknown;
 	readonly name?: unknown;
 	readonly meta?: { readonly driverAdapterError?: { readonly cause?: DriverCause } };
-	readonly cause?: unknown;
+	readonly cause?: DriverCause | null;
 }
 
 /** What Prisma's adapter makes of an error of Postgres. */
@@ -96,9 +96,8 @@ export function meaningOf(error: unknown): Meaning {
 	const state = sqlStateOf(error);
 	if (state !== undefined) return lookUp(sqlStates, state);
 	if (networkErrors.has(code)) return 'unavailable';
-	if (typeof kind === 'string' && Object.hasOwn(driverKinds, kind)) {
-		return driverKinds[kind] ?? 'unknown';
-	}
+	const byKind = driverKinds.get(kind);
+	if (byKind !== undefined) return byKind;
 	if (typeof message === 'string' && messages.test(message)) return 'unavailable';
 	return lookUp(prismaCodes, code);
 }
@@ -157,7 +156,7 @@ export function withoutValues<E>(error: E): E {
 /** An error of Prisma's driver is inside Prisma's own, but for that of a COMMIT, which Prisma hands on. */
 function driverCause(error: unknown): DriverCause {
 	const { meta, name, cause } = foreign(error);
-	const handedOn = name === 'DriverAdapterError' && typeof cause === 'object' ? cause : undefined;
+	const handedOn = name === 'DriverAdapterError' ? cause : undefined;
 	return meta?.driverAdapterError?.cause ?? handedOn ?? {};
 }
 

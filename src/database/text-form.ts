@@ -31,8 +31,8 @@ export function withTextForm<Config extends ClientConfig>(config: Config): Confi
 		([name, value]) => `-c ${name}=${value.replaceAll(' ', '')}`,
 	);
 	const both = { ...config, options: `${given} ${own.join(' ')}`.trim() };
-	if (!url || !inUrl) return both;
-	// pg takes those of the URL and drops the others.
+	if (!url?.searchParams.has('options')) return both;
+	// pg takes those of the URL, even where they are empty, and drops the others.
 	url.searchParams.delete('options');
 	return { ...both, connectionString: url.href };
 }

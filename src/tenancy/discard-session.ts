@@ -18,7 +18,6 @@ export class DiscardSession {
 	handleCommandComplete(_message: unknown, wire: Wire): void {
 		// pg remembers what it prepared, which is gone now.
 		wire.parsedStatements = {};
-		wire.submittedNamedStatements = {};
 	}
 
 	handleReadyForQuery(): void {

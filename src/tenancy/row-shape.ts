@@ -7,7 +7,14 @@ export interface RowShape {
 	readonly parsers: readonly ((text: string) => unknown)[];
 }
 
-const shapesOf = new WeakMap<Wire, Map<string, RowShape>>();
+const shapes = new WeakMap<Wire, Map<string | undefined, RowShape>>();
+
+/** The shapes of the statements that ran on a connection, by the names of the statements. */
+export function shapesOn(wire: Wire): Map<string | undefined, RowShape> {
+	const known = shapes.get(wire) ?? new Map<string | undefined, RowShape>();
+	shapes.set(wire, known);
+	return known;
+}
 
 /**
  * The shape of a statement that the connection keeps prepared, so that it need not be asked for at every
@@ -15,25 +22,15 @@ const shapesOf = new WeakMap<Wire, Map<string, RowShape>>();
  * refuses to run a prepared statement whose columns have changed.
  */
 export function knownShape(wire: Wire, name: string | undefined): RowShape | undefined {
-	if (!name || wire.parsedStatements[name] === undefined) return undefined;
-	return shapesOf.get(wire)?.get(name);
+	if (name === undefined || wire.parsedStatements[name] === undefined) return undefined;
+	return shapesOn(wire).get(name);
 }
 
-export function learnShape(
-	wire: Wire | undefined,
-	name: string | undefined,
-	fields: FieldDef[],
-	types: CustomTypesConfig | undefined,
-): RowShape {
+export function shapeOf(fields: FieldDef[], types: CustomTypesConfig | undefined): RowShape {
 	const parsers = fields.map(
 		({ dataTypeID }) => types?.getTypeParser(dataTypeID, 'text') ?? String,
 	);
-	const shape = { fields, parsers };
-	if (name && wire !== undefined) {
-		const shapes = shapesOf.get(wire) ?? new Map<string, RowShape>();
-		shapesOf.set(wire, shapes.set(name, shape));
-	}
-	return shape;
+	return { fields, parsers };
 }
 
 export function readRow({ parsers }: RowShape, texts: readonly (string | null)[]): unknown[] {

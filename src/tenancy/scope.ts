@@ -56,7 +56,7 @@ export interface Errand {
 	/** Whether SQL of the caller's own ran, which may leave settings or temporary tables behind. */
 	ranRawSql: boolean;
 	/** How long it may take, in milliseconds, if it is a transaction. */
-	readonly timeout?: number;
+	readonly timeout?: number | undefined;
 	/** The connection, once there is one: that of the transaction, if the errand is one. */
 	connection?: ScopedSql;
 	/** Why this package refused a statement; Prisma would tell it as an error of its own. */

@@ -1,7 +1,6 @@
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { ForbiddenError, ValidationError } from '../errors.ts';
 import { modelsByDelegate } from '../extension/models.ts';
-import { defaultTimeout } from '../transaction-options.ts';
 import { scopeDelegate } from './delegate.ts';
 import { lazyPromise } from './lazy-promise.ts';
 import type { ModelOperation } from './operation.ts';
@@ -146,12 +145,8 @@ function runTransaction(
 	work: (transaction: Methods, errand: Errand) => unknown,
 	options: unknown,
 ): Promise<unknown> {
-	const { timeout } = (options ?? {}) as { timeout?: unknown }; // Prisma looks at the rest
-	const errand = {
-		scope,
-		ranRawSql: false,
-		timeout: typeof timeout === 'number' ? timeout : defaultTimeout,
-	};
+	const { timeout } = (options ?? {}) as { timeout?: number }; // Prisma refuses others
+	const errand: Errand = { scope, ranRawSql: false, timeout };
 	return settle(errand, () => {
 		const inScope = (transaction: Methods) => work(transaction, errand);
 		// Prisma's $transaction gives a promise.

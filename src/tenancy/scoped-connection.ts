@@ -79,7 +79,6 @@ export class ScopedConnection implements ScopedSql {
 
 	/** In a transaction several may be sent at once, by Prisma and beside it, and pg wants them one by one. */
 	#inTurn(config: QueryArrayConfig, scope: Scope): Promise<QueryArrayResult> {
-		if (this.#transaction === 'none') return this.#send(config, scope);
 		const sent = this.#idle.then(() => this.#send(config, scope));
 		this.#idle = sent.catch(() => {});
 		return sent;
@@ -119,7 +118,7 @@ export class ScopedConnection implements ScopedSql {
 		if (text === 'ROLLBACK') this.#took = performance.now() - this.#begunAt;
 		if (text === 'COMMIT' || text === 'ROLLBACK') this.#transaction = 'ended';
 		const result = await this.#client
-			.query<unknown[]>({ text, values: [], rowMode: 'array' })
+			.query<unknown[]>({ text, rowMode: 'array' })
 			.catch((error: unknown) => {
 				throw this.#noted(error);
 			});

@@ -116,7 +116,7 @@ export class ScopedPool implements ScopedSql {
 }
 
 function control(text: 'BEGIN' | 'COMMIT' | 'ROLLBACK'): QueryArrayConfig {
-	return { text, values: [], rowMode: 'array' };
+	return { text, rowMode: 'array' };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Query, type QueryArrayConfig, type QueryArrayResult } from 'pg';
 import { textForm } from '../database/text-form.ts';
 import { ConfigurationError } from '../errors.ts';
-import { knownShape, learnShape, type RowShape, readRow } from './row-shape.ts';
+import { knownShape, type RowShape, readRow, shapeOf, shapesOn } from './row-shape.ts';
 import type { Scope } from './scope.ts';
 import {
 	type CommandComplete,
@@ -72,15 +72,13 @@ export class ScopedQuery {
 	readonly #preambles: readonly Preamble[];
 	/** How many preambles have not been answered; their answers come before the query's. */
 	#pending: number;
-	#wire: Wire | undefined;
-	#shape: RowShape | undefined;
-	readonly #result: QueryArrayResult = {
-		command: '',
-		rowCount: null,
-		oid: 0,
-		fields: [],
-		rows: [],
-	};
+	/** What rows look like; without columns until Postgres describes them, and for good where there are none. */
+	#shape = shapeOf([], undefined);
+	/** Keeps the shape of a statement that the connection keeps prepared. */
+	#learn: (shape: RowShape) => void = () => {};
+	#command = '';
+	#rowCount: number | null = null;
+	readonly #rows: unknown[][] = [];
 	#unreadable: Error | undefined;
 
 	constructor(
@@ -114,25 +112,28 @@ export class ScopedQuery {
 	}
 
 	submit(wire: Wire): Error | null {
-		this.#wire = wire;
-		this.#shape = knownShape(wire, this.#query.name);
+		const { name } = this.#query;
+		const known = knownShape(wire, name);
 		const messages = collect(wire, (collecting) => {
 			for (const preamble of this.#preambles) send(collecting, preamble);
-			if (this.#shape !== undefined) collecting.describe = () => {};
+			if (known !== undefined) collecting.describe = () => {};
 			this.#query.prepare(collecting);
 		});
+		if (known !== undefined) this.#shape = known;
+		else this.#learn = (shape) => shapesOn(wire).set(name, shape);
 		wire.stream.write(messages);
 		return null;
 	}
 
 	handleRowDescription({ fields }: RowDescription): void {
-		this.#shape = learnShape(this.#wire, this.#query.name, fields, this.#types);
+		this.#shape = shapeOf(fields, this.#types);
+		this.#learn(this.#shape);
 	}
 
 	handleDataRow({ fields }: DataRow): void {
-		if (this.#pending > 0 || this.#shape === undefined) return;
+		if (this.#pending > 0) return;
 		try {
-			this.#result.rows.push(readRow(this.#shape, fields));
+			this.#rows.push(readRow(this.#shape, fields));
 		} catch (error) {
 			this.#unreadable = error instanceof Error ? error : new Error(String(error));
 		}
@@ -143,14 +144,20 @@ export class ScopedQuery {
 			this.#pending -= 1;
 			return;
 		}
-		const [command = '', ...counts] = text.split(' ');
-		this.#result.command = command;
-		this.#result.rowCount = counts.length > 0 ? Number(counts.at(-1)) : null;
+		this.#command = text.slice(0, text.search(/ |$/));
+		// CREATE TABLE has two words and no number.
+		const count = / (\d+)$/.exec(text)?.[1];
+		this.#rowCount = count === undefined ? null : Number(count);
 	}
 
 	handleReadyForQuery(): void {
-		this.#result.fields = this.#shape?.fields ?? [];
-		this.callback(this.#unreadable ?? null, this.#result);
+		this.callback(this.#unreadable ?? null, {
+			command: this.#command,
+			rowCount: this.#rowCount,
+			oid: 0,
+			fields: this.#shape.fields,
+			rows: this.#rows,
+		});
 	}
 
 	handleError(error: Error & { code?: string }, wire: Wire): void {
@@ -170,9 +177,7 @@ export class ScopedQuery {
 	handleCopyData(): void {}
 
 	#current(): Preamble | undefined {
-		return this.#pending === 0
-			? undefined
-			: this.#preambles[this.#preambles.length - this.#pending];
+		return this.#preambles[this.#preambles.length - this.#pending];
 	}
 
 	#mayNotSwitch(cause: Error): ConfigurationError {
@@ -184,13 +189,7 @@ export class ScopedQuery {
 }
 
 function send(wire: Wire, { name, text, values }: Preamble): void {
-	if (name === '' || wire.parsedStatements[name] === undefined) wire.parse({ text, name });
-	wire.bind({
-		portal: '',
-		statement: name,
-		values,
-		binary: false,
-		valueMapper: (value) => value,
-	});
-	wire.execute({ portal: '', rows: 0 });
+	if (wire.parsedStatements[name] === undefined) wire.parse({ text, name });
+	wire.bind({ statement: name, values });
+	wire.execute({});
 }

@@ -9,16 +9,12 @@ export interface Wire {
 	/** Statements that this connection has prepared, by name. */
 	parsedStatements: Record<string, string | undefined>;
 	submittedNamedStatements: Record<string, string | undefined>;
-	parse(message: { text: string; name: string; types?: unknown }): void;
-	bind(message: {
-		portal: string;
-		statement: string;
-		values: unknown[];
-		binary: boolean;
-		valueMapper(value: unknown): unknown;
-	}): void;
+	parse(message: { text: string; name: string }): void;
+	/** To the portal without a name, with results as text. */
+	bind(message: { statement: string; values: unknown[] }): void;
 	describe(message: unknown): void;
-	execute(message: { portal: string; rows: number }): void;
+	/** The portal without a name, for all rows. */
+	execute(message: object): void;
 	query(text: string): void;
 	sendCopyFail(message: string): void;
 	sync(): void;
