@@ -59,13 +59,14 @@ const rooms = {
 		],
 	},
 	query: {
-		sources: ['tenancy/scoped-query.ts', 'tenancy/statement-names.ts', 'tenancy/wire.ts'],
-		tests: [
-			'tenancy/round-trips.test.ts',
-			'tenancy/same-tick.test.ts',
-			'tenancy/one-connection.test.ts',
-			'tenancy/raw-sql.test.ts',
+		sources: [
+			'tenancy/scoped-query.ts',
+			'tenancy/statement-names.ts',
+			'tenancy/wire.ts',
+			'tenancy/row-shape.ts',
+			'database/text-form.ts',
 		],
+		tests: ['tenancy/scoped-query.test.ts', 'database/text-form.test.ts'],
 	},
 	connection: {
 		sources: [
@@ -73,17 +74,21 @@ const rooms = {
 			'tenancy/scoped-pool.ts',
 			'tenancy/discard-session.ts',
 		],
-		tests: [
-			'tenancy/lost-connections.test.ts',
-			'tenancy/one-connection.test.ts',
-			'tenancy/unusable.test.ts',
-			'tenancy/same-tick.test.ts',
-			'tenancy/raw-sql.test.ts',
-		],
+		tests: ['tenancy/scoped-pool.test.ts'],
 	},
 	scope: {
-		sources: ['tenancy/scope.ts'],
-		tests: ['tenancy/claims.test.ts', 'tenancy/scopes.test.ts', 'tenancy/logins.test.ts'],
+		sources: [
+			'tenancy/scope.ts',
+			'tenancy/scoped-client.ts',
+			'tenancy/transaction-view.ts',
+			'tenancy/lazy-promise.ts',
+			'tenancy/operation.ts',
+		],
+		tests: ['tenancy/scope.test.ts', 'tenancy/scoped-client.test.ts'],
+	},
+	'database-errors': {
+		sources: ['database/sql-errors.ts', 'database/retryable.ts'],
+		tests: ['database/sql-errors.test.ts'],
 	},
 	filters: {
 		sources: [

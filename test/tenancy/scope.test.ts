@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import { ForbiddenError, UnsupportedError, ValidationError } from '../../src/index.ts';
+import {
+	checkUuid,
+	type Errand,
+	organizationScope,
+	refuse,
+	requireConnection,
+	requireErrand,
+	runInScope,
+	serviceScope,
+} from '../../src/tenancy/scope.ts';
+import type { ScopedSql } from '../../src/tenancy/scoped-sql.ts';
+
+const id = '0193a1b2-c3d4-7000-8000-0000000000ff';
+const actorId = randomUUID();
+
+test('a scope is a role, its organization, and the claims of both', () => {
+	expect(organizationScope(id, { actorId })).toEqual({
+		role: 'authenticated',
+		organizationId: id,
+		claims: `{"role":"authenticated","organization_id":"${id}","sub":"${actorId}"}`,
+	});
+	expect(serviceScope({ actorId })).toEqual({
+		role: 'service_role',
+		claims: `{"role":"service_role","sub":"${actorId}"}`,
+	});
+	// In lower case, as Postgres writes it, so that it is the same scope.
+	expect(organizationScope(id.toUpperCase(), {})).toEqual(organizationScope(id, {}));
+	expect(organizationScope(id, {}).claims).toBe(
+		`{"role":"authenticated","organization_id":"${id}"}`,
+	);
+	expect(serviceScope({}).claims).toBe('{"role":"service_role"}');
+});
+
+test.each([
+	undefined,
+	null,
+	'',
+	1,
+	{},
+	[id],
+	Object(id),
+	id.slice(1),
+	`0${id}`,
+	`${id}0`,
+	`${id}\n`,
+	` ${id}`,
+	id.replaceAll('-', ''),
+	id.replace('-', '_'),
+	`g${id.slice(1)}`,
+	`${id.slice(0, -1)}g`,
+	id.replace('c3d4', 'g3d4'),
+	id.replace('-7000', ''),
+])('%p is no UUID', (value) => {
+	const issues = [{ path: ['organizationId'], message: 'must be a UUID' }];
+	const refused = expect.objectContaining({ issues });
+	expect(() => checkUuid('organizationId', value)).toThrow(ValidationError);
+	expect(() => checkUuid('organizationId', value)).toThrow(refused);
+	expect(() => organizationScope(value as string, {})).toThrow(refused);
+	if (value === undefined) return;
+	const options = { actorId: value as string };
+	for (const make of [() => organizationScope(id, options), () => serviceScope(options)]) {
+		expect(make).toThrow(
+			expect.objectContaining({ issues: [{ path: ['actorId'], message: 'must be a UUID' }] }),
+		);
+	}
+});
+
+test('an option that is not known is refused', () => {
+	const options = { actor: actorId } as object;
+	expect(() => organizationScope(id, options)).toThrow(ValidationError);
+	expect(() => serviceScope(options)).toThrow(ValidationError);
+});
+
+describe('what runs in a scope', () => {
+	const errand = (): Errand => ({ scope: serviceScope({}), ranRawSql: false });
+
+	test('knows its errand, and nobody else does', async () => {
+		const [first, second] = [errand(), errand()];
+		const seen = await Promise.all(
+			[first, second].map((each) =>
+				runInScope(each, async () => {
+					await new Promise((resolve) => setImmediate(resolve));
+					return requireErrand();
+				}),
+			),
+		);
+		expect(seen[0]).toBe(first);
+		expect(seen[1]).toBe(second);
+		expect(requireErrand).toThrow(ForbiddenError);
+		expect(requireErrand).toThrow(
+			'A statement was about to run outside any scope. Use a client of forOrganization() or asService().',
+		);
+		expect(requireConnection).toThrow(ForbiddenError);
+	});
+
+	test('knows the connection of its transaction, once there is one', () => {
+		const own = errand();
+		expect(() => runInScope(own, requireConnection)).toThrow('No transaction has begun');
+		const connection = {} as ScopedSql; // never called
+		own.connection = connection;
+		expect(runInScope(own, requireConnection)).toBe(connection);
+	});
+
+	test('keeps why it was refused', () => {
+		const [first, second] = [errand(), errand()];
+		const refusal = new UnsupportedError('x');
+		expect(runInScope(first, () => refuse(refusal))).toBe(refusal);
+		expect(first.refusal).toBe(refusal);
+		expect(refuse(refusal, second)).toBe(refusal);
+		expect(second.refusal).toBe(refusal);
+	});
+});

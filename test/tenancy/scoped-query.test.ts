@@ -1,0 +1,318 @@
+import { randomUUID } from 'node:crypto';
+import { DatabaseError, type QueryArrayConfig } from 'pg';
+import { ConfigurationError } from '../../src/index.ts';
+import {
+	organizationScope,
+	runInScope,
+	type Scope,
+	serviceScope,
+} from '../../src/tenancy/scope.ts';
+import { HardenedDatabase, type OnePool, query } from './hardened-pool.ts';
+import { Wire } from './wire.ts';
+
+let database: HardenedDatabase;
+let wire: Wire;
+const organizationId = randomUUID();
+const actorId = randomUUID();
+const scope = organizationScope(organizationId, { actorId });
+const service = serviceScope({});
+
+beforeAll(async () => {
+	database = await HardenedDatabase.open();
+	wire = await Wire.before(database.url);
+});
+
+afterAll(async () => {
+	await database?.close();
+	await wire?.close();
+});
+
+const whoAmI = `SELECT current_user::text, current_setting('request.jwt.claims')`;
+const who = ({ role, claims }: Scope) => [role, claims];
+
+describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
+	let one: OnePool;
+
+	beforeAll(() => {
+		one = database.pool({ connectionString: wire.through(database.url) }, { namedStatements });
+	});
+
+	test('a statement is in its scope, and the session is in none after it', async () => {
+		for (const each of [scope, service, scope]) {
+			expect(await one.pool.run(each, whoAmI, [])).toEqual([who(each)]);
+			const { rows } = await (await one.session()).query(
+				`SELECT current_user::text AS user, current_setting('request.jwt.claims', true) AS claims`,
+			);
+			expect(rows).toEqual([{ user: database.login, claims: '' }]);
+		}
+	});
+
+	test('so is each of a transaction, whatever role the one before it had', async () => {
+		const seen = await one.pool.transaction(scope, async (sql) => [
+			await sql.run(scope, whoAmI, []),
+			await sql.run(service, whoAmI, []),
+			await sql.run(scope, whoAmI, []),
+		]);
+		expect(seen).toEqual([[who(scope)], [who(service)], [who(scope)]]);
+	});
+
+	test('it is one write and one round trip, parsed and described once if it is named', async () => {
+		const sent = async () => {
+			wire.take();
+			await one.pool.run(scope, 'SELECT 1 AS once', []);
+			return wire.take();
+		};
+		expect(await sent()).toMatchObject({ writes: 1, roundTrips: 1, simpleQueries: [] });
+		const { types, writes } = await sent();
+		expect(writes).toBe(1);
+		expect(types).toBe(namedStatements ? 'BEBES' : 'PBEPBDES');
+	});
+
+	test('only what has a name is kept prepared', async () => {
+		await one.pool.transaction(scope, (sql) => sql.run(scope, 'SELECT 1 AS once', []));
+		const session = await one.session();
+		const { rows } = await session.query<{ name: string; statement: string }>(
+			'SELECT name, statement FROM pg_prepared_statements ORDER BY prepare_time',
+		);
+		const names = rows.map(({ name }) => name);
+		if (!namedStatements) return expect(names).toEqual([]);
+		expect(names).toEqual(expect.arrayContaining(['consent_context', 'consent_reset_role']));
+		for (const name of names) expect(name).toMatch(/^consent_(context|reset_role|[1-9]\d*)$/);
+		// It runs before every statement, so it does not set what the session has from its start.
+		expect(rows.find(({ name }) => name === 'consent_context')?.statement).not.toContain('Date');
+	});
+
+	test('outside a transaction no role needs a reset', async () => {
+		wire.take();
+		await one.pool.run(scope, 'SELECT 2', []);
+		expect(wire.take().types.replaceAll('P', '')).toMatch(/^BEBD?ES$/);
+	});
+
+	test('values reach the statement, and its rows are read by their types or as text', async () => {
+		const text = `SELECT $1::int AS number, null AS nothing, $2::text AS text, true AS flag`;
+		for (let run = 0; run < 2; run += 1) {
+			expect(await one.pool.run(scope, text, [7, 'é'])).toEqual([['7', null, 'é', 't']]);
+			const result = await query(one, `${text} -- typed`, { scope, values: [8, 'x'] });
+			expect(result).toMatchObject({
+				command: 'SELECT',
+				rowCount: 1,
+				rows: [[8, null, 'x', true]],
+				fields: [{ name: 'number' }, { name: 'nothing' }, { name: 'text' }, { name: 'flag' }],
+			});
+		}
+	});
+
+	test('types are asked for parsers of text', async () => {
+		const types: QueryArrayConfig['types'] = {
+			getTypeParser: (_oid: number, format?: string) => (text: string) => `${format}: ${text}`,
+		};
+		const config: QueryArrayConfig = { text: 'SELECT 1', values: [], types, rowMode: 'array' };
+		const { rows } = await runInScope({ scope, ranRawSql: false }, () => one.pool.query(config));
+		expect(rows).toEqual([['text: 1']]);
+	});
+
+	const results: [string, string, number | null, number][] = [
+		['SELECT generate_series(1, 3)', 'SELECT', 3, 3],
+		['SELECT WHERE false', 'SELECT', 0, 0],
+		['CREATE TEMP TABLE mine (id int)', 'CREATE', null, 0],
+		['INSERT INTO mine VALUES (1), (2)', 'INSERT', 2, 0],
+		['UPDATE mine SET id = 3 RETURNING id', 'UPDATE', 2, 2],
+		['SET LOCAL work_mem = 1024', 'SET', null, 0],
+		['COPY mine TO STDOUT', 'COPY', 2, 0],
+		['DELETE FROM mine WHERE false', 'DELETE', 0, 0],
+		['DROP TABLE mine', 'DROP', null, 0],
+		['', '', null, 0],
+		['-- nothing', '', null, 0],
+	];
+
+	test('the result says what was done, and to how many rows', async () => {
+		await runInScope({ scope, ranRawSql: true }, async () => {
+			const connection = await one.pool.connect();
+			await connection.query({ text: 'BEGIN', rowMode: 'array' });
+			for (const [text, command, rowCount, rows] of results) {
+				const result = await connection.query({ text, values: [], rowMode: 'array' });
+				expect({ text, ...result, rows: result.rows.length }).toMatchObject({
+					text,
+					command,
+					rowCount,
+					rows,
+				});
+				if (command !== 'SELECT' && rows === 0) expect(result.fields).toEqual([]);
+			}
+			await connection.query({ text: 'ROLLBACK', rowMode: 'array' });
+			connection.release();
+		});
+	});
+
+	test('COPY FROM STDIN, for which no data comes, fails and the connection goes on', async () => {
+		const session = await one.session();
+		await session.query('CREATE TEMP TABLE copied (id int); GRANT ALL ON copied TO PUBLIC');
+		const failed = one.pool.run(scope, 'COPY copied FROM STDIN', []);
+		await expect(failed).rejects.toMatchObject({
+			code: '57014',
+			message: expect.stringContaining('COPY FROM STDIN is not supported'),
+		});
+		expect(await one.session()).toBe(session);
+		expect(await one.pool.run(scope, whoAmI, [])).toEqual([who(scope)]);
+		await session.query('DROP TABLE copied');
+	});
+
+	test.each([
+		['an error', new RangeError('cannot be read')],
+		['anything else', 'cannot be read'],
+	])(
+		'a value whose parser throws %s fails the statement, once its rows are in',
+		async (_, thrown) => {
+			const types: QueryArrayConfig['types'] = {
+				getTypeParser: () => () => {
+					throw thrown;
+				},
+			};
+			const config = { text: 'SELECT generate_series(1, 3)', values: [], types, rowMode: 'array' };
+			const failed = runInScope({ scope, ranRawSql: false }, () =>
+				one.pool.query(config as QueryArrayConfig),
+			);
+			await expect(failed).rejects.toThrow(Error);
+			await expect(failed).rejects.toThrow('cannot be read');
+			if (thrown instanceof Error) await expect(failed).rejects.toBe(thrown);
+			expect(await one.pool.run(scope, whoAmI, [])).toEqual([who(scope)]);
+		},
+	);
+
+	test('a value that cannot be sent fails its statement, and no other', async () => {
+		const text = 'SELECT $1::text AS unsendable';
+		const unsendable = {
+			toPostgres: () => {
+				throw new TypeError('has no text');
+			},
+		};
+		await expect(one.pool.run(scope, text, [unsendable])).rejects.toThrow('has no text');
+		expect(await one.pool.run(scope, text, ['x'])).toEqual([['x']]);
+	});
+
+	test('a role that the login is no member of is a matter of configuration', async () => {
+		const grant = (sql: string) => database.admin.query(`${sql} ${database.login}`);
+		const text = 'SELECT 1 AS member';
+		await grant('REVOKE service_role FROM');
+		const error: unknown = await one.pool.run(service, text, []).catch((reason) => reason);
+		expect(error).toBeInstanceOf(ConfigurationError);
+		expect(error).toMatchObject({
+			message:
+				'The database login may not switch to the role service_role: permission denied to set role "service_role". As an administrator: GRANT service_role TO the login (prisma/grants/logins.sql).',
+			cause: { code: '42501' },
+		});
+		await grant('GRANT service_role TO');
+		expect(await one.pool.run(service, text, [])).toEqual([['1']]);
+	});
+
+	test('what else is wrong with a role, or refused by its rights, is an error of Postgres', async () => {
+		const role = 'no_such_role' as 'authenticated'; // of a database that was not migrated
+		const text = 'SELECT 1 AS migrated';
+		const before = await one.session();
+		const missing = one.pool.run({ ...scope, role }, text, []);
+		await expect(missing).rejects.toBeInstanceOf(DatabaseError);
+		await expect(missing).rejects.toMatchObject({ code: '22023' });
+		// The same connection does not take the statement for prepared, which Postgres never came to.
+		expect(await one.pool.run(scope, text, [])).toEqual([['1']]);
+		expect(await one.session()).toBe(before);
+		const refused = one.pool.run(scope, 'SELECT * FROM pg_authid', []);
+		await expect(refused).rejects.toBeInstanceOf(DatabaseError);
+		await expect(refused).rejects.toMatchObject({ code: '42501' });
+	});
+});
+
+test('claims begin with the role and the organization, as the policy of reads looks for them', () => {
+	expect(scope.claims).toBe(
+		`{"role":"authenticated","organization_id":"${organizationId}","sub":"${actorId}"}`,
+	);
+	expect(organizationScope(organizationId, {}).claims).toBe(
+		`{"role":"authenticated","organization_id":"${organizationId}"}`,
+	);
+	expect(serviceScope({ actorId }).claims).toBe(`{"role":"service_role","sub":"${actorId}"}`);
+	expect(service.claims).toBe('{"role":"service_role"}');
+});
+
+test('rows that come before the answer of the statement are nobody’s', async () => {
+	const one = database.pool();
+	const text = 'SELECT 1 AS own';
+	await one.pool.run(scope, text, []);
+	await (await one.session()).query(
+		`DEALLOCATE consent_context; PREPARE consent_context (text, text) AS
+			SELECT set_config('role', $1, true) FROM set_config('request.jwt.claims', $2, true)`,
+	);
+	expect(await one.pool.run(scope, text, [])).toEqual([['1']]);
+});
+
+describe('of the statements that are sent', () => {
+	test('the first 300 are kept prepared by name, and what comes later is not', async () => {
+		const one = database.pool();
+		for (let sent = 0; sent < 303; sent += 1) {
+			// The session of the connection is looked at by another statement of this package.
+			await one.pool.run(scope, `SELECT ${sent}`, []);
+		}
+		const names = async () => {
+			const session = await one.session();
+			const { rows } = await session.query<{ name: string }>(
+				`SELECT name FROM pg_prepared_statements WHERE name <> 'consent_context'`,
+			);
+			return rows.map(({ name }) => name).sort();
+		};
+		const first = Array.from({ length: 300 }, (_, index) => `consent_${index + 1}`).sort();
+		expect(await names()).toEqual(first);
+		// Each text keeps its name, and what has none still runs.
+		expect(await one.pool.run(scope, 'SELECT 7', [])).toEqual([['7']]);
+		expect(await one.pool.run(scope, 'SELECT 302', [])).toEqual([['302']]);
+		expect(await names()).toEqual(first);
+	});
+
+	test('one that is planned by its values has no name', async () => {
+		const one = database.pool();
+		await one.pool.run(scope, 'SELECT 1 AS planned', [], { plannedByValues: true });
+		const { rows } = await (await one.session()).query(
+			`SELECT FROM pg_prepared_statements WHERE statement LIKE '%planned%' AND from_sql = false`,
+		);
+		expect(rows).toEqual([]);
+	});
+
+	test('one that raw SQL may have replaced answers with its own rows, and its new columns', async () => {
+		const one = database.pool();
+		await database.admin.query(
+			'CREATE TABLE public.shaped AS SELECT 1 AS one; GRANT SELECT ON public.shaped TO PUBLIC',
+		);
+		const text = 'SELECT * FROM public.shaped';
+		expect((await query(one, text, { scope })).rows).toEqual([[1]]);
+		// It runs first on this connection, and so has the first name.
+		await query(one, 'DEALLOCATE consent_1', { scope, ranRawSql: true });
+		await query(one, `PREPARE consent_1 AS SELECT 'another' AS stolen`, { scope, ranRawSql: true });
+		await database.admin.query('ALTER TABLE public.shaped ADD COLUMN two text DEFAULT $$2$$');
+		const { rows, fields } = await query(one, text, { scope });
+		expect(rows).toEqual([[1, '2']]);
+		expect(fields.map(({ name }) => name)).toEqual(['one', 'two']);
+		await database.admin.query('DROP TABLE public.shaped');
+	});
+});
+
+describe('values are read and written in one form', () => {
+	const foreign = [
+		'DateStyle=SQL,\\ DMY',
+		'TimeZone=Asia/Tokyo',
+		'IntervalStyle=sql_standard',
+		'bytea_output=escape',
+		'extra_float_digits=-15',
+		'xmlbinary=hex',
+		'array_nulls=off',
+		'standard_conforming_strings=off',
+	];
+	const options = foreign.map((setting) => `-c ${setting}`).join(' ');
+	const names = [...foreign.map((setting) => setting.split('=')[0] ?? ''), 'client_encoding'];
+	const form = ['ISO, MDY', 'UTC', 'postgres', 'hex', '1', 'base64', 'on', 'on', 'UTF8'];
+	const look = `SELECT ${names.map((name) => `current_setting('${name}')`).join(', ')}`;
+
+	test.each([true, false])('with namedStatements: %s', async (namedStatements) => {
+		const one = database.pool({ options }, { namedStatements });
+		if (!namedStatements) {
+			await (await one.session()).query(`SET client_encoding = 'LATIN1'`);
+		}
+		expect(await one.pool.run(scope, look, [])).toEqual([form]);
+	});
+});
