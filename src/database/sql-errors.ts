@@ -79,7 +79,7 @@ interface DriverCause {
 }
 
 /** The SQLSTATE of an error, whether it is pg's own or came by way of Prisma. */
-function sqlStateOf(error: unknown): string | undefined {
+export function sqlStateOf(error: unknown): string | undefined {
 	const state = driverCause(error).originalCode ?? foreign(error).code;
 	// Prisma's codes, such as P2002, and Node's, such as EPIPE, have five characters too.
 	return typeof state === 'string' && /^[0-9A-Z]{5}$/.test(state) && !/^(P[123]|E[A-Z])/.test(state)
