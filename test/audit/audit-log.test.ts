@@ -162,12 +162,12 @@ describe('export', () => {
 		const { destinations, audit, organizationId } = await tenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		await service.admin.query(`
-			ALTER TABLE destination_audit_log DISABLE TRIGGER trigger_refuse_audit_log_insert;
+			ALTER TABLE destination_audit_log DISABLE TRIGGER trigger_refuse_destination_audit_log_insert;
 			INSERT INTO destination_audit_log
 				(organization_id, destination_id, version, action, changes, role, login, transaction_id)
 			SELECT '${organizationId}', '${id}', 1, 'tested', jsonb_build_object('x', jsonb_build_object('new', repeat('x', 20000))), 'x', 'x', 1
 			  FROM generate_series(1, 10000);
-			ALTER TABLE destination_audit_log ENABLE TRIGGER trigger_refuse_audit_log_insert`);
+			ALTER TABLE destination_audit_log ENABLE TRIGGER trigger_refuse_destination_audit_log_insert`);
 		let lines = 0;
 		let most = 0;
 		const before = heapUsed();

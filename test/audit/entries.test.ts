@@ -287,6 +287,21 @@ describe('the names of changed settings', () => {
 		expect(await namesTold(change)).toEqual({});
 	});
 
+	test.each([
+		'{"settings_change"',
+		'"settings_change": {}',
+		'{"settings_change": {]}',
+		'["settings_change"',
+	])('are not there, and the change is, for claims that are not valid JSON: %s', async (claims) => {
+		const made = await session.newDestination();
+		const [entry] = await added(session, () =>
+			session.as('service_role', claims, () =>
+				session.update(made.id, 'settings = $1', [envelope()]),
+			),
+		);
+		expect(entry).toMatchObject({ version: 2, actor_id: null, changes: { settings: {} } });
+	});
+
 	test('do not make an entry for what did not change', async () => {
 		const made = await session.newDestination();
 		const claims = {

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Client } from 'pg';
+import { Client, DatabaseError } from 'pg';
 import { readCatalog } from '../catalog/catalog.ts';
 import { createTestDatabase } from '../support/database.ts';
 import {
@@ -65,6 +66,25 @@ describe('the Prisma command', () => {
 		} finally {
 			await database.drop();
 		}
+	});
+});
+
+test('schema.prisma has the columns of each table in their order', async () => {
+	const schema = await readFile(join(process.cwd(), 'prisma/schema.prisma'), 'utf8');
+	const scalar =
+		/^ {2}(\w+) +(?:String|Json|Boolean|DateTime|Int|BigInt|Bytes)\b(?:.*@map\("(\w+)"\))?/gm;
+	const inSchema = [...schema.matchAll(/^model [\s\S]*?^}/gm)].map(([model]) => [
+		/@@map\("(\w+)"\)/.exec(model)?.[1],
+		[...model.matchAll(scalar)].map(([, field, column = field]) => column),
+	]);
+	await onHost('', async ({ client }) => {
+		await migrate(client);
+		const { rows } = await client.query<{ name: string; columns: string[] }>(`
+			SELECT relname AS name, array_agg(attname::text ORDER BY attnum) AS columns
+			FROM pg_class AS c JOIN pg_attribute ON attrelid = c.oid AND attnum > 0
+			WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' GROUP BY 1`);
+		const inDatabase = rows.map(({ name, columns }) => [name, columns]);
+		expect(Object.fromEntries(inSchema)).toEqual(Object.fromEntries(inDatabase));
 	});
 });
 
@@ -391,18 +411,30 @@ describe('a platform that has organizations and users', () => {
 		onPlatform(async (host) => {
 			const writer = new Client({ connectionString: host.connectionString });
 			await writer.connect();
+			const waited: string[] = [];
 			try {
-				await writer.query(`BEGIN; UPDATE organizations SET plan = 'pro'`);
-				const impatient = (await readMigrations()).map(({ name, sql }) => ({
-					name,
-					sql: sql.replace(/lock_timeout = '\d+s'/, `lock_timeout = '50ms'`),
-				}));
-				expect((await refusal(migrate(host.client, impatient))).code).toBe('55P03');
-				expect(await tables(host.client)).toEqual(['organizations', 'users']);
-				await writer.query('COMMIT');
-				await migrate(host.client);
+				for (const migration of await readMigrations()) {
+					const before = await tables(host.client);
+					await writer.query(
+						`BEGIN; UPDATE organizations SET plan = 'pro'; UPDATE users SET email = email`,
+					);
+					const sql = migration.sql.replace(/lock_timeout = '\d+s'/, `lock_timeout = '50ms'`);
+					const run = migrate(host.client, [{ ...migration, sql }]);
+					const code = await run.then(
+						() => undefined,
+						(error: unknown) => error instanceof DatabaseError && error.code,
+					);
+					await writer.query('COMMIT');
+					if (code === undefined) continue;
+					expect([migration.name, code]).toEqual([migration.name, '55P03']);
+					expect(await tables(host.client)).toEqual(before);
+					waited.push(migration.name);
+					await migrate(host.client, [migration]);
+				}
 			} finally {
 				await writer.end();
 			}
+			// Those that refer to the platform's tables, and no other.
+			expect(waited).toEqual(['20261123000003_destinations', '20261123000008_data_keys']);
 		}));
 });

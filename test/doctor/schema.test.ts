@@ -47,8 +47,8 @@ const breakages: Record<string, [sql: string, ...Complaint[]]> = {
 		['failure', /^trigger trigger_log_changed_destinations .* is enabled for replicas$/],
 	],
 	'a trigger is missing': [
-		'DROP TRIGGER trigger_refuse_audit_log_change ON destination_audit_log',
-		['failure', /^trigger trigger_refuse_audit_log_change .* is missing$/],
+		'DROP TRIGGER trigger_refuse_destination_audit_log_change ON destination_audit_log',
+		['failure', /^trigger trigger_refuse_destination_audit_log_change .* is missing$/],
 	],
 	'a trigger does something else': [
 		`DROP TRIGGER trigger_refuse_destinations_truncate ON destinations;
@@ -312,7 +312,7 @@ test('where it is not known which migrations ran, a fix says so first', async ()
 		);
 		expect((await other.complaints()).at(-1)).toMatchObject({
 			message: 'index idx_destinations_type of public.destinations is missing',
-			fix: expect.stringMatching(/^If 20261123000002_destinations has not run/),
+			fix: expect.stringMatching(/^If 20261123000003_destinations has not run/),
 		});
 	} finally {
 		await other.close();
@@ -327,7 +327,7 @@ test('a missing table is told by one line', async () => {
 			expect.objectContaining({
 				severity: 'failure',
 				message: 'table public.destination_data_keys is missing',
-				fix: expect.stringMatching(/backup.*20261123000010_data_keys/),
+				fix: expect.stringMatching(/backup.*20261123000008_data_keys/),
 			}),
 		]);
 	} finally {

@@ -8,7 +8,7 @@
 -- and deploy again.
 --
 -- Prisma sends this file as one message, which PostgreSQL runs as one transaction: all of it happens
--- or nothing, and SET LOCAL ends with it.
+-- or nothing, and SET LOCAL ends with it. The same holds for each file of the set.
 
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
@@ -31,7 +31,11 @@ BEGIN
            id uuid NOT NULL DEFAULT gen_random_uuid(),
            CONSTRAINT %I PRIMARY KEY (id)
          )', wanted, wanted || '_pkey');
-      -- Tells a later migration that the table is ours to set grants and policies on.
+      -- Closed from the start, also where the host grants everybody everything on new tables; the last
+      -- migration opens it.
+      EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', wanted);
+      EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', wanted);
+      -- By this comment the last migration knows that policies and grants on the table are its own to set.
       EXECUTE format('COMMENT ON TABLE public.%I IS %L', wanted,
         'Created by @consent-io/destinations, because the platform had no such table.');
       CONTINUE;

@@ -1,15 +1,16 @@
--- What:     the triggers that keep id, organization_id, type, created_at and created_by as they are,
---           and write created_at, updated_at, deleted_at, created_by, updated_by and version.
--- Why:      nobody who writes, by whatever client, can forget or forge them.
+-- What:     the triggers of destinations that write created_at, updated_at, deleted_at, created_by,
+--           updated_by and version, and refuse changes of id, organization_id, type, created_at and
+--           created_by; and the function by which triggers of all tables refuse statements.
+-- Why:      no writer, by whatever client, can forget or forge these columns.
 -- Breaking: no.
 
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
 SET LOCAL search_path = pg_catalog, pg_temp;
 
--- Both functions take the actor from the claims' `sub`. Where it names a user, no column can say
--- otherwise; a `sub` that is no row of users fails the foreign key. Without one, only whoever has the
--- rights of service_role is believed what the columns say.
+-- Both functions take the actor from the claims' `sub`. A statement cannot name another user in its
+-- place, and a `sub` that users does not have fails the foreign key. Without a `sub` the columns count as
+-- the statement has them, but only for those who have the rights of service_role.
 
 CREATE FUNCTION public.insert_destinations_created_at() RETURNS trigger
   LANGUAGE plpgsql
@@ -21,7 +22,7 @@ BEGIN
   NEW.version := 1;
   NEW.created_at := now();
   NEW.updated_at := now();
-  -- Whether a row is deleted is the statement's word, when that happened is not.
+  -- The statement says whether the row is deleted; the database says when.
   IF NEW.deleted_at IS NOT NULL THEN
     NEW.deleted_at := NEW.updated_at;
   END IF;
@@ -44,8 +45,8 @@ DECLARE
   kept public.destinations%ROWTYPE;
   changed text[];
 BEGIN
-  -- Key rotation, or plaintext sealed for the first time: the same settings for every reader. Both
-  -- the role and the marker are asked for, so that a tenant cannot hide an edit behind the marker.
+  -- Key rotation, or plaintext sealed for the first time: the settings stay the same for every reader. It
+  -- takes the role beside the marker, so that a tenant cannot hide an edit behind the marker.
   IF current_user = 'service_role' AND current_setting('destinations.rotation', true) = 'on' THEN
     kept := OLD;
     kept.settings := NEW.settings;
@@ -55,8 +56,8 @@ BEGIN
     END IF;
   END IF;
 
-  -- A user was deleted: ON DELETE SET NULL runs inside the foreign key's own trigger as the table's
-  -- owner, and this is all that it does. It is no edit, so nothing else of the row moves.
+  -- A user was deleted: ON DELETE SET NULL runs inside the foreign key's own trigger, as the table's
+  -- owner, and changes only this. It is no edit, so nothing else of the row changes.
   IF pg_trigger_depth() > 1 AND current_user = (
     SELECT pg_get_userbyid(relowner) FROM pg_catalog.pg_class WHERE oid = TG_RELID
   ) THEN
@@ -85,8 +86,8 @@ BEGIN
       HINT = 'Soft-delete the destination and create another one.';
   END IF;
 
-  -- What the statement says about these counts for nothing. Of `deleted_at` it decides whether there is
-  -- one: a row that is deleted already keeps the time at which it was.
+  -- What the statement says of these columns is ignored. Of `deleted_at` it decides whether the row is
+  -- deleted: a row that already was keeps its time.
   NEW.updated_at := OLD.updated_at;
   NEW.version := OLD.version;
   IF NEW.deleted_at IS NOT NULL THEN
@@ -103,8 +104,8 @@ BEGIN
 
   NEW.updated_at := changed_at;
 
-  -- The outcome of a connection test is no change of the configuration; everything else is, soft
-  -- deletion and restoring included: whoever edits by an older version must hear of them.
+  -- The outcome of a connection test is no change of the configuration. Everything else is, soft deletion
+  -- and restoring included: an edit that is based on an older version must conflict with them.
   kept := OLD;
   kept.last_tested_at := NEW.last_tested_at;
   kept.connection_status := NEW.connection_status;
@@ -116,7 +117,8 @@ BEGIN
   END IF;
 
   NEW.version := OLD.version + 1;
-  -- Without an actor and without a name in the statement nobody is named, rather than the last editor.
+  -- Without an actor, and without another name in the statement, nobody is named: the last editor did not
+  -- make this change.
   IF NEW.updated_by IS NOT DISTINCT FROM OLD.updated_by THEN
     NEW.updated_by := actor;
   END IF;
@@ -134,14 +136,31 @@ BEGIN
 END
 $$;
 
--- Firing a trigger asks for no EXECUTE, so nobody needs it.
-REVOKE ALL ON FUNCTION public.insert_destinations_created_at(), public.update_destinations_updated_at()
+-- Refuses a statement of the table that the trigger is on. The trigger's argument is the reason.
+CREATE FUNCTION public.refuse_destination_statement() RETURNS trigger
+  LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RAISE EXCEPTION USING
+    ERRCODE = 'insufficient_privilege', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
+    MESSAGE = format('%s on %I is refused: %s', TG_OP, TG_TABLE_NAME, TG_ARGV[0]);
+END
+$$;
+
+-- A trigger fires without EXECUTE on its function, so nobody needs it.
+REVOKE ALL ON FUNCTION public.insert_destinations_created_at(), public.update_destinations_updated_at(),
+  public.refuse_destination_statement()
   FROM PUBLIC, authenticated, service_role, anon;
 
 CREATE TRIGGER trigger_insert_destinations_created_at
   BEFORE INSERT ON public.destinations
   FOR EACH ROW EXECUTE FUNCTION public.insert_destinations_created_at();
-
 CREATE TRIGGER trigger_update_destinations_updated_at
   BEFORE UPDATE ON public.destinations
   FOR EACH ROW EXECUTE FUNCTION public.update_destinations_updated_at();
+-- TRUNCATE fires no trigger for the rows, so the log would have no entries of them. This also refuses a
+-- TRUNCATE of organizations that cascades.
+CREATE TRIGGER trigger_refuse_destinations_truncate
+  BEFORE TRUNCATE ON public.destinations
+  FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_destination_statement('it would leave no trace in the log; use DELETE');

@@ -1,9 +1,10 @@
--- What:     the roles authenticated, service_role and anon, auth.jwt(), and the function that the
---           policies read the tenant with.
--- Why:      all but the last come with Supabase and nowhere else. What is there is left as it is.
+-- What:     the roles authenticated, service_role and anon, auth.jwt(), and destinations_claim(), by which
+--           policies read who a tenant is.
+-- Why:      all but the last come with Supabase and nowhere else. What exists stays as it is. Before the
+--           tables, so that each of them is closed to these roles in the transaction that creates it.
 -- Breaking: no.
 --
--- Who runs it needs CREATEROLE only where a role is missing.
+-- The login that runs it needs CREATEROLE only where a role is missing.
 
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
@@ -18,7 +19,7 @@ BEGIN
     BEGIN
       EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', wanted);
     EXCEPTION
-      -- Roles belong to the whole server: another database's migration was faster.
+      -- Roles belong to the whole server: the migration of another database was faster.
       WHEN duplicate_object OR unique_violation THEN NULL;
       WHEN insufficient_privilege THEN
         RAISE EXCEPTION USING
@@ -30,8 +31,8 @@ BEGIN
 END
 $$;
 
--- The ticket's auth.jwt(), by the same rules as Supabase's. Nothing of this package calls it: a
--- function that others own may change, and Supabase's fails on malformed claims.
+-- auth.jwt(), by the same rules as Supabase's, for policies of the host's own. Nothing of this package
+-- calls it: a function that others own may change, and Supabase's fails on malformed claims.
 DO $$
 BEGIN
   -- Catalogs, not to_regprocedure: that fails without USAGE on the schema.
@@ -46,7 +47,7 @@ BEGIN
     CREATE SCHEMA auth;
     GRANT USAGE ON SCHEMA auth TO authenticated, service_role, anon;
   ELSIF NOT has_schema_privilege('auth', 'CREATE') THEN
-    RAISE NOTICE 'auth.jwt() was not created: schema auth belongs to another role. This package does without.';
+    RAISE NOTICE 'auth.jwt() was not created: schema auth belongs to another role. This package does not need it.';
     RETURN;
   END IF;
 
@@ -67,11 +68,12 @@ $$;
 -- A claim as a uuid. NULL where it is missing or anything else but a uuid, so that a policy which
 -- compares with it lets nothing through; a plain cast would fail the query instead.
 --
--- `request.jwt.claims` counts whole: the older settings are read only where it is empty, or a claim
--- that it lacks could come from somewhere else. A local setting that was never set reads as '' after
--- its transaction, hence nullif.
+-- `request.jwt.claims` is taken whole: the older settings, one a claim, are read only where it is empty.
+-- Otherwise a claim that it lacks could come from somewhere else. A setting that was only ever set locally
+-- reads as '' after its transaction, hence nullif.
 --
--- PARALLEL UNSAFE, because an exception block cannot run in parallel mode before PostgreSQL 17.
+-- STABLE, so that PostgreSQL evaluates it once for a query when it stands in a sub-select. PARALLEL UNSAFE,
+-- because an exception block cannot run in parallel mode before PostgreSQL 17.
 CREATE FUNCTION public.destinations_claim(claim text) RETURNS uuid
   LANGUAGE plpgsql STABLE PARALLEL UNSAFE
   SET search_path = pg_catalog, pg_temp
@@ -91,6 +93,6 @@ EXCEPTION
 END
 $$;
 
--- Hosts such as Supabase grant functions to everybody by default.
+-- Hosts such as Supabase grant new functions to everybody by default.
 REVOKE ALL ON FUNCTION public.destinations_claim(text) FROM PUBLIC, authenticated, service_role, anon;
 GRANT EXECUTE ON FUNCTION public.destinations_claim(text) TO authenticated, service_role;
