@@ -86,6 +86,11 @@ export function relationsOf(model: ModelName): Record<string, Relation> {
 	return relations[model];
 }
 
+/** A relation by its name. What every object inherits, such as `constructor`, is not one. */
+export function relationOf(model: ModelName, name: string): Relation | undefined {
+	return Object.hasOwn(relations[model], name) ? relations[model][name] : undefined;
+}
+
 /**
  * A model that the extension does not know could reach destinations by a relation that it does not
  * follow, so its operations are refused.

@@ -36,7 +36,7 @@ export async function openResult(
 	const waiting: Promise<void>[] = [];
 	const unwrapped = manyRows ? plan : planOfUnwrapped(plan, result);
 	openRows({ encryption, prismaReads, waiting }, unwrapped, result, mustOpen);
-	if (waiting.length > 0) await Promise.all(waiting);
+	await Promise.all(waiting);
 }
 
 /** What opens settings, and what is still waited for. */
@@ -85,9 +85,7 @@ function openRows(opener: Opener, plan: ResultPlan, rows: unknown, mustOpen = fa
 function openRow(opener: Opener, plan: ResultPlan, value: unknown, mustOpen: boolean): void {
 	const row = asObject(value);
 	if (row === undefined) return;
-	for (const { name, plan: inner } of plan.relations) {
-		if (name in row) openRows(opener, inner, row[name]);
-	}
+	for (const { name, plan: inner } of plan.relations) openRows(opener, inner, row[name]);
 	if (plan.opens === undefined) return;
 	// Omitted, here or for the whole Prisma client.
 	if (row.settings !== undefined) {

@@ -1,5 +1,5 @@
 import { type Arguments, asObject } from './arguments.ts';
-import { isDestinationField, type ModelName, relationsOf } from './models.ts';
+import { isDestinationField, type ModelName, relationOf, relationsOf } from './models.ts';
 import { checkFields, checkOrderBy, restrictWhere, rewriteWhere } from './where.ts';
 
 /** Where in a result the destinations are, and what was added to them for opening their settings. */
@@ -62,7 +62,7 @@ function rewriteRelations(model: ModelName, nested: Arguments): RelationPlan[] {
 	const plans: RelationPlan[] = [];
 	for (const [name, value] of Object.entries(nested)) {
 		if (name === '_count') nested._count = liveCount(model, value);
-		const relation = relationsOf(model)[name];
+		const relation = relationOf(model, name);
 		if (relation === undefined || !value) continue;
 		// To Prisma whatever is truthy selects the relation, `1` as well as `true`.
 		const args = asObject(value) ?? {};

@@ -1,7 +1,7 @@
 import { UnsupportedError } from '../errors.ts';
 import { isPlainObject } from '../plain-object.ts';
 import { type Arguments, asObject, objectsIn } from './arguments.ts';
-import { hasSettings, type ModelName, relationsOf } from './models.ts';
+import { hasSettings, type ModelName, relationOf } from './models.ts';
 
 /** Which destinations an operation may see. */
 export type RowFilter = 'live' | 'all' | 'deleted';
@@ -64,7 +64,7 @@ export function rewriteWhere(model: ModelName, where: unknown): void {
 }
 
 function rewriteRelationFilter(model: ModelName, name: string, value: unknown): void {
-	const relation = relationsOf(model)[name];
+	const relation = relationOf(model, name);
 	const filter = asObject(value);
 	if (relation === undefined || filter === undefined) return;
 	if (!relation.list) {
@@ -111,7 +111,7 @@ export function checkOrderBy(model: ModelName, orderBy: unknown): void {
 					'Settings are encrypted, so rows cannot be ordered by them. Sort after reading.',
 				);
 			}
-			const relation = relationsOf(model)[name];
+			const relation = relationOf(model, name);
 			if (relation?.list) {
 				throw new UnsupportedError(
 					`An order by ${name} counts soft-deleted destinations too. Read the counts with _count and sort them.`,

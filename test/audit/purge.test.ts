@@ -125,6 +125,8 @@ describe('purgeDeleted', () => {
 		[{ olderThan: new Date(Number.NaN) }, 'olderThan'],
 		[{ olderThan: '2021-01-01' as unknown as Date }, 'olderThan'],
 		[{ olderThan: new Date(), batch: 0 }, 'batch'],
+		[{ olderThan: new Date(), batch: 10_001 }, 'batch'],
+		[{} as { olderThan: Date }, 'olderThan'],
 	])('refuses %p', async (options, name) => {
 		await expect(system().purgeDeleted(options)).rejects.toMatchObject({
 			code: 'VALIDATION',
@@ -183,9 +185,46 @@ describe('pruneSettingsHistory', () => {
 		expect(await allKept()).toEqual([[], [], []]);
 	});
 
-	test.each([{}, { keep: -1 }, { keep: 1.5 }])('refuses %p', async (options) => {
+	test('stops between two batches when it is told to', async () => {
+		const id = await withVersions(3);
+		const stop = new AbortController();
+		const work = system().pruneSettingsHistory({
+			keep: 0,
+			batch: 1,
+			signal: stop.signal,
+			onProgress: ({ removed }) => removed > 0 && stop.abort(new Error('enough')),
+		});
+		await expect(work).rejects.toThrow('enough');
+		expect(await system().pruneSettingsHistory({ keep: 0 })).toBeGreaterThan(0);
+		expect(await kept(id)).toEqual([]);
+	});
+
+	test('lets nothing else of its transaction delete earlier settings', async () => {
+		const id = await withVersions(2);
+		const remove = 'DELETE FROM destination_settings_history';
+		await expect(
+			service.db.asService().transaction(async ({ destinations, prisma }) => {
+				await destinations.pruneSettingsHistory({ keep: 1 });
+				await prisma.$executeRawUnsafe(remove);
+			}),
+		).rejects.toThrow(/destination_settings_history/);
+		expect(await kept(id)).toEqual([1, 2]);
+	});
+
+	test.each<[object, object]>([
+		[{}, { path: [], message: 'must have `keep`, `olderThan` or both' }],
+		[{ keep: -1 }, { path: ['keep'] }],
+		[{ keep: 1.5 }, { path: ['keep'] }],
+		[{ keep: 2 ** 31 }, { path: ['keep'] }],
+		[{ keep: 1, batch: 10_001 }, { path: ['batch'] }],
+		[{ keep: 1, olderThan: 'yesterday' }, { path: ['olderThan'] }],
+		[{ keep: 1, signal: {} }, { path: ['signal'] }],
+		[{ keep: 1, onProgress: true }, { path: ['onProgress'] }],
+		[{ keep: 1, older: 1 }, {}],
+	])('refuses %p', async (options, issue) => {
 		await expect(system().pruneSettingsHistory(options)).rejects.toMatchObject({
 			code: 'VALIDATION',
+			issues: [issue],
 		});
 	});
 });

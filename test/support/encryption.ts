@@ -3,9 +3,14 @@ import type { SettingsContext } from '../../src/encryption/envelope.ts';
 import type { KeyProvider } from '../../src/encryption/key-provider.ts';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
 
+/** A key ring of one new key. */
+export function newKeys(id = '2026-11'): string {
+	return `${id}:${randomBytes(32).toString('hex')}`;
+}
+
 /** Encryption with one new key. */
 export function newEncryption(): SettingsEncryption {
-	return new SettingsEncryption(`2026-11:${randomBytes(32).toString('hex')}`);
+	return new SettingsEncryption(newKeys());
 }
 
 export function newContext(): SettingsContext {

@@ -5,6 +5,9 @@ import type { Keys } from '../../src/encryption/settings-encryption.ts';
 import { destinationsExtension } from '../../src/extension/destinations-extension.ts';
 import { PrismaClient } from '../../src/generated/prisma/client.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
+import { newKeys } from './encryption.ts';
+
+export { newKeys } from './encryption.ts';
 
 /** A row of `destinations` as Postgres stores it. */
 export interface StoredDestination extends QueryResultRow {
@@ -26,11 +29,6 @@ export function posthogSettings(apiKey = `phc_${randomBytes(12).toString('hex')}
 		enableServerSide: true,
 		enableClientSide: true,
 	};
-}
-
-/** A key ring of one new key. */
-export function newKeys(id = '2026-11'): string {
-	return `${id}:${randomBytes(32).toString('hex')}`;
 }
 
 /** A plain Prisma client, with the statements that it sends. */
