@@ -84,7 +84,8 @@ describe('where no session begins', () => {
 			connection: { connectionTimeoutMillis: 300 },
 		});
 		expect(error).toBeInstanceOf(UnreachableError);
-		expect(performance.now() - began).toBeLessThan(5000);
+		// The limit where none is given.
+		expect(performance.now() - began).toBeLessThan(10_000);
 		for (const socket of sockets) socket.destroy();
 		server.close();
 	});
@@ -128,7 +129,7 @@ test('a lock that somebody holds does not hold it up, and what could not be chec
 });
 
 async function expectSoon(check: () => Promise<void>): Promise<void> {
-	for (let tries = 0; tries < 20; tries += 1) {
+	for (const deadline = Date.now() + 60_000; Date.now() < deadline; ) {
 		try {
 			return await check();
 		} catch {

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
-import { codeOf, countingProvider, newContext } from '../support/encryption.ts';
+import { codeOf, countingProvider, newContext, pass } from '../support/encryption.ts';
 
 const settings = { apiKey: 'phc_example' };
+
+afterEach(() => jest.restoreAllMocks());
 
 it('a key is asked for once while it may be used', async () => {
 	const { provider, asked } = countingProvider();
@@ -53,12 +55,14 @@ it('without a cache each call asks again, and calls at the same time still share
 });
 
 it('a key is asked for again when its time is over', async () => {
-	const { provider, asked } = countingProvider({ cacheSeconds: 0.15 });
+	const { provider, asked } = countingProvider({ cacheSeconds: 60 });
 	const encryption = new SettingsEncryption(provider);
 	const context = newContext();
+	pass(0);
 	const envelope = await encryption.encrypt(settings, context);
+	pass(59.9);
 	expect(encryption.tryOpen(envelope, context)).toEqual(settings);
-	await delay(200);
+	pass(0.2);
 	expect(encryption.tryOpen(envelope, context)).toBeUndefined();
 	await encryption.decrypt(envelope, context);
 	expect(asked).toHaveLength(2);
@@ -66,7 +70,7 @@ it('a key is asked for again when its time is over', async () => {
 
 it('a key that was withdrawn stops working when its time is over', async () => {
 	let withdrawn = false;
-	const { provider } = countingProvider({ cacheSeconds: 0.05 });
+	const { provider } = countingProvider({ cacheSeconds: 60 });
 	const encryption = new SettingsEncryption({
 		...provider,
 		getKey: (keyId, organizationId) => {
@@ -77,7 +81,7 @@ it('a key that was withdrawn stops working when its time is over', async () => {
 	const context = newContext();
 	const envelope = await encryption.encrypt(settings, context);
 	withdrawn = true;
-	await delay(80);
+	pass(60);
 	expect(await codeOf(encryption.decrypt(envelope, context))).toBe('KEY_UNAVAILABLE');
 });
 

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { KeyProvider } from '../../src/index.ts';
 import { SettingsEncryption, UnknownKeyError } from '../../src/index.ts';
 import { posthog, posthogKey } from '../support/destinations.ts';
+import { pass } from '../support/encryption.ts';
 import { type Service, startService } from '../support/service.ts';
 
 const key = randomBytes(32);
@@ -115,6 +116,8 @@ describe('a key provider in trouble', () => {
 });
 
 describe('the cache', () => {
+	afterEach(() => jest.restoreAllMocks());
+
 	const context = (organizationId: string, destinationId = 'd') => ({
 		organizationId,
 		destinationId,
@@ -142,14 +145,14 @@ describe('the cache', () => {
 
 	test('asks nothing while it is warm, and again when cacheSeconds are over', async () => {
 		const keys = new KeyService();
-		keys.cacheSeconds = 0.15;
+		keys.cacheSeconds = 60;
 		const encryption = new SettingsEncryption(keys);
 		const envelope = await encryption.encrypt({}, context('o'));
 		keys.calls = [];
 		await encryption.decrypt(envelope, context('o'));
 		await encryption.encrypt({}, context('o'));
 		expect(keys.calls).toEqual([]);
-		await delay(200);
+		pass(60);
 		await encryption.decrypt(envelope, context('o'));
 		await encryption.encrypt({}, context('o'));
 		expect(keys.calls).toEqual(['k1 o', 'primary o']);
@@ -157,11 +160,12 @@ describe('the cache', () => {
 
 	test('counts the lifetime of a key from when it was asked for', async () => {
 		const keys = new KeyService();
-		keys.cacheSeconds = 0.1;
+		keys.cacheSeconds = 60;
 		const encryption = new SettingsEncryption(keys);
 		const envelope = await encryption.encrypt({}, context('o'));
-		keys.behave = () => delay(150);
-		await delay(120);
+		pass(60);
+		// The answer is on its way for a minute.
+		keys.behave = async () => pass(60);
 		await encryption.decrypt(envelope, context('o'));
 		keys.keys.clear();
 		keys.behave = async () => {};

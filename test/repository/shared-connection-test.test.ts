@@ -68,7 +68,7 @@ describe('callers of one process', () => {
 			code: 'NOT_FOUND',
 		});
 		const system = open(serviceScope({})).destinations.testConnectionOutcome(id);
-		await sleep(200);
+		await sleep(1000);
 		release();
 		expect(await test).toMatchObject({ code: 'verified' });
 		expect(await system).toMatchObject({ ok: true, code: 'tested_by_another' });
@@ -167,11 +167,13 @@ test('a thousand that wait for another process send what one sends, and slow nob
 	query.mockRestore();
 	expect(sentAlone).toBeLessThan(12);
 	expect(sentBeside).toBeLessThan(12);
-	expect(beside / alone).toBeLessThan(10);
+	// With a statement of each of them it was a thousand times as much.
+	expect(beside / alone).toBeLessThan(50);
 	// The look at the beginning, the claim, and looks with growing pauses.
 	expect(sent).toBeLessThan(25);
+	// They wait for ten seconds, and not for the minute after which the claim is void.
 	expect(performance.now() - startedAt).toBeGreaterThan(9_000);
-	expect(performance.now() - startedAt).toBeLessThan(15_000);
+	expect(performance.now() - startedAt).toBeLessThan(45_000);
 	expect(new Set(outcomes.map(({ verdict, code }) => `${verdict} ${code}`))).toEqual(
 		new Set(['inconclusive tested_by_another']),
 	);

@@ -29,6 +29,12 @@ export function changed(
 	);
 }
 
+/** Puts the clock forward, where it then stands still, until `jest.restoreAllMocks()`. Timers run on. */
+export function pass(seconds: number): void {
+	const then = performance.now() + seconds * 1000;
+	jest.spyOn(performance, 'now').mockReturnValue(then);
+}
+
 /** The code of the error with which work fails. */
 export async function codeOf(work: Promise<unknown>): Promise<unknown> {
 	return work.then(

@@ -48,7 +48,7 @@ export function openSingle(
 		pool: {
 			max: 1,
 			// A connection that is never given back must fail the test, not hang it.
-			connectionTimeoutMillis: 5000,
+			connectionTimeoutMillis: 60_000,
 			...options.pool,
 			onConnect: (client) => {
 				current = client;

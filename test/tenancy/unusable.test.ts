@@ -23,10 +23,17 @@ beforeAll(async () => {
 
 afterAll(() => deployment.close());
 
+/** Waits for a session of this database that sleeps, and selects something of it. */
+async function sleepers(selection = 'pid'): Promise<void> {
+	const select = `SELECT ${selection} FROM pg_stat_activity
+		WHERE datname = current_database() AND wait_event = 'PgSleep'`;
+	while ((await deployment.rows(select)).length === 0);
+}
+
 // By the repository: test/repository/database-errors.test.ts.
 describe('a database that cannot be used gives the error of Prisma by its API', () => {
 	const expectForeign = async (connectionString: string, codes: RegExp) => {
-		const down = deployment.open({ connectionString, pool: { connectionTimeoutMillis: 2000 } });
+		const down = deployment.open({ connectionString, pool: { connectionTimeoutMillis: 60_000 } });
 		const { prisma } = down.forOrganization(a.id);
 		for (const call of [
 			() => down.connect(),
@@ -77,6 +84,8 @@ describe('isDatabaseUnavailable', () => {
 	test('knows a pool without a free connection', async () => {
 		const busy = deployment.open({ pool: { max: 1, connectionTimeoutMillis: 100 } });
 		const { destinations, prisma, transaction } = busy.forOrganization(a.id);
+		// The limit is for a new connection too, which a busy machine may not open in that time.
+		while ((await errorOf(busy.connect())) !== undefined);
 		await transaction(async () => {
 			const errors = await Promise.all([
 				errorOf(destinations.findById(a.own.id)),
@@ -94,19 +103,20 @@ describe('isDatabaseUnavailable', () => {
 	])('of a statement that was stopped by %s says %s', async (stop, unavailable) => {
 		const stopped = async (sleeping: PromiseLike<unknown>) => {
 			const error = errorOf(sleeping);
-			const stopSleeping = `SELECT ${stop}(pid) FROM pg_stat_activity
-				WHERE datname = current_database() AND wait_event = 'PgSleep'`;
-			while ((await deployment.rows(stopSleeping)).length === 0);
+			await sleepers(`${stop}(pid)`);
 			return error;
 		};
 		const { prisma, transaction } = db.forOrganization(a.id);
 		const errors = [
-			await stopped(prisma.$queryRaw`SELECT pg_sleep(9)::text`),
+			await stopped(prisma.$queryRaw`SELECT pg_sleep(600)::text`),
 			await errorOf(
-				transaction(async (tx) => {
-					await stopped(tx.prisma.$queryRaw`SELECT pg_sleep(9)::text`);
-					await tx.destinations.findById(a.own.id);
-				}),
+				transaction(
+					async (tx) => {
+						await stopped(tx.prisma.$queryRaw`SELECT pg_sleep(600)::text`);
+						await tx.destinations.findById(a.own.id);
+					},
+					{ timeout: 60_000 },
+				),
 			),
 		];
 		expect(errors.map(isDatabaseUnavailable)).toEqual([unavailable, unavailable]);
@@ -150,9 +160,9 @@ describe('after close()', () => {
 		const { prisma } = closing.forOrganization(a.id);
 		await closing.connect();
 		const slow = Promise.resolve(
-			prisma.$queryRaw`SELECT count(*)::int FROM destinations, pg_sleep(0.2)`,
+			prisma.$queryRaw`SELECT count(*)::int FROM destinations, pg_sleep(0.5)`,
 		);
-		await new Promise((resolve) => setTimeout(resolve, 50));
+		await sleepers();
 		await Promise.all([closing.close(), closing.close()]);
 		expect(await slow).toEqual([{ count: 2 }]);
 		await closing.close();
@@ -161,8 +171,8 @@ describe('after close()', () => {
 	test('what waits for a connection then gets one, and what comes later does not', async () => {
 		const closing = deployment.open({ pool: { max: 1 } });
 		const { destinations, prisma } = closing.forOrganization(a.id);
-		const slow = Promise.resolve(prisma.$queryRaw`SELECT pg_sleep(0.2)::text`);
-		await new Promise((resolve) => setTimeout(resolve, 100));
+		const slow = Promise.resolve(prisma.$queryRaw`SELECT pg_sleep(0.5)::text`);
+		await sleepers();
 		const waiting = Array.from({ length: 5 }, () => destinations.findById(a.own.id));
 		const closed = closing.close();
 		await slow;
@@ -176,9 +186,8 @@ describe('after close()', () => {
 		const closed = deployment.open({ pool: { application_name: name } });
 		await closed.connect();
 		await closed.close();
-		await new Promise((resolve) => setTimeout(resolve, 100));
-		expect(
-			await deployment.rows('SELECT FROM pg_stat_activity WHERE application_name = $1', [name]),
-		).toEqual([]);
+		// A session ends after its client is gone.
+		const sessions = 'SELECT FROM pg_stat_activity WHERE application_name = $1';
+		while ((await deployment.rows(sessions, [name])).length > 0);
 	});
 });
