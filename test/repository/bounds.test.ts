@@ -230,6 +230,13 @@ test('the twentieth page of the log takes no more than the first', async () => {
 		);
 		return Number(rows[0]?.rows);
 	};
+	// What was read before is told some seconds later, by each session when it likes: here and now, or it would be taken
+	// for what a page reads.
+	const others = `FROM pg_stat_activity WHERE datname = current_database()
+		AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
+	await admin.query(`SELECT pg_terminate_backend(pid) ${others}`);
+	while ((await admin.query(`SELECT ${others}`)).rowCount !== 0);
+	await admin.query('SELECT pg_stat_force_next_flush()');
 	for (const [name, run] of Object.entries(pages)) {
 		const before = await read();
 		const application_name = `bounds: ${name}`;
@@ -245,8 +252,7 @@ test('the twentieth page of the log takes no more than the first', async () => {
 		const running = 'SELECT FROM pg_stat_activity WHERE application_name = $1';
 		while ((await admin.query(running, [application_name])).rowCount !== 0);
 		const rows = (await read()) - before;
-		// More than for one page each: some are planned while the statistics are being gathered.
-		expect({ name, rows: rows > 20 && rows < 20 * 1_000 ? 'few' : rows }).toEqual({
+		expect({ name, rows: rows > 20 && rows < 20 * 600 ? 'few' : rows }).toEqual({
 			name,
 			rows: 'few',
 		});
