@@ -5,11 +5,12 @@ const config: Config = {
 	testEnvironment: 'node',
 	testMatch: ['<rootDir>/test/**/*.test.ts'],
 	// Types are checked by `npm run check`; here each file is only transpiled, which is faster.
-	transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/test/tsconfig.json' }] },
+	transform: { '^.+\\.ts$': '<rootDir>/test/support/transformer.cjs' },
+	testSequencer: '<rootDir>/test/support/slowest-first.cjs',
 	globalSetup: '<rootDir>/test/support/global-setup.ts',
 	globalTeardown: '<rootDir>/test/support/global-teardown.ts',
 	// Tests wait for Postgres, npm and Prisma's command more than they compute.
-	maxWorkers: '100%',
+	maxWorkers: '150%',
 	// For what hangs. A machine that does twenty times as much takes twenty times as long, which is no failure.
 	testTimeout: 300_000,
 };

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'n
 import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-export const root = join(__dirname, '../..');
+export const root = process.cwd();
 const cache = join(root, 'node_modules/.cache/destinations/packaging');
 
 /**
