@@ -7,6 +7,8 @@ const config: Config = {
 	// Types are checked by `npm run check`; here each file is only transpiled, which is faster.
 	transform: { '^.+\\.ts$': '<rootDir>/test/support/transformer.cjs' },
 	testSequencer: '<rootDir>/test/support/slowest-first.cjs',
+	// Another copy of pg, such as `pg-oldest`, in the place of the newest.
+	moduleNameMapper: process.env.TEST_PG ? { '^pg$': process.env.TEST_PG } : {},
 	globalSetup: '<rootDir>/test/support/global-setup.ts',
 	globalTeardown: '<rootDir>/test/support/global-teardown.ts',
 	// Tests wait for Postgres, npm and Prisma's command more than they compute.

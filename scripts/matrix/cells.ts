@@ -24,12 +24,15 @@ const core = [
 	'test/catalog',
 	'test/doctor',
 	'test/repository',
+	'test/prisma',
 	'--testPathIgnorePatterns=stress',
 ];
 
 export interface Cell {
 	readonly node: keyof typeof nodes;
 	readonly postgres: keyof typeof postgreses;
+	/** The copy of pg, if not the newest. */
+	readonly pg?: 'pg-oldest';
 	/** Jest's arguments that say which tests to run; all of them where there are none. */
 	readonly tests: readonly string[];
 }
@@ -39,7 +42,7 @@ export interface Cell {
  * the core tests once more with another partner.
  */
 export const everything: readonly Cell[] = [
-	{ node: 20, postgres: 15, tests: [] },
+	{ node: 20, postgres: 15, pg: 'pg-oldest', tests: [] },
 	{ node: 22, postgres: 16, tests: [] },
 	{ node: 24, postgres: 17, tests: [] },
 	{ node: 26, postgres: 18, tests: [] },
@@ -54,6 +57,7 @@ const ofPostgres = [
 	...[
 		'test/database',
 		'test/tenancy',
+		'test/prisma',
 		'test/catalog',
 		'test/doctor/(schema|roles|logins|strangers|keys)',
 	],
@@ -76,6 +80,6 @@ const ofNode = [
  * on the Node that is there, with the newest Postgres.
  */
 export const quick: readonly Cell[] = [
-	{ node: 20, postgres: 15, tests: ofPostgres },
+	{ node: 20, postgres: 15, pg: 'pg-oldest', tests: ofPostgres },
 	{ node: 26, postgres: 18, tests: ofNode },
 ];

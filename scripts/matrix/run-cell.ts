@@ -37,7 +37,7 @@ export async function runCell(cell: Cell, builtPackage: string): Promise<CellRes
 			};
 			await execute(
 				'tests',
-				{ TEST_POSTGRES: url },
+				{ TEST_POSTGRES: url, TEST_PG: cell.pg ?? '' },
 				join(root, 'node_modules/jest/bin/jest.js'),
 				...cell.tests,
 				'--json',

@@ -17,6 +17,11 @@ export const textForm = {
 	standard_conforming_strings: 'on',
 } as const;
 
+/** Sets the form for the rest of a session. */
+export const setTextForm = Object.entries({ ...textForm, client_encoding: 'UTF8' })
+	.map(([name, value]) => `SET ${name} = '${value}'`)
+	.join('; ');
+
 /**
  * Options of pg whose sessions begin with {@link textForm}, before what the database, the login, the URL or
  * `PGOPTIONS` ask for. The encoding is always UTF-8: pg says so by itself.

@@ -1,4 +1,4 @@
-import type { Wire } from './wire.ts';
+import { forgetPrepared, type Wire } from './wire.ts';
 
 /**
  * Rids a connection of what raw SQL may have left on it: session settings, temporary tables, prepared
@@ -17,7 +17,7 @@ export class DiscardSession {
 
 	handleCommandComplete(_message: unknown, wire: Wire): void {
 		// pg remembers what it prepared, which is gone now.
-		wire.parsedStatements = {};
+		forgetPrepared(wire);
 	}
 
 	handleReadyForQuery(): void {

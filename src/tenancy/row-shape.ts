@@ -1,5 +1,5 @@
 import type { CustomTypesConfig, FieldDef } from 'pg';
-import type { Wire } from './wire.ts';
+import { isPrepared, type Wire } from './wire.ts';
 
 /** The columns that a statement gives, and how their texts are read. */
 export interface RowShape {
@@ -22,7 +22,7 @@ export function shapesOn(wire: Wire): Map<string | undefined, RowShape> {
  * refuses to run a prepared statement whose columns have changed.
  */
 export function knownShape(wire: Wire, name: string | undefined): RowShape | undefined {
-	if (name === undefined || wire.parsedStatements[name] === undefined) return undefined;
+	if (name === undefined || !isPrepared(wire, name)) return undefined;
 	return shapesOn(wire).get(name);
 }
 

@@ -1,5 +1,6 @@
-import type { PoolClient, QueryArrayConfig, QueryArrayResult, Submittable } from 'pg';
+import type { PoolClient, QueryArrayConfig, QueryArrayResult } from 'pg';
 import { connectionAfter, withoutValues } from '../database/sql-errors.ts';
+import { setTextForm } from '../database/text-form.ts';
 import { DestinationsError, RetryError, UnsupportedError } from '../errors.ts';
 import { DiscardSession } from './discard-session.ts';
 import { type Errand, refuse, type Scope } from './scope.ts';
@@ -7,6 +8,7 @@ import type { ScopedPoolOptions } from './scoped-pool.ts';
 import { ScopedQuery } from './scoped-query.ts';
 import type { ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
 import type { nameStatements } from './statement-names.ts';
+import { isIdle, submit } from './wire.ts';
 
 /**
  * What Prisma sends to begin and end transactions. These go out without a scope: they touch no row, and
@@ -85,7 +87,7 @@ export class ScopedConnection implements ScopedSql {
 	}
 
 	async #send(config: QueryArrayConfig, scope: Scope): Promise<QueryArrayResult> {
-		const inTransaction = this.#client.getTransactionStatus() !== 'I';
+		const inTransaction = !isIdle(this.#client);
 		if (this.#transaction === 'ended' || (this.#transaction === 'begun' && !inTransaction)) {
 			throw this.#refuse(this.#whyOver());
 		}
@@ -103,7 +105,7 @@ export class ScopedConnection implements ScopedSql {
 					else resolve(result);
 				},
 			);
-			this.#submit(query);
+			submit(this.#client, query);
 		});
 	}
 
@@ -136,12 +138,12 @@ export class ScopedConnection implements ScopedSql {
 	release(): void {
 		// From here on the connection is somebody else's.
 		this.#transaction = 'ended';
-		if (this.#inDoubt || this.#client.getTransactionStatus() !== 'I') {
+		if (this.#inDoubt || !isIdle(this.#client)) {
 			// A server's error arrives before its word that it is ready, so the status may still be unknown.
 			this.#client.release(true);
 		} else if (this.#errand.ranRawSql) {
 			cleaned.add(this.#client);
-			this.#submit(new DiscardSession((error) => this.#client.release(error ?? false)));
+			this.#clean();
 		} else {
 			this.#client.release();
 		}
@@ -162,9 +164,20 @@ export class ScopedConnection implements ScopedSql {
 		return refuse(new UnsupportedError(message), this.#errand);
 	}
 
-	#submit(query: ScopedQuery | DiscardSession): void {
-		// pg's types know nothing of a connection but its events; see `Wire` for what query objects use.
-		this.#client.query(query as unknown as Submittable);
+	/** Rids the session of what raw SQL left in it, and hands the connection back. */
+	#clean(): void {
+		const client = this.#client;
+		const discard = new DiscardSession((error) => {
+			// Without names each statement brings the form along, and a pooler hands the session to others.
+			if (error || !this.#options.namedStatements) client.release(error ?? false);
+			// A pooler may lose what the session began with, and then it is the server's own again.
+			else
+				client.query(setTextForm).then(
+					() => client.release(),
+					(failure: Error) => client.release(failure),
+				);
+		});
+		submit(client, discard);
 	}
 }
 

@@ -11,6 +11,7 @@ import { type Errand, refuse, requireErrand, type Scope } from './scope.ts';
 import { ScopedConnection, type ScopedConnectionOptions } from './scoped-connection.ts';
 import type { ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
 import { nameStatements } from './statement-names.ts';
+import { watchTransactionStatus } from './wire.ts';
 
 export interface ScopedPoolOptions {
 	/** Whether statements are kept prepared on the connection. */
@@ -33,7 +34,10 @@ export class ScopedPool implements ScopedSql {
 	constructor(config: PoolConfig, options: ScopedPoolOptions) {
 		this.#pool = new Pool(options.namedStatements ? withTextForm(config) : config);
 		this.#options = { ...options, nameStatement: this.nameStatement };
-		this.#pool.on('connect', (client) => client.on('error', leaveToQuery));
+		this.#pool.on('connect', (client) => {
+			watchTransactionStatus(client);
+			client.on('error', leaveToQuery);
+		});
 		this.#pool.on('error', leaveToQuery);
 	}
 

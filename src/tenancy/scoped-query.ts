@@ -1,28 +1,21 @@
-import { Query, type QueryArrayConfig, type QueryArrayResult } from 'pg';
+import type { QueryArrayConfig, QueryArrayResult } from 'pg';
 import { textForm } from '../database/text-form.ts';
 import { ConfigurationError } from '../errors.ts';
 import { knownShape, type RowShape, readRow, shapeOf, shapesOn } from './row-shape.ts';
 import type { Scope } from './scope.ts';
+import { statementName } from './statement-names.ts';
 import {
 	type CommandComplete,
 	collect,
 	type DataRow,
+	forgetSubmitted,
+	isPrepared,
+	PlainQuery,
 	type RowDescription,
 	type Wire,
 } from './wire.ts';
 
 type Callback = (error: Error | null, result?: QueryArrayResult) => void;
-
-/** pg's own query object, of which only what it sends is used: pg's types do not describe it. */
-const PlainQuery = Query as unknown as new (
-	config: QueryArrayConfig,
-	values: undefined,
-	callback: Callback,
-) => {
-	readonly text: string;
-	readonly name: string | undefined;
-	prepare(wire: Wire): void;
-};
 
 /** A statement that is sent before the caller's, and whose answer nobody needs. */
 interface Preamble {
@@ -49,6 +42,13 @@ const setContextAndTextForm = [
 		([name, value]) => `or pg_catalog.set_config('${name}', '${value}', true) is null`,
 	),
 ].join(' ');
+
+/** The statement that sets the scope, by the name under which connections keep it prepared. */
+export const contextName = statementName(setContext);
+
+const resetRole = 'reset role';
+/** The statement that takes the login's own role again, likewise. */
+export const resetName = statementName(resetRole);
 
 export interface ScopedQueryOptions {
 	/** Whether statements are kept prepared on the connection. */
@@ -92,12 +92,12 @@ export class ScopedQuery {
 		this.#types = config.types;
 		this.#scope = scope;
 		const context = {
-			name: named ? 'consent_context' : '',
+			name: named ? contextName : '',
 			text: named ? setContext : setContextAndTextForm,
 			values: [scope.role, scope.claims],
 		};
 		// set_config may be granted to the login alone, so the role is the login's again before it is called.
-		const reset = { name: named ? 'consent_reset_role' : '', text: 'reset role', values: [] };
+		const reset = { name: named ? resetName : '', text: resetRole, values: [] };
 		this.#preambles = inTransaction ? [reset, context] : [context];
 		this.#pending = this.#preambles.length;
 	}
@@ -162,7 +162,7 @@ export class ScopedQuery {
 
 	handleError(error: Error & { code?: string }, wire: Wire): void {
 		const refused = this.#pending > 0 && error.code === '42501';
-		if (this.#query.name) delete wire.submittedNamedStatements[this.#query.name];
+		if (this.#query.name) forgetSubmitted(wire, this.#query.name);
 		this.callback(refused ? this.#mayNotSwitch(error) : error);
 	}
 
@@ -189,7 +189,7 @@ export class ScopedQuery {
 }
 
 function send(wire: Wire, { name, text, values }: Preamble): void {
-	if (wire.parsedStatements[name] === undefined) wire.parse({ text, name });
+	if (!isPrepared(wire, name)) wire.parse({ text, name });
 	wire.bind({ statement: name, values });
 	wire.execute({});
 }

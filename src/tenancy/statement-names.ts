@@ -1,5 +1,16 @@
+import { createHash } from 'node:crypto';
+
 /** How many statements are kept prepared on each connection; Postgres holds some 10 to 50 KB for one. */
 const capacity = 300;
+
+/**
+ * The name of a text's prepared statement. It comes from the text, so that one name is one statement for all
+ * processes: where a pooler hands a session on, a statement that another process prepared is the same, or is not
+ * there and fails. Half of SHA-256, which leaves no two texts with one name.
+ */
+export function statementName(sql: string): string {
+	return `consent_${createHash('sha256').update(sql).digest('hex').slice(0, 32)}`;
+}
 
 /**
  * Gives each SQL text a name, by which pg prepares it once a connection. The first texts keep their names
@@ -13,7 +24,7 @@ export function nameStatements(): (statement: { readonly sql: string }) => strin
 		if (known !== undefined) return known;
 		// To pg an empty name is none.
 		if (names.size >= capacity) return '';
-		const name = `consent_${names.size + 1}`;
+		const name = statementName(sql);
 		names.set(sql, name);
 		return name;
 	};

@@ -1,14 +1,18 @@
-import type { FieldDef } from 'pg';
+import { type FieldDef, type PoolClient, Query, type QueryArrayConfig, type Submittable } from 'pg';
 
 /**
- * What pg hands a query object: the wire. pg-cursor and pg-query-stream are built on the same. This is the
- * part of it that is used here; pg's types describe less.
+ * What of pg is used that its documentation and its types leave out, so that nothing else depends on it. Tried with
+ * pg 8.16, where `submittedNamedStatements` (8.23) and `getTransactionStatus()` (8.21) are missing, and with the
+ * newest; pg-cursor and pg-query-stream are built on the same.
  */
+
+/** What pg hands a query object: the wire. */
 export interface Wire {
 	readonly stream: { write(bytes: Uint8Array): unknown };
 	/** Statements that this connection has prepared, by name. */
 	parsedStatements: Record<string, string | undefined>;
-	submittedNamedStatements: Record<string, string | undefined>;
+	/** Those that were sent and not answered. */
+	submittedNamedStatements?: Record<string, string | undefined>;
 	parse(message: { text: string; name: string }): void;
 	/** To the portal without a name, with results as text. */
 	bind(message: { statement: string; values: unknown[] }): void;
@@ -34,6 +38,30 @@ export interface CommandComplete {
 	readonly text: string;
 }
 
+/** A query object, of which pg calls the methods that Postgres's answers ask for. */
+export interface WireQuery {
+	submit(wire: Wire): unknown;
+	handleReadyForQuery(): void;
+	handleError(error: Error, wire: Wire): void;
+}
+
+/** pg's own query object, of which only what it sends is used. */
+export const PlainQuery = Query as unknown as new (
+	config: QueryArrayConfig,
+	values: undefined,
+	callback: (error: Error | null) => void,
+) => {
+	readonly text: string;
+	readonly name: string | undefined;
+	prepare(wire: Wire): void;
+};
+
+/** Sends what a query object says. */
+export function submit(client: PoolClient, query: WireQuery): void {
+	// The type of a submittable knows of a connection no more than its events.
+	client.query(query as unknown as Submittable);
+}
+
 /** A wire on which everything that is written is kept, to go out in one piece. */
 export function collect(wire: Wire, write: (collecting: Wire) => void): Uint8Array {
 	const chunks: Uint8Array[] = [];
@@ -41,4 +69,43 @@ export function collect(wire: Wire, write: (collecting: Wire) => void): Uint8Arr
 	// Everything else, such as the statements that are prepared, is the wire's own.
 	write(Object.create(wire, { stream: { value: stream } }) as Wire);
 	return Buffer.concat(chunks);
+}
+
+export function isPrepared(wire: Wire, name: string): boolean {
+	return wire.parsedStatements[name] !== undefined;
+}
+
+/** For a statement that failed: whether it was prepared is not known. */
+export function forgetSubmitted(wire: Wire, name: string): void {
+	delete wire.submittedNamedStatements?.[name];
+}
+
+/** For a session that has no prepared statements any more. */
+export function forgetPrepared(wire: Wire): void {
+	wire.parsedStatements = {};
+}
+
+const transactionStatuses = new WeakMap<PoolClient, string>();
+
+/** Has {@link isIdle} follow a connection that is ready for its first query. */
+export function watchTransactionStatus(client: PoolClient): void {
+	transactionStatuses.set(client, 'I');
+	const { connection } = client as unknown as {
+		readonly connection: {
+			prependListener(event: string, listener: (message: { status: string }) => void): void;
+		};
+	};
+	// Before pg's own, which goes on with whoever waits.
+	connection.prependListener('readyForQuery', ({ status }) => {
+		transactionStatuses.set(client, status);
+	});
+}
+
+/**
+ * Whether the server, when it was last ready for a query, was outside a transaction
+ * (https://www.postgresql.org/docs/current/protocol-message-formats.html, ReadyForQuery). Not so for a connection
+ * that nobody follows.
+ */
+export function isIdle(client: PoolClient): boolean {
+	return transactionStatuses.get(client) === 'I';
 }

@@ -1,4 +1,5 @@
 import type { ScopedTransaction } from '../../src/index.ts';
+import { contextName } from '../../src/tenancy/scoped-query.ts';
 import { Deployment, type Tenant } from './deployment.ts';
 import { openSingle, type Session, type SingleConnection } from './single-connection.ts';
 import { liveWholeLife } from './whole-life.ts';
@@ -72,7 +73,7 @@ const shadows = {
 } satisfies Record<string, readonly string[]>;
 
 const session = {
-	'prepared statements': ['PREPARE consent_context AS SELECT 1', 'PREPARE consent_1 AS SELECT 1'],
+	'prepared statements': [`PREPARE ${contextName} AS SELECT 1`, 'PREPARE mine AS SELECT 1'],
 	'statements that are forgotten': ['DEALLOCATE ALL', 'DISCARD PLANS', 'DISCARD SEQUENCES'],
 	'a cursor': ['DECLARE rows CURSOR WITH HOLD FOR SELECT 1 AS id'],
 	'a channel': ['LISTEN tenants', "NOTIFY tenants, 'hello'"],

@@ -1,3 +1,4 @@
+import { contextName } from '../../src/tenancy/scoped-query.ts';
 import { Deployment, type Tenant } from './deployment.ts';
 import { codesOf, refusal } from './refusal.ts';
 import {
@@ -81,8 +82,7 @@ const lasting: [string, (() => string)?][] = [
 	['CREATE TEMP TABLE organizations (id uuid) ON COMMIT PRESERVE ROWS'],
 	['CREATE TEMP VIEW destinations AS SELECT 1 AS id'],
 	['CREATE FUNCTION pg_temp.destinations_claim(text) RETURNS uuid LANGUAGE sql RETURN null::uuid'],
-	['PREPARE consent_context AS SELECT 1'],
-	['PREPARE consent_1 AS SELECT 1'],
+	[`PREPARE ${contextName} AS SELECT 1`],
 	['DEALLOCATE ALL'],
 	['DISCARD PLANS'],
 	['DISCARD SEQUENCES'],

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { contextName } from '../../src/tenancy/scoped-query.ts';
 import { Deployment, type Tenant } from './deployment.ts';
 import { refusal } from './refusal.ts';
 import {
@@ -90,15 +91,23 @@ test('a nested transaction may fail in one that goes on', async () => {
 });
 
 test('named statements that raw SQL replaces are not used again in its transaction', async () => {
-	const context = `PREPARE consent_context (text, text) AS
+	const context = `PREPARE ${contextName} (text, text) AS
 		SELECT set_config('role', 'service_role', true), set_config('request.jwt.claims', $2, true)`;
+	let replaced = 0;
 	const rows = await a.client.prisma.$transaction(async (transaction) => {
 		await transaction.destination.findMany();
+		const names = await transaction.$queryRaw<{ name: string }[]>`
+			SELECT name FROM pg_prepared_statements WHERE name <> ${contextName}`;
 		await transaction.$executeRaw`DEALLOCATE ALL`;
 		await transaction.$executeRawUnsafe(context);
+		for (const { name } of names) {
+			await transaction.$executeRawUnsafe(`PREPARE ${name} AS SELECT 1`);
+			replaced += 1;
+		}
 		return transaction.destination.findMany();
 	});
 	expect(rows).toEqual([a.own]);
+	expect(replaced).toBeGreaterThan(0);
 });
 
 test('times are read right, whatever zone and form raw SQL set before', async () => {

@@ -1,4 +1,5 @@
 import { PrismaPg } from '@prisma/adapter-pg';
+import { setTextForm } from '../../src/database/text-form.ts';
 import { PrismaClient } from '../../src/generated/prisma/client.ts';
 import type { ScopedPrismaClient } from '../../src/index.ts';
 import { Deployment, type Tenant } from './deployment.ts';
@@ -88,8 +89,9 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 			await client.prisma.$queryRaw`SELECT id FROM destinations`;
 			await client.prisma.destination.count();
 		});
-		expect(sent.types).toMatch(/^[PBDE]+SQ[PBDE]+S$/);
-		expect(sent.simpleQueries).toEqual(['DISCARD ALL']);
+		expect(sent.types).toMatch(/^[PBDE]+SQ+[PBDE]+S$/);
+		// Statements without a name bring the form of texts along.
+		expect(sent.simpleQueries).toEqual(['DISCARD ALL', ...(namedStatements ? [setTextForm] : [])]);
 	});
 
 	const transactions: Record<

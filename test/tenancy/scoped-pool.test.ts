@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { DatabaseError, types } from 'pg';
+import { setTextForm } from '../../src/database/text-form.ts';
 import { ConfigurationError, RetryError, UnsupportedError } from '../../src/index.ts';
 import {
 	type Errand,
@@ -11,6 +12,7 @@ import {
 } from '../../src/tenancy/scope.ts';
 import type { ScopedConnection } from '../../src/tenancy/scoped-connection.ts';
 import { ScopedPool } from '../../src/tenancy/scoped-pool.ts';
+import { contextName, resetName } from '../../src/tenancy/scoped-query.ts';
 import { HardenedDatabase, type OnePool, query } from './hardened-pool.ts';
 import { Wire } from './wire.ts';
 
@@ -189,8 +191,8 @@ describe('after raw SQL', () => {
 		await query(one, "SET work_mem = '65kB'", { scope, ranRawSql: true });
 		expect(await pid()).toBe(before);
 		const { simpleQueries, types: sent } = wire.take();
-		expect(simpleQueries).toEqual(['DISCARD ALL']);
-		expect(sent).toBe('PBEPBDESQPBEPBDES');
+		expect(simpleQueries).toEqual(['DISCARD ALL', setTextForm]);
+		expect(sent).toBe('PBEPBDESQQPBEPBDES');
 		expect(await pool.run(scope, "SELECT current_setting('work_mem')", [])).toEqual([['4MB']]);
 	});
 
@@ -487,8 +489,8 @@ describe('in a transaction', () => {
 			);
 			await run('DEALLOCATE ALL');
 			await run(`PREPARE ${mine[0]} AS SELECT 'stolen'`);
-			await run(`PREPARE consent_context (text, text) AS SELECT 'stolen'`);
-			await run(`PREPARE consent_reset_role AS SELECT 'stolen'`);
+			await run(`PREPARE ${contextName} (text, text) AS SELECT 'stolen'`);
+			await run(`PREPARE ${resetName} AS SELECT 'stolen'`);
 			const own = await connection.run(scope, text, []);
 			await run('COMMIT');
 			return own;

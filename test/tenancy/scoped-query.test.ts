@@ -7,6 +7,8 @@ import {
 	type Scope,
 	serviceScope,
 } from '../../src/tenancy/scope.ts';
+import { contextName, resetName } from '../../src/tenancy/scoped-query.ts';
+import { statementName } from '../../src/tenancy/statement-names.ts';
 import { HardenedDatabase, type OnePool, query } from './hardened-pool.ts';
 import { Wire } from './wire.ts';
 
@@ -76,10 +78,11 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 		);
 		const names = rows.map(({ name }) => name);
 		if (!namedStatements) return expect(names).toEqual([]);
-		expect(names).toEqual(expect.arrayContaining(['consent_context', 'consent_reset_role']));
-		for (const name of names) expect(name).toMatch(/^consent_(context|reset_role|[1-9]\d*)$/);
+		expect(names).toEqual(expect.arrayContaining([contextName, resetName]));
+		// One name is one text, for all processes.
+		for (const { name, statement } of rows) expect(name).toBe(statementName(statement));
 		// It runs before every statement, so it does not set what the session has from its start.
-		expect(rows.find(({ name }) => name === 'consent_context')?.statement).not.toContain('Date');
+		expect(rows.find(({ name }) => name === contextName)?.statement).not.toContain('Date');
 	});
 
 	test('outside a transaction no role needs a reset', async () => {
@@ -237,7 +240,7 @@ test('rows that come before the answer of the statement are nobody’s', async (
 	const text = 'SELECT 1 AS own';
 	await one.pool.run(scope, text, []);
 	await (await one.session()).query(
-		`DEALLOCATE consent_context; PREPARE consent_context (text, text) AS
+		`DEALLOCATE ${contextName}; PREPARE ${contextName} (text, text) AS
 			SELECT set_config('role', $1, true) FROM set_config('request.jwt.claims', $2, true)`,
 	);
 	expect(await one.pool.run(scope, text, [])).toEqual([['1']]);
@@ -253,11 +256,13 @@ describe('of the statements that are sent', () => {
 		const names = async () => {
 			const session = await one.session();
 			const { rows } = await session.query<{ name: string }>(
-				`SELECT name FROM pg_prepared_statements WHERE name <> 'consent_context'`,
+				`SELECT name FROM pg_prepared_statements WHERE name <> '${contextName}'`,
 			);
 			return rows.map(({ name }) => name).sort();
 		};
-		const first = Array.from({ length: 300 }, (_, index) => `consent_${index + 1}`).sort();
+		const first = Array.from({ length: 300 }, (_, index) =>
+			statementName(`SELECT ${index}`),
+		).sort();
 		expect(await names()).toEqual(first);
 		// Each text keeps its name, and what has none still runs.
 		expect(await one.pool.run(scope, 'SELECT 7', [])).toEqual([['7']]);
@@ -281,9 +286,9 @@ describe('of the statements that are sent', () => {
 		);
 		const text = 'SELECT * FROM public.shaped';
 		expect((await query(one, text, { scope })).rows).toEqual([[1]]);
-		// It runs first on this connection, and so has the first name.
-		await query(one, 'DEALLOCATE consent_1', { scope, ranRawSql: true });
-		await query(one, `PREPARE consent_1 AS SELECT 'another' AS stolen`, { scope, ranRawSql: true });
+		const name = statementName(text);
+		await query(one, `DEALLOCATE ${name}`, { scope, ranRawSql: true });
+		await query(one, `PREPARE ${name} AS SELECT 'another' AS stolen`, { scope, ranRawSql: true });
 		await database.admin.query('ALTER TABLE public.shaped ADD COLUMN two text DEFAULT $$2$$');
 		const { rows, fields } = await query(one, text, { scope });
 		expect(rows).toEqual([[1, '2']]);
