@@ -12,7 +12,7 @@ export interface Room {
 const rooms = {
 	envelope: {
 		sources: ['encryption/envelope.ts', 'encryption/tenant-key.ts'],
-		tests: ['encryption/envelope.test.ts', 'encryption/round-trip.test.ts'],
+		tests: ['encryption/envelope.test.ts'],
 	},
 	'settings-encryption': {
 		sources: [
@@ -21,21 +21,16 @@ const rooms = {
 			'encryption/stored-settings.ts',
 		],
 		tests: [
-			'encryption/envelope.test.ts',
-			'encryption/round-trip.test.ts',
-			'encryption/bad-settings.test.ts',
-			'encryption/providers.test.ts',
-			'encryption/keyring.test.ts',
+			'encryption/settings-encryption.test.ts',
+			'encryption/stored-settings.test.ts',
+			'encryption/canonical-id.test.ts',
 			'encryption/context.test.ts',
+			'encryption/keyring.test.ts',
 		],
 	},
 	json: {
 		sources: ['encryption/json.ts'],
-		tests: [
-			'encryption/json.test.ts',
-			'encryption/round-trip.test.ts',
-			'encryption/bad-settings.test.ts',
-		],
+		tests: ['encryption/json.test.ts', 'encryption/bad-settings.test.ts'],
 	},
 	keyring: {
 		sources: ['encryption/keyring.ts', 'encryption/key-provider.ts'],
@@ -44,19 +39,23 @@ const rooms = {
 	keys: {
 		sources: [
 			'encryption/ask-provider.ts',
-			'encryption/data-keys.ts',
 			'encryption/expiring-cache.ts',
 			'encryption/tenant-keys.ts',
+		],
+		tests: [
+			'encryption/ask-provider.test.ts',
+			'encryption/key-cache.test.ts',
+			'encryption/providers.test.ts',
+			'encryption/keyring.test.ts',
+		],
+	},
+	'data-keys': {
+		sources: [
+			'encryption/data-keys.ts',
 			'data-keys/envelope-key-provider.ts',
 			'data-keys/postgres-data-keys.ts',
 		],
-		tests: [
-			'encryption/envelope-key-provider.test.ts',
-			'encryption/key-cache.test.ts',
-			'encryption/provider-outage.test.ts',
-			'encryption/providers.test.ts',
-			'encryption/providers-in-client.test.ts',
-		],
+		tests: ['encryption/data-keys.test.ts'],
 	},
 	query: {
 		sources: [

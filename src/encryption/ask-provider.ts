@@ -59,12 +59,8 @@ function kindOf(error: unknown): string {
 
 /** Anything with `then`: a library's own promises too. */
 export function isPromised<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
-	return (
-		typeof answer === 'object' &&
-		answer !== null &&
-		'then' in answer &&
-		typeof answer.then === 'function'
-	);
+	// The cast only lets `then` be looked for, whatever the answer is.
+	return typeof (answer as Partial<PromiseLike<T>> | null | undefined)?.then === 'function';
 }
 
 async function inTime<T>(answer: PromiseLike<T>, seconds: number): Promise<T> {

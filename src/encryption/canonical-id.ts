@@ -1,19 +1,21 @@
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Whether a text is a uuid as Postgres gives it back. */
-export function isCanonicalUuid(text: unknown): boolean {
-	return typeof text === 'string' && uuid.test(text);
+/** Whether a value is a uuid as Postgres writes it. */
+export function isCanonicalUuid(value: unknown): boolean {
+	return typeof value === 'string' && uuid.test(value);
 }
 
+/** In capitals, in braces, and with a hyphen, or none, after each group of four digits. */
+const uuidAsRead = /^\{?(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}\}?$/i;
+
 /**
- * An id as Postgres gives it back. It takes a uuid in capitals, in braces and with fewer or no hyphens
- * (https://www.postgresql.org/docs/current/datatype-uuid.html); settings that were sealed to such a spelling
- * would never open again. What is no uuid is only put into lower case.
+ * An id as Postgres writes it. Postgres reads a uuid in several spellings
+ * (https://www.postgresql.org/docs/current/datatype-uuid.html); settings that were sealed to another one than it
+ * writes would never open again. Any other text stays as it is.
  */
 export function canonicalId(id: string): string {
-	if (isCanonicalUuid(id)) return id;
-	const digits = /^\{?([0-9a-f-]{32,})\}?$/i.exec(id)?.[1]?.replaceAll('-', '').toLowerCase();
-	if (digits?.length !== 32) return id.toLowerCase();
+	if (!uuidAsRead.test(id)) return id;
+	const digits = id.replaceAll(/[{}-]/g, '').toLowerCase();
 	return [
 		digits.slice(0, 8),
 		digits.slice(8, 12),

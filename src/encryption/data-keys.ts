@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { ConfigurationError, UnknownKeyError } from '../errors.ts';
+import { UnknownKeyError } from '../errors.ts';
 import { isCanonicalUuid } from './canonical-id.ts';
 import { type KeyProvider, keyBytes, shownKeyId } from './key-provider.ts';
 
@@ -40,19 +40,12 @@ export interface DataKeysOptions extends KeyWrapper {
 }
 
 /** Envelope encryption over any store; see `EnvelopeKeyProvider` for the one in the database. */
-export class DataKeys implements KeyProvider {
-	readonly cacheSeconds: number;
-	readonly timeoutSeconds: number | undefined;
+export class DataKeys {
 	readonly #wrapper: KeyWrapper;
 	readonly #store: WrappedKeyStore;
 	readonly #olderKeys: KeyProvider | undefined;
 
 	constructor(options: DataKeysOptions, store: WrappedKeyStore) {
-		if (typeof options?.wrap !== 'function' || typeof options.unwrap !== 'function') {
-			throw new ConfigurationError('EnvelopeKeyProvider needs the functions `wrap` and `unwrap`.');
-		}
-		this.cacheSeconds = options.cacheSeconds;
-		this.timeoutSeconds = options.timeoutSeconds;
 		this.#wrapper = options;
 		this.#store = store;
 		this.#olderKeys = options.olderKeys;
@@ -67,19 +60,16 @@ export class DataKeys implements KeyProvider {
 	}
 
 	async getKey(keyId: string, organizationId: string): Promise<Uint8Array> {
-		if (!isCanonicalUuid(keyId) && this.#olderKeys !== undefined) {
+		if (isCanonicalUuid(keyId)) {
+			const wrapped = await this.#store.find(keyId, organizationId);
+			// Also of a key that was just made: nothing is sealed with a key that could not be had again.
+			if (wrapped !== undefined) return this.#wrapper.unwrap(wrapped, { organizationId });
+		} else if (this.#olderKeys !== undefined) {
 			return this.#olderKeys.getKey(keyId, organizationId);
 		}
-		const wrapped = isCanonicalUuid(keyId)
-			? await this.#store.find(keyId, organizationId)
-			: undefined;
-		if (wrapped === undefined) {
-			throw new UnknownKeyError(
-				`The organization has no data key "${shownKeyId(keyId)}". If it was shredded, what it sealed cannot be read again.`,
-			);
-		}
-		// Also of a key that was just made: nothing is sealed with a key that could not be had again.
-		return this.#wrapper.unwrap(wrapped, { organizationId });
+		throw new UnknownKeyError(
+			`The organization has no data key "${shownKeyId(keyId)}". If it was shredded, what it sealed cannot be read again.`,
+		);
 	}
 
 	/** Makes a new data key for an organization. The ones before open what they sealed until `rotateKeys`. */

@@ -61,7 +61,7 @@ export function sealJson(json: string, key: TenantKey, context: SettingsContext)
 	const nonce = nextNonce();
 	const cipher = createCipheriv('aes-256-gcm', key.cipherKey, nonce, gcmOptions);
 	cipher.setAAD(additionalData(key, context));
-	const sealed = Buffer.concat([cipher.update(json, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+	const sealed = Buffer.concat([cipher.update(json), cipher.final(), cipher.getAuthTag()]);
 	return {
 		v: envelopeVersion,
 		alg: envelopeAlgorithm,
@@ -81,8 +81,7 @@ export function openJson(
 	// The commitment stands in clear in every envelope of the organization, so the time that comparing
 	// it takes tells nothing.
 	if (envelope.kc !== key.commitment) throw decryptionFailed(context);
-	const ciphertext = decode(envelope);
-	if (ciphertext === undefined) throw decryptionFailed(context);
+	const ciphertext = decode(envelope, context);
 	try {
 		const decipher = createDecipheriv('aes-256-gcm', key.cipherKey, nonceView, gcmOptions);
 		decipher.setAAD(additionalData(key, context));
@@ -95,11 +94,12 @@ export function openJson(
 	}
 }
 
-/** Decodes nonce, ciphertext and tag to their places; gives the ciphertext, or nothing if a text is not canonical. */
-function decode({ iv, ct }: SettingsEnvelope): Buffer | undefined {
+/** Decodes nonce, ciphertext and tag to their places; returns the ciphertext. */
+function decode({ iv, ct }: SettingsEnvelope, context: SettingsContext): Buffer {
 	const start = scratch.length - decodedLength(ct);
-	if (start > tagAt) return undefined;
-	if (!decodeTo(0, iv) || !decodeTo(start, ct)) return undefined;
+	// Less than a tag would be completed by what an earlier envelope left in its place.
+	if (start > tagAt) throw decryptionFailed(context);
+	if (!decodeTo(0, iv) || !decodeTo(start, ct)) throw decryptionFailed(context);
 	return scratch.subarray(start, tagAt);
 }
 
@@ -114,16 +114,10 @@ function decodeTo(start: number, text: string): boolean {
 	if (text.includes('+') || text.includes('/')) return false;
 	// The last character of an incomplete group has bits that nothing uses: they must be zero.
 	const last = text.charAt(text.length - 1);
-	switch (text.length % 4) {
-		case 0:
-			return true;
-		case 2:
-			return 'AQgw'.includes(last);
-		case 3:
-			return 'AEIMQUYcgkosw048'.includes(last);
-		default:
-			return false;
-	}
+	const inLastGroup = text.length % 4;
+	if (inLastGroup === 0) return true;
+	if (inLastGroup === 2) return 'AQgw'.includes(last);
+	return inLastGroup === 3 && 'AEIMQUYcgkosw048'.includes(last);
 }
 
 function decodedLength(text: string): number {
@@ -141,9 +135,9 @@ export function parseEnvelope(value: unknown, context: SettingsContext): Setting
 }
 
 function isEnvelope(value: unknown): value is SettingsEnvelope {
-	if (typeof value !== 'object' || value === null) return false;
 	// Each member is checked below; the cast only lets them be read.
-	const { v, alg, kid, kc, iv, ct } = value as Partial<Record<keyof SettingsEnvelope, unknown>>;
+	const given = (value ?? {}) as Partial<Record<keyof SettingsEnvelope, unknown>>;
+	const { v, alg, kid, kc, iv, ct } = given;
 	return (
 		v === envelopeVersion &&
 		alg === envelopeAlgorithm &&
@@ -155,17 +149,13 @@ function isEnvelope(value: unknown): value is SettingsEnvelope {
 		iv.length === nonceLength &&
 		typeof ct === 'string' &&
 		ct.length <= maxCiphertextLength &&
-		Object.keys(value).length === members.length
+		Object.keys(given).length === members.length
 	);
 }
 
 /** Whether somebody's settings have the members of an envelope, whatever their values. */
-export function looksLikeEnvelope(value: unknown): boolean {
-	return (
-		typeof value === 'object' &&
-		value !== null &&
-		members.every((name) => Object.hasOwn(value, name))
-	);
+export function looksLikeEnvelope(settings: object): boolean {
+	return members.every((name) => Object.hasOwn(settings, name));
 }
 
 export function decryptionFailed(context: SettingsContext): DecryptionFailedError {

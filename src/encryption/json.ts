@@ -29,8 +29,8 @@ export function settingsFromJson(json: string): Record<string, unknown> | undefi
 		return isPlainObject(settings) ? settings : undefined;
 	} catch {
 		// The error of JSON.parse quotes the text.
-		return undefined;
 	}
+	return undefined;
 }
 
 interface Budget {

@@ -28,10 +28,12 @@ export type PlaintextPolicy = 'refuse' | 'allow-read';
 /** Keys as text (see {@link Keyring}) or a provider of them. */
 export type Keys = string | KeyProvider;
 
-/** Settings' options of these names; {@link keyProvider} checks what a provider must have. */
+/** The client's and the extension's options of these names. */
+const expectedKeys =
+	'must be text such as "id:hex", or a provider with `primaryKeyId`, `getKey` and `cacheSeconds`';
 export const keysOption = z.custom<Keys>(
-	(value) => typeof value === 'string' || (typeof value === 'object' && value !== null),
-	{ error: 'must be text such as "id:hex", or a provider of keys' },
+	(value) => typeof value === 'string' || isKeyProvider(value),
+	{ error: expectedKeys },
 );
 export const plaintextOption = z.enum(['refuse', 'allow-read'], {
 	error: "must be 'refuse' or 'allow-read'",
@@ -130,7 +132,9 @@ function jsonOf(settings: unknown): string {
 	const refused = (message: string) => new ValidationError([{ path: ['settings'], message }]);
 	try {
 		const json = settingsToJson(settings);
-		if (looksLikeEnvelope(settings)) throw refused('are encrypted already; give them in clear');
+		// What was written as JSON is an object.
+		if (looksLikeEnvelope(settings as object))
+			throw refused('are encrypted already; give them in clear');
 		return json;
 	} catch (error) {
 		throw error instanceof ValidationError
@@ -144,10 +148,9 @@ function ofDestination(
 	error: unknown,
 	{ destinationId, organizationId }: SettingsContext,
 ): unknown {
-	const options = { destinationId, organizationId };
-	if (error instanceof UnknownKeyError) return new UnknownKeyError(error.message, options);
-	if (error instanceof KeyUnavailableError) return new KeyUnavailableError(error.message, options);
-	if (error instanceof ConfigurationError) return new ConfigurationError(error.message, options);
+	for (const Kind of [UnknownKeyError, KeyUnavailableError, ConfigurationError]) {
+		if (error instanceof Kind) return new Kind(error.message, { destinationId, organizationId });
+	}
 	return error;
 }
 
@@ -164,19 +167,17 @@ function openSettings(
 /** The provider that was given, or the key ring that the text says. */
 export function keyProvider(keys: Keys | undefined): KeyProvider {
 	if (isKeyProvider(keys)) return keys;
-	if (typeof keys !== 'object') return new Keyring(keys);
-	throw new ConfigurationError(
-		'`keys` must be text such as "id:hex", or a provider with `primaryKeyId`, `getKey` and `cacheSeconds`.',
-	);
+	if (keys === undefined || typeof keys === 'string') return new Keyring(keys);
+	throw new ConfigurationError(`\`keys\` ${expectedKeys}.`);
 }
 
 const maxContextLength = 255;
 const expected = `must be text of 1 to ${maxContextLength} characters`;
 const boundText = z
 	.string({ error: expected })
-	.min(1, { error: expected })
-	.max(maxContextLength, { error: expected })
-	.refine((value) => value.isWellFormed(), { error: expected });
+	.min(1)
+	.max(maxContextLength)
+	.refine((value) => value.isWellFormed());
 /** Ids are compared as Postgres compares uuids: without regard to how they are written. */
 const id = boundText.transform(canonicalId);
 const contextSchema = optionsOf({

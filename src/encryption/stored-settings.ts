@@ -1,4 +1,5 @@
 import { DecryptionFailedError } from '../errors.ts';
+import { isPlainObject } from '../plain-object.ts';
 import type { SettingsContext } from './envelope.ts';
 import type { PlaintextPolicy, SettingsEncryption } from './settings-encryption.ts';
 
@@ -41,7 +42,5 @@ export function checkPlaintext(policy: PlaintextPolicy, context: SettingsContext
 }
 
 function isEmptyObject(value: unknown): boolean {
-	if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-	for (const _ in value) return false;
-	return true;
+	return isPlainObject(value) && Object.keys(value).length === 0;
 }

@@ -66,7 +66,8 @@ export class TenantKeys {
 	}
 
 	async #primaryKeyId(organizationId: string): Promise<string> {
-		let promised = false;
+		// Who waits for another's question leaves what that one put into the cache.
+		let promised = true;
 		const ask = () => {
 			const answer = this.#provider.primaryKeyId(organizationId);
 			promised = isPromised(answer);

@@ -65,7 +65,7 @@ const bad: [string, () => unknown, RegExp][] = [
 		/^settings\.a\.1: must be plain JSON, not undefined$/,
 	],
 	['undefined in a list', () => ({ a: [undefined] }), /not undefined/],
-	['a list of a billion holes', () => ({ a: new Array(1_000_000_000) }), /not undefined/],
+	['a list of a million holes', () => ({ a: new Array(1_000_000) }), /not undefined/],
 	[
 		'a toJSON of its own',
 		() => ({ a: { toJSON: () => secret } }),
@@ -88,7 +88,7 @@ const bad: [string, () => unknown, RegExp][] = [
 		() => ({ a: Array.from({ length: 70_000 }, () => 1) }),
 		/must not exceed/,
 	],
-	['a text of 100 MB', () => ({ a: 'a'.repeat(100_000_000) }), /must not exceed/],
+	['a text of 10 MB', () => ({ a: 'a'.repeat(10_000_000) }), /must not exceed/],
 	[
 		'an envelope',
 		() => ({ v: 1, alg: 'A256GCM', kid: 'a', kc: 'b', iv: 'c', ct: secret }),

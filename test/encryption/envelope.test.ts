@@ -1,5 +1,5 @@
 import { createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import { type SettingsEnvelope, sealJson } from '../../src/encryption/envelope.ts';
+import { openJson, type SettingsEnvelope, sealJson } from '../../src/encryption/envelope.ts';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
 import { deriveTenantKey } from '../../src/encryption/tenant-key.ts';
 import { changed, codeOf, newContext, newEncryption } from '../support/encryption.ts';
@@ -85,8 +85,9 @@ describe.each([0, 2, 3])('a text that ends in a group of %i characters', (charac
 	let bytes: Buffer;
 
 	beforeAll(async () => {
-		for (let length = 0; sealed?.ct.length % 4 !== characters; length += 1) {
-			sealed = await encryption.encrypt({ text: 'x'.repeat(length) }, context);
+		for (const text of ['', 'x', 'xx']) {
+			const one = await encryption.encrypt({ text }, context);
+			if (one.ct.length % 4 === characters) sealed = one;
 		}
 		bytes = Buffer.from(sealed.ct, 'base64url');
 		expect(await open(sealed)).toBeUndefined();
@@ -134,6 +135,60 @@ describe('what is sealed properly and is not an object', () => {
 		const sealed = sealJson('{"a":[1]}', tenantKey, context);
 		expect(await own.decrypt(sealed, context)).toEqual({ a: [1] });
 		expect(own.tryOpen(sealed, context)).toEqual({ a: [1] });
+	});
+});
+
+// A key that nobody has would be asked for otherwise.
+describe('the form is looked at before the key', () => {
+	it.each<[string, Record<string, unknown>]>([
+		['a version of its own', { v: 2 }],
+		['an algorithm of its own', { alg: 'A128GCM' }],
+		['no commitment', { kc: undefined }],
+		['a commitment that is no text', { kc: Array(43).fill('A') }],
+		['a commitment of 42 characters', { kc: 'A'.repeat(42) }],
+		['a commitment of 44 characters', { kc: 'A'.repeat(44) }],
+		['no nonce', { iv: undefined }],
+		['a nonce that is no text', { iv: Array(16).fill('A') }],
+		['a nonce of 15 characters', { iv: 'A'.repeat(15) }],
+		['a nonce of 17 characters', { iv: 'A'.repeat(17) }],
+		['no ciphertext', { ct: undefined }],
+		['a ciphertext that is no text', { ct: Array(32).fill('A') }],
+		['a ciphertext of 88,001 characters', { ct: 'A'.repeat(88_001) }],
+		['one member more', { tag: 'A' }],
+	])('%s', async (_, changes) => {
+		await expectNoOpening(changed(envelope, { kid: 'nobodys', ...changes }));
+	});
+
+	it.each<[string, Record<string, unknown>]>([
+		['as it was sealed', {}],
+		['with a commitment of another key', { kc: 'A'.repeat(43) }],
+		['with another nonce', { iv: 'A'.repeat(16) }],
+		['with a ciphertext of 88,000 characters', { ct: 'A'.repeat(88_000) }],
+	])('%s, the key is asked for', async (_, changes) => {
+		const foreign = changed(envelope, { kid: 'nobodys', ...changes });
+		await expectNoOpening(foreign, 'UNKNOWN_KEY');
+		expect(encryption.tryOpen(foreign, context)).toBeUndefined();
+	});
+});
+
+describe('the tag', () => {
+	const tenantKey = deriveTenantKey(randomBytes(32), 'own', context.organizationId);
+	// It has a tag and nothing else.
+	const empty = sealJson('', tenantKey, context);
+
+	it('is asked for without a ciphertext too', () => {
+		expect(openJson(empty, tenantKey, context)).toBe('');
+		const ct = `${empty.ct.startsWith('A') ? 'B' : 'A'}${empty.ct.slice(1)}`;
+		expect(() => openJson({ ...empty, ct }, tenantKey, context)).toThrow(/did not open/);
+	});
+
+	it('is not completed by what an earlier envelope left in its place', () => {
+		const tag = Buffer.from(empty.ct, 'base64url');
+		for (let missing = 1; missing <= tag.length; missing += 1) {
+			openJson(empty, tenantKey, context);
+			const ct = tag.subarray(missing).toString('base64url');
+			expect(() => openJson({ ...empty, ct }, tenantKey, context)).toThrow(/did not open/);
+		}
 	});
 });
 
@@ -300,6 +355,11 @@ describe('an envelope', () => {
 
 	it('says the same whatever is wrong', async () => {
 		const messages = new Set<string>();
+		const { destinationId, organizationId } = context;
+		await expect(encryption.decrypt({}, context)).rejects.toMatchObject({
+			destinationId,
+			organizationId,
+		});
 		const foreign = { ...context, organizationId: newContext().organizationId };
 		for (const work of [
 			encryption.decrypt(changed(envelope, { ct: `B${envelope.ct.slice(1)}` }), context),
@@ -314,6 +374,18 @@ describe('an envelope', () => {
 		expect([...messages][0]).toMatch(context.destinationId);
 		expect([...messages][0]).toMatch(/restore/);
 	});
+});
+
+it('settings with all members of an envelope are refused, whatever is in them', async () => {
+	expect(await codeOf(encryption.encrypt(envelope, context))).toBe('VALIDATION');
+	for (const name of Object.keys(envelope)) {
+		const lacking = changed(envelope, { [name]: undefined });
+		expect(await codeOf(encryption.encrypt({ ...lacking, [name]: {} }, context))).toBe(
+			'VALIDATION',
+		);
+		const sealed = await encryption.encrypt(lacking, context);
+		expect(await encryption.decrypt(sealed, context)).toEqual(lacking);
+	}
 });
 
 it('opening many at once mixes nothing up', async () => {

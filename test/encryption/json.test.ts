@@ -26,20 +26,19 @@ it('takes objects of 32 levels, and of not one more', () => {
 });
 
 it('reads no more of settings that are too large than it could take', () => {
-	let read = 0;
-	const list = new Proxy(new Array(10_000_000).fill(0), {
+	const list = new Proxy(Object.assign([], { length: 10_000_000 }), {
 		get(target, name, receiver) {
-			read += 1;
-			return Reflect.get(target, name, receiver);
+			if (name === 'length' || typeof name === 'symbol') return Reflect.get(target, name, receiver);
+			if (Number(name) > 65_536) throw new Error('read too far');
+			return 0;
 		},
 	});
 	expect(() => settingsToJson({ list })).toThrow(/65536 bytes/);
-	// Its length and an element for each step.
-	expect(read).toBeLessThan(2.1 * 65_536);
 });
 
 it('reads what it wrote, and nothing else', () => {
-	expect(settingsFromJson(settingsToJson({ a: [1, 'é', null] }))).toEqual({ a: [1, 'é', null] });
+	const settings = { a: [1, 'é', null, [true], { b: false }], c: { d: {} }, e: '', f: 0, g: -1.5 };
+	expect(settingsFromJson(settingsToJson(settings))).toEqual(settings);
 	for (const text of ['', '{', '[]', '[{}]', '1', 'null', 'true', '"x"', '{}}', "{'a':1}"]) {
 		expect(settingsFromJson(text)).toBeUndefined();
 	}

@@ -151,7 +151,7 @@ describe('in the place of a key ring', () => {
 	const getKey = () => randomBytes(32);
 
 	it.each<[string, unknown, RegExp]>([
-		['a number', 1, /No encryption keys/],
+		['a number', 1, /primaryKeyId/],
 		['nothing', undefined, /No encryption keys/],
 		['null', null, /primaryKeyId/],
 		['a list', ['a'], /primaryKeyId/],

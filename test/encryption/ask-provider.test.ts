@@ -1,0 +1,97 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { askProvider } from '../../src/encryption/ask-provider.ts';
+import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
+import { ConflictError, RetryError, UnavailableError } from '../../src/errors.ts';
+import { codeOf, countingProvider, newContext } from '../support/encryption.ts';
+
+function withThen(target: object, value: unknown): object {
+	return Object.defineProperty(target, 'then', { value });
+}
+
+/** Timers that keep the process alive. */
+const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+
+describe('the time that a provider has', () => {
+	it.each([0, -1, Number.NaN, '3', null])('is not %p', (timeoutSeconds) => {
+		const provider = { ...countingProvider().provider, timeoutSeconds: timeoutSeconds as number };
+		expect(() => new SettingsEncryption(provider)).toThrow(
+			"The key provider's `timeoutSeconds` must be a number of seconds greater than 0.",
+		);
+	});
+
+	it('is 3 seconds unless it says otherwise', async () => {
+		jest.useFakeTimers();
+		try {
+			const { provider } = countingProvider({ getKey: () => new Promise(() => {}) });
+			const work = new SettingsEncryption(provider).encrypt({}, newContext());
+			const refused = expect(work).rejects.toMatchObject({
+				code: 'KEY_UNAVAILABLE',
+				message:
+					'The key provider did not answer within 3 s. Settings were neither sealed nor opened; try again when it answers.',
+			});
+			await jest.advanceTimersByTimeAsync(3000);
+			await refused;
+		} finally {
+			jest.useRealTimers();
+		}
+	});
+
+	it.each([0.5, 60, 1e9, Number.POSITIVE_INFINITY])(
+		'is enough for an answer within it: %p seconds',
+		async (seconds) => {
+			await expect(askProvider(() => delay(20, 'answer'), seconds)).resolves.toBe('answer');
+		},
+	);
+
+	it('leaves no timer behind, which would keep the process alive', async () => {
+		const before = timers();
+		await askProvider(async () => 'answer', 60);
+		await codeOf(askProvider(() => Promise.reject(new Error('down')), 60));
+		expect(timers()).toBe(before);
+	});
+});
+
+describe('an answer', () => {
+	it.each([undefined, null, '', 'k', 0, new Uint8Array(32), withThen({}, 5)])(
+		'may be %p, at once',
+		async (answer) => {
+			expect(await askProvider<unknown>(() => answer, 1)).toBe(answer);
+		},
+	);
+
+	it('that is promised is waited for no longer than it may take, whatever promises it', async () => {
+		for (const promise of [{}, () => {}]) {
+			const work = askProvider(() => withThen(promise, () => {}), 0.01);
+			await expect(work).rejects.toMatchObject({ code: 'KEY_UNAVAILABLE' });
+		}
+	});
+});
+
+describe('a failure', () => {
+	it.each([
+		['a', 'a'],
+		['x'.repeat(64), 'x'.repeat(64)],
+		['x'.repeat(65), 'an error'],
+		['', 'an error'],
+		['1Error', 'an error'],
+		['Error1', 'an error'],
+	])('of the name %p is said to be of the kind %p', async (name, kind) => {
+		const failure = Object.assign(new Error('x'), { name });
+		await expect(askProvider(() => Promise.reject(failure), 1)).rejects.toMatchObject({
+			code: 'KEY_UNAVAILABLE',
+			message: `The key provider failed with ${kind}. Settings were neither sealed nor opened; try again when it answers.`,
+		});
+	});
+
+	it('of this package is passed on without its cause, unless it is of a database', async () => {
+		const cause = new Error('secret');
+		const conflict = new ConflictError('the keys were deleted', { cause });
+		await expect(askProvider(() => Promise.reject(conflict), 1)).rejects.toBe(conflict);
+		expect(conflict).not.toHaveProperty('cause');
+		for (const failure of [new RetryError('again'), new UnavailableError('away')]) {
+			await expect(askProvider(() => Promise.reject(failure), 1)).rejects.toMatchObject({
+				code: 'KEY_UNAVAILABLE',
+			});
+		}
+	});
+});
