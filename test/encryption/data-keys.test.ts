@@ -80,7 +80,11 @@ async function waiting(): Promise<number> {
 }
 
 async function untilWaiting(count: number): Promise<void> {
-	while ((await waiting()) < count) await delay(5);
+	const start = performance.now();
+	while ((await waiting()) < count) {
+		if (performance.now() - start > 10_000) throw new Error(`${count} sessions do not wait`);
+		await delay(5);
+	}
 }
 
 describe('the first key of an organization', () => {
