@@ -36,7 +36,7 @@ const isolationLevels = [
 type IsolationLevel = (typeof isolationLevels)[number];
 
 /** What Prisma takes where nothing is said, in milliseconds. */
-export const defaultTimeout = 5000;
+const defaultTimeout = 5000;
 const defaultMaxWait = 2000;
 
 /** Node's timers go no further (https://nodejs.org/api/timers.html#settimeoutcallback-delay-args). */

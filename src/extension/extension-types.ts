@@ -56,8 +56,12 @@ interface TypedReads {
 	): Rows<A>;
 }
 
-/** The reads of `prisma.destination`, for rows that the default hides. */
-type DestinationReads = TypedReads &
+/**
+ * The reads of `prisma.destination`, for rows that the default hides.
+ *
+ * @public no file here takes it, but the declarations of the package name it
+ */
+export type DestinationReads = TypedReads &
 	Pick<Prisma.DestinationDelegate<ResultOnly>, 'count' | 'aggregate' | 'groupBy'>;
 
 interface TypedWrites {
@@ -83,8 +87,12 @@ interface TypedWrites {
 
 type RestoreArgs = Pick<Prisma.DestinationUpdateArgs, 'where' | 'select' | 'include' | 'omit'>;
 
-/** What the extension changes and adds of `prisma.destination`. */
-interface DestinationMethods extends TypedReads, TypedWrites {
+/**
+ * What the extension changes and adds of `prisma.destination`.
+ *
+ * @public no file here takes it, but the declarations of the package name it
+ */
+export interface DestinationMethods extends TypedReads, TypedWrites {
 	/** Reads that see soft-deleted destinations too. Nested destinations stay live ones. */
 	withDeleted(): DestinationReads;
 	/** Reads that see soft-deleted destinations alone. Nested destinations stay live ones. */
