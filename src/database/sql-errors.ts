@@ -76,6 +76,7 @@ interface ForeignError {
 interface DriverCause {
 	readonly originalCode?: unknown;
 	readonly kind?: unknown;
+	detail?: unknown;
 }
 
 /** The SQLSTATE of an error, whether it is pg's own or came by way of Prisma. */
@@ -142,7 +143,8 @@ export function connectionAfter(error: unknown): 'usable' | 'suspect' | 'lost' {
 
 /**
  * Takes away what may hold values of rows or parameters: `detail` has the whole row that a CHECK refused, `where`
- * parameters (with `log_parameter_max_length_on_error`), and `internalQuery` the SQL of a function.
+ * parameters (with `log_parameter_max_length_on_error`), and `internalQuery` the SQL of a function. Prisma's errors have
+ * the `detail` alone.
  */
 export function withoutValues<E>(error: E): E {
 	if (error instanceof DatabaseError) {
@@ -150,6 +152,8 @@ export function withoutValues<E>(error: E): E {
 		error.where = undefined;
 		error.internalQuery = undefined;
 	}
+	const cause = driverCause(error);
+	if (cause.detail !== undefined) cause.detail = undefined;
 	return error;
 }
 

@@ -1,3 +1,4 @@
+import { withoutValues } from '../database/sql-errors.ts';
 import {
 	type Keys,
 	keysOption,
@@ -111,6 +112,15 @@ export function settingsEncryption(
 	return new SettingsEncryption(keys ?? process.env.DESTINATIONS_ENCRYPTION_KEYS, plaintext);
 }
 
+/** Waits for what Prisma does. Its errors repeat a refused row, which may hold settings that raw SQL wrote. */
+async function clean<T>(running: PromiseLike<T>): Promise<T> {
+	try {
+		return await running;
+	} catch (error) {
+		throw withoutValues(error);
+	}
+}
+
 function extensionWith(encryption: SettingsEncryption): DestinationsExtension {
 	return (extended) => {
 		// Prisma calls an extension with a client of the schema; see `ExtensibleClient`.
@@ -125,11 +135,11 @@ function extensionWith(encryption: SettingsEncryption): DestinationsExtension {
 			query: {
 				async $allOperations({ model, operation, args, query }: QueryHook) {
 					if (model === undefined) {
-						if (rawOperations.has(operation)) return query(args);
+						if (rawOperations.has(operation)) return clean(query(args));
 						throw new UnsupportedError(`destinationsExtension does not know ${operation}.`);
 					}
 					const called = { model, operation, args, extended: true, batch: batchOf() };
-					return runOperation(encryption, called, lookUp, query);
+					return clean(runOperation(encryption, called, lookUp, query));
 				},
 			},
 			model: { destination: destinationMethods },
@@ -137,14 +147,15 @@ function extensionWith(encryption: SettingsEncryption): DestinationsExtension {
 				$transaction(this: ExtensibleClient, work: unknown, transactionOptions?: unknown) {
 					const begin = client.$transaction;
 					if (typeof work !== 'function') {
-						return runInBatch(() => begin.call(this, work, transactionOptions), lookUp);
+						return clean(runInBatch(() => begin.call(this, work, transactionOptions), lookUp));
 					}
-					return begin.call(
+					const ended = begin.call(
 						this,
 						(transaction: LookUpClient) =>
 							runInTransaction(client, transaction, () => work(transaction)),
 						transactionOptions,
 					);
+					return clean(ended);
 				},
 			},
 		});

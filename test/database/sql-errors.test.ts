@@ -205,6 +205,19 @@ test('values of rows and parameters are taken off an error, and nothing else', (
 		undefined,
 		undefined,
 	]);
+	const byPrisma = [
+		{ meta: { driverAdapterError: { cause: { kind: 'postgres', detail: 'Failing row' } } } },
+		{ name: 'DriverAdapterError', cause: { kind: 'postgres', detail: 'Failing row' } },
+	];
+	for (const each of byPrisma) {
+		expect(withoutValues(each)).toBe(each);
+		expect(JSON.stringify(each)).toContain('"kind":"postgres"}');
+	}
+	const known = {
+		name: 'DriverAdapterError',
+		cause: Object.freeze({ kind: 'TlsConnectionError' }),
+	};
+	expect(withoutValues(known)).toBe(known);
 	const other = { detail: 'x', where: 'y', internalQuery: 'z' };
 	expect(withoutValues(other)).toBe(other);
 	expect(other).toEqual({ detail: 'x', where: 'y', internalQuery: 'z' });
