@@ -61,9 +61,12 @@ describe('the time that a provider has', () => {
 
 	it('leaves no timer behind, which would keep the process alive', async () => {
 		const before = timers();
-		await askProvider(async () => 'answer', 60);
-		await codeOf(askProvider(() => Promise.reject(new Error('down')), 60));
-		expect(timers()).toBe(before);
+		for (let turn = 0; turn < 20; turn += 1) {
+			await askProvider(async () => 'answer', 60);
+			await codeOf(askProvider(() => Promise.reject(new Error('down')), 60));
+		}
+		// The process may have begun and ended some of its own.
+		expect(timers() - before).toBeLessThan(20);
 	});
 });
 

@@ -93,7 +93,11 @@ describe('a provider', () => {
 		async (id) => {
 			const { provider, asked } = countingProvider({ primaryKeyId: () => id as string });
 			const work = new SettingsEncryption(provider).encrypt(settings, newContext());
-			expect(await codeOf(work)).toBe('CONFIGURATION');
+			await expect(work).rejects.toMatchObject({
+				code: 'CONFIGURATION',
+				message:
+					'The key provider gave a primary key id that is not 1 to 64 letters, digits, dots, dashes and underscores.',
+			});
 			expect(asked).toEqual([]);
 		},
 	);
