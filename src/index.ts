@@ -75,8 +75,33 @@ export {
 	type DestinationsExtensionOptions,
 	destinationsExtension,
 } from './extension/destinations-extension.ts';
+export type {
+	DestinationColumn,
+	DestinationOperation,
+	DestinationPurge,
+	DestinationReads,
+	DestinationReadsOf,
+	DestinationRestore,
+	DestinationSearch,
+	DestinationSettings,
+	DestinationsExtension,
+	DestinationsExtensionArgs,
+} from './extension/extension-types.ts';
+export type { Relations } from './extension/model-types.ts';
 export type { ScopedClient, ScopedTransaction } from './open-scope.ts';
-export type { ScopedPrismaClient } from './prisma.ts';
+export type {
+	JsonValue,
+	PrismaAggregation,
+	PrismaDestinations,
+	PrismaFields,
+	PrismaModel,
+	PrismaOperation,
+	PrismaPromise,
+	PrismaRelations,
+	PrismaSearch,
+	PrismaTypes,
+	ScopedPrismaClient,
+} from './prisma-types.ts';
 export type { DestinationPageOptions } from './repository/pages.ts';
 export type { DestinationRepository } from './repository/repository.ts';
 export type { WriteOptions } from './repository/writer.ts';

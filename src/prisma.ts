@@ -1,5 +1,4 @@
 import type { PoolConfig } from 'pg';
-import type { DestinationsExtension } from './extension/extension-types.ts';
 import { PrismaClient } from './generated/prisma/client.ts';
 import { ScopedAdapter } from './prisma/driver/scoped-adapter.ts';
 import { ScopedPool } from './tenancy/scoped-pool.ts';
@@ -36,22 +35,3 @@ export function openDatabase(config: PoolConfig, namedStatements: boolean): Data
 		},
 	};
 }
-
-/** Only for its type: a scoped client does by itself what the extension does, for less. */
-const extended = (prisma: PrismaClient, extension: DestinationsExtension) =>
-	prisma.$extends(extension);
-
-/** Prisma's API, without what would reach outside the scope. */
-export type ScopedPrismaClient = Pick<
-	ReturnType<typeof extended>,
-	| 'destination'
-	| 'organization'
-	| 'user'
-	| 'destinationAuditEntry'
-	| 'destinationSettingsVersion'
-	| '$queryRaw'
-	| '$queryRawUnsafe'
-	| '$executeRaw'
-	| '$executeRawUnsafe'
-	| '$transaction'
->;

@@ -31,7 +31,7 @@ const pages = [
 		'The types of destinations and of their settings, and their forms for logs and browsers.',
 		['destinations/'],
 	],
-	['prisma', "Prisma's API: in a scope, and by itself.", ['prisma.ts', 'extension/']],
+	['prisma', "Prisma's API: in a scope, and by itself.", ['prisma-types.ts', 'extension/']],
 	[
 		'keys',
 		'Encryption, where keys come from, and how they are retired.',

@@ -4,8 +4,10 @@
  */
 import { destinationsExtension } from '../../src/extension/destinations-extension.ts';
 import type { PrismaClient } from '../../src/generated/prisma/client.ts';
+import type { Destination, ScopedPrismaClient } from '../../src/index.ts';
 
 declare const base: PrismaClient;
+declare const scope: ScopedPrismaClient;
 /** Takes a value of exactly this type. */
 declare function expectType<T>(): <U>(
 	value: U,
@@ -55,4 +57,70 @@ export async function transactionsAreTyped(): Promise<void> {
 	if (rows[0]?.type === 'amplitude') expectType<'us' | 'eu'>()(rows[0].settings.dataResidency);
 	const row = await prisma.$transaction((tx) => tx.destination.onlyDeleted().findFirst());
 	if (row?.type === 'posthog') expectType<string>()(row.settings.apiKey);
+}
+
+export async function wholeRowsAreDestinations(): Promise<void> {
+	expectType<Destination[]>()(await prisma.destination.findMany());
+	expectType<Destination[]>()(await scope.destination.findMany({ where: { id: { in: [''] } } }));
+	expectType<Destination | null>()(await scope.destination.findUnique({ where }));
+	await scope.$transaction(async (tx) => {
+		expectType<Destination>()(await tx.destination.restore({ where }));
+	});
+	const [rows, count] = await scope.$transaction([
+		scope.destination.findMany(),
+		scope.destination.count(),
+	]);
+	expectType<Destination[]>()(rows);
+	expectType<number>()(count);
+}
+
+export async function argumentsAreChecked(): Promise<void> {
+	for (const { destination } of [prisma, scope]) {
+		const read = await destination.findMany({
+			where: { id: { in: [''] }, AND: [{ name: { equals: '', mode: 'insensitive' } }] },
+			orderBy: { createdAt: 'desc' },
+			distinct: ['type'],
+			select: {
+				settings: true,
+				organization: { include: { destinations: { orderBy: { environment: 'asc' } } } },
+			},
+		});
+		expectType<string | undefined>()(read[0]?.organization.destinations[0]?.name);
+		const related = await destination.findUnique({ where }).organization().destinations();
+		expectType<string | undefined>()(related?.[0]?.name);
+		const data = {
+			name: { set: '' },
+			settings: { nested: [1, { of: null }] },
+			lastTestedAt: new Date(),
+		};
+		await destination.update({ where, data });
+		const { enabled, ...named } = await destination.findFirstOrThrow({ omit: { name: true } });
+		expectType<boolean>()(enabled);
+		// @ts-expect-error: it was left out.
+		named.name;
+		const some = await destination.findFirstOrThrow({ select: { id: true, name: false } });
+		expectType<{ id: string }>()(some);
+		// @ts-expect-error: there is no such order.
+		await destination.findMany({ orderBy: { createdAt: 'wrong' } });
+		// @ts-expect-error: there is no such column.
+		await destination.findMany({ where: { AND: [{ nothing: 1 }] } });
+		// @ts-expect-error: there is no such argument.
+		await destination.findMany({ nothing: 1 });
+		// @ts-expect-error: there is nothing of this name to select.
+		await destination.findMany({ select: { nothing: true } });
+		// @ts-expect-error: it is true or false.
+		await destination.findMany({ where: { enabled: '' } });
+		// @ts-expect-error: columns are missing.
+		await destination.create({ data: { organizationId: '' } });
+		// @ts-expect-error: the changes are missing.
+		await destination.update({ where });
+		// @ts-expect-error: it must say which one.
+		await destination.findUnique({ where: {} });
+		// @ts-expect-error: it must say which one.
+		await destination.findUnique();
+		// @ts-expect-error: what it writes is said.
+		await destination.restore({ where, data: {} });
+		// @ts-expect-error: it is known by its id alone.
+		await destination.purge({ where: { name: '' } });
+	}
 }

@@ -1,0 +1,64 @@
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Service } from '../service.ts';
+import { type Compiled, compile, manifestOf, oldest, versions } from './compilers.ts';
+import { exportingService, strictService } from './service.ts';
+
+/** Bytes of one file of declarations. */
+const largest = 100_000;
+/**
+ * What TypeScript did to fill in types, of all files of a project: 300,000 take it about two seconds. A bound on
+ * time would depend on what else the machine does.
+ */
+const mostInstantiations = 400_000;
+
+let service: Service;
+let strict: string;
+
+beforeAll(async () => {
+	service = await exportingService();
+	strict = await strictService(service.folder);
+});
+
+afterAll(async () => {
+	await service?.remove();
+	if (strict) await rm(strict, { recursive: true, force: true });
+});
+
+async function expectDeclarations(folder: string, compiled: Compiled): Promise<void> {
+	expect(compiled.output).toBe('');
+	expect(compiled.instantiations).toBeLessThan(mostInstantiations);
+	const files = (await readdir(join(folder, 'out/src'))).filter((name) =>
+		/\.d\.[cm]?ts$/.test(name),
+	);
+	expect(files.length).toBeGreaterThan(1);
+	for (const file of files) {
+		const { size } = await stat(join(folder, 'out/src', file));
+		expect([file, size < largest]).toEqual([file, true]);
+	}
+	process.stderr.write(`${compiled.seconds} s, ${compiled.instantiations} instantiations\n`);
+}
+
+describe.each(versions)('TypeScript %s declares what a service exports', (version) => {
+	test.each(['nodenext', 'bundler'])('with the resolution %s', async (project) => {
+		await rm(join(service.folder, 'out'), { recursive: true, force: true });
+		const compiled = await compile(version, join(service.folder, `${project}.json`));
+		await expectDeclarations(service.folder, compiled);
+	});
+
+	test('where it cannot reach the packages that this one depends on', async () => {
+		await rm(join(strict, 'out'), { recursive: true, force: true });
+		const compiled = await compile(version, join(strict, 'strict.json'));
+		await expectDeclarations(strict, compiled);
+		const declared = await readFile(join(strict, 'out/src/scoped.d.mts'), 'utf8');
+		expect(declared).toContain('PrismaPromise<import("@consent-io/destinations").Destination[]>');
+		expect(declared.match(/import\("(?!@consent-io\/destinations")[^"]*"\)/g) ?? []).toEqual([]);
+	});
+});
+
+test('the oldest of these versions is what Prisma’s client asks for, and the README says so', async () => {
+	const { peerDependencies } = await manifestOf('@prisma/client');
+	expect(`>=${oldest.replace(/\d+$/, '0')}`).toBe(peerDependencies?.typescript);
+	const readme = await readFile(join(__dirname, '../../../README.md'), 'utf8');
+	expect(readme).toContain('TypeScript 5.4 or later');
+});
