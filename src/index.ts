@@ -92,6 +92,7 @@ export type { ScopedClient, ScopedTransaction } from './open-scope.ts';
 export type {
 	JsonValue,
 	PrismaAggregation,
+	PrismaBatchResult,
 	PrismaDestinations,
 	PrismaFields,
 	PrismaModel,

@@ -12,6 +12,7 @@ import type { TransactionOptions } from './transaction-options.ts';
 // out whatever it has no name for, which would be Prisma's whole client.
 export type {
 	DynamicModelExtensionFluentApi as PrismaRelations,
+	GetBatchResult as PrismaBatchResult,
 	JsonValue,
 	PrismaPromise,
 } from '@prisma/client/runtime/client';
