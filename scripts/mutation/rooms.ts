@@ -113,6 +113,7 @@ const rooms = {
 			'extension/writes.ts',
 		],
 		tests: [
+			'extension/sent-writes.test.ts',
 			'extension/create.test.ts',
 			'extension/update.test.ts',
 			'extension/upsert.test.ts',
