@@ -62,10 +62,10 @@ describe('the option `keys`', () => {
 
 describe('an error of the key that an envelope needs', () => {
 	it.each([
-		new UnknownKeyError('the key is gone'),
-		new KeyUnavailableError('the service is away'),
-		new ConfigurationError('the keys are mixed up'),
-	])('says whose envelope it is, to each that waits: %s', async (failure) => {
+		['UNKNOWN_KEY', new UnknownKeyError('the key is gone')],
+		['KEY_UNAVAILABLE', new KeyUnavailableError('the service is away')],
+		['CONFIGURATION', new ConfigurationError('the keys are mixed up')],
+	] as const)('says whose envelope it is, to each that waits: %s', async (_, failure) => {
 		const { provider } = countingProvider();
 		const [one, other] = [newContext(), newContext()];
 		const two = { ...other, organizationId: one.organizationId };
