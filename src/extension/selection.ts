@@ -104,8 +104,8 @@ function addNeeded(args: Arguments, select: Arguments | undefined): Opening | un
 		for (const name of added) select[name] = true;
 		return { added, computes, selected: Boolean(select.settings) };
 	}
-	const omit = asObject(args.omit);
-	const added = neededToOpen.filter((name) => omit?.[name]);
-	for (const name of added) if (omit !== undefined) omit[name] = false;
+	const omit = asObject(args.omit) ?? {};
+	const added = neededToOpen.filter((name) => omit[name]);
+	for (const name of added) omit[name] = false;
 	return { added, computes: true, selected: false };
 }

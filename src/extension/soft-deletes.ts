@@ -18,7 +18,6 @@ export function markDeleted(): Arguments {
  * in the order of their names, so that a `deleteMany` before a `create` replaces what was there.
  */
 export function softDeleteNested(nested: Arguments): void {
-	if (nested.delete === undefined && nested.deleteMany === undefined) return;
 	const writes = Object.entries(nested).filter(([, value]) => value !== undefined);
 	for (const name of Object.keys(nested)) delete nested[name];
 	let last: string | undefined;

@@ -493,6 +493,13 @@ describe('a write', () => {
 		expect(upsert.result).toEqual(whole);
 	});
 
+	it('that names no row has none whose settings it seals', () => {
+		for (const where of [null, 'x', [{ id: 'i' }]]) {
+			const update = planned('Destination', 'update', { where, data: { settings: {} } });
+			expect(update.writes).toMatchObject({ newRows: [], existingRows: [] });
+		}
+	});
+
 	it('of many destinations gives them no settings', () => {
 		for (const operation of ['updateMany', 'updateManyAndReturn']) {
 			expectRefused('Destination', operation, { data: { settings: {} } }, /one row each/);
@@ -501,6 +508,8 @@ describe('a write', () => {
 		}
 		const many = planned('Destination', 'updateMany', { data: { name: 'x' } });
 		expect(many).not.toHaveProperty('result');
+		// By them, settings that stand in the place of no row are refused.
+		expect(many.writes).toMatchObject({ newRows: [], existingRows: [] });
 		const returned = planned('Destination', 'updateManyAndReturn', { data: { name: 'x' } });
 		expect(returned).toMatchObject({ result: whole, opening: { manyRows: true } });
 	});

@@ -21,6 +21,8 @@ function rowsOf(model: ModelName, operation: string, given: object) {
 const live = { deletedAt: null };
 const row = (id: string) => ({ id, type: 'console', name: 'x', settings: {} });
 const own = { ...row('i'), organizationId: 'o' };
+const uuid = '0193a1b2-0000-7000-8000-00000000000f';
+const capitals = uuid.toUpperCase();
 
 function refusalOf(model: ModelName, operation: string, given: object) {
 	try {
@@ -41,8 +43,8 @@ describe('the organization of a new destination', () => {
 		['is connected or created', { organization: { connectOrCreate: { where: { id: 'o' } } } }, 'o'],
 		[
 			'is connected or created under one id',
-			{ organization: { connectOrCreate: { where: { id: 'O' }, create: { id: 'o' } } } },
-			'O',
+			{ organization: { connectOrCreate: { where: { id: capitals }, create: { id: uuid } } } },
+			capitals,
 		],
 		[
 			'is connected or created under the id of the filter',
