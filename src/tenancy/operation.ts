@@ -2,7 +2,7 @@ import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { UnsupportedError, ValidationError } from '../errors.ts';
 import { type Arguments, asObject } from '../extension/arguments.ts';
 import { copyArguments, refusalArgument } from '../extension/copy-arguments.ts';
-import { type ModelName, modelsByDelegate, relationsOf } from '../extension/models.ts';
+import { type ModelName, modelsByDelegate, relationOf } from '../extension/models.ts';
 import { runOperation } from '../extension/run-operation.ts';
 import { type LookUpClient, lookUpOn } from '../extension/transaction.ts';
 import { call, type Methods } from './view.ts';
@@ -11,6 +11,8 @@ import { call, type Methods } from './view.ts';
 interface FluentStep {
 	readonly relation: string;
 	readonly args: unknown;
+	/** What the relation leads to. */
+	readonly model: ModelName;
 }
 
 /** An operation of Prisma on a model, which runs on whatever client it is given: a scope's or a transaction's. */
@@ -32,21 +34,18 @@ export class ModelOperation {
 		this.#operation = operation;
 		this.#args = args;
 		this.#steps = steps;
-		this.#model = steps.reduce(
-			(model, { relation }) => relationsOf(model)[relation]?.model ?? model,
-			modelNamed(delegate),
-		);
+		this.#model = steps.at(-1)?.model ?? modelNamed(delegate);
 	}
 
 	/** The same with another fluent step, where the result has this relation. */
 	follow(relation: PropertyKey): ((args?: unknown) => ModelOperation) | undefined {
-		if (typeof relation !== 'string' || !Object.hasOwn(relationsOf(this.#model), relation)) {
-			return undefined;
-		}
+		if (typeof relation !== 'string') return undefined;
+		const related = relationOf(this.#model, relation);
+		if (related === undefined) return undefined;
 		return (args) =>
 			new ModelOperation(this.#delegate, this.#operation, this.#args, [
 				...this.#steps,
-				{ relation, args },
+				{ relation, args, model: related.model },
 			]);
 	}
 

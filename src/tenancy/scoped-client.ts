@@ -130,13 +130,8 @@ function scopeTransaction(scoped: Scoped): Method {
 
 function recipeFor(promise: unknown, { client, scope }: Scoped): Recipe {
 	const recipe = recipes.get(Object(promise));
-	if (
-		recipe?.client === client &&
-		recipe.scope.role === scope.role &&
-		recipe.scope.claims === scope.claims
-	) {
-		return recipe;
-	}
+	// The claims name the role as well.
+	if (recipe?.client === client && recipe.scope.claims === scope.claims) return recipe;
 	return refuseForeignTransaction();
 }
 

@@ -51,7 +51,7 @@ describe('the client', () => {
 		await set();
 		expect(await workMem()).toEqual(untouched);
 		await prisma.$transaction([live(prisma), set(), live(prisma)]);
-		await live(prisma);
+		expect(await workMem()).toEqual(untouched);
 		// A method of a model that sends SQL of this package, by the road of raw SQL.
 		expect(await db.asService().prisma.destination.purge({ where: { id: randomUUID() } })).toBe(0);
 		expect(await workMem()).toEqual(untouched);
@@ -60,6 +60,8 @@ describe('the client', () => {
 	test('prepares what is not raw SQL once', async () => {
 		await live(prisma);
 		await live(prisma);
+		await prisma.$transaction([live(prisma)]);
+		await prisma.$transaction((tx) => tx.destination.findMany());
 		const { rows } = await a.client.transaction(async (tx) => ({
 			rows: await tx.prisma.$queryRaw<{ count: number }[]>`
 				SELECT count(*)::int FROM pg_prepared_statements WHERE name LIKE 'consent_%'`,
@@ -165,6 +167,20 @@ describe('a relation of what is found', () => {
 	});
 });
 
+test('settings are checked by the type of the row, outside and inside a transaction', async () => {
+	const { id, settings } = a.own;
+	const changes = [
+		(data: Prisma.DestinationUpdateInput) => prisma.destination.update({ where: { id }, data }),
+		(data: Prisma.DestinationUpdateInput) =>
+			prisma.$transaction((tx) => tx.destination.update({ where: { id }, data })),
+	];
+	for (const change of changes) {
+		expect(await change({ settings })).toMatchObject({ id, settings });
+		await expect(change({ settings: { measurementId: 'G-1' } })).rejects.toThrow(ValidationError);
+	}
+	a = { ...a, own: await prisma.destination.findUniqueOrThrow({ where: { id } }) };
+});
+
 describe('what is unique', () => {
 	test('is found by its key alone, and by more than that', async () => {
 		const { destination, destinationAuditEntry, destinationSettingsVersion } = prisma;
@@ -222,7 +238,9 @@ describe('what is unique', () => {
 			// Not for operations that take any filter.
 			expect(await prisma.destination.findFirst()).toEqual(a.own);
 			// What is wrong with arguments as a whole is said, whatever the key.
-			await expect(find(Object.create({ where: {} }))).rejects.toThrow(ValidationError);
+			await expect(find([])).rejects.toMatchObject({
+				issues: [{ path: [], message: 'must be an object' }],
+			});
 		},
 	);
 });
