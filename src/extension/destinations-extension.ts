@@ -147,7 +147,8 @@ function extensionWith(encryption: SettingsEncryption): DestinationsExtension {
 				$transaction(this: ExtensibleClient, work: unknown, transactionOptions?: unknown) {
 					const begin = client.$transaction;
 					if (typeof work !== 'function') {
-						return clean(runInBatch(() => begin.call(this, work, transactionOptions), lookUp));
+						// Its error is that of one of its operations, which is clean.
+						return runInBatch(() => begin.call(this, work, transactionOptions), lookUp);
 					}
 					const ended = begin.call(
 						this,

@@ -106,18 +106,31 @@ describe.each(Object.entries(roads))('%s', (_, send) => {
 	});
 });
 
-test('nor where a transaction fails at its end', async () => {
-	await db.sql(`
-		ALTER TABLE destinations ADD CONSTRAINT late UNIQUE (last_error) DEFERRABLE INITIALLY DEFERRED`);
-	const { id } = await db.newDestination();
-	const { id: other } = await db.newDestination();
-	const error: unknown = await db.prisma
-		.$transaction(async ({ destination }) => {
-			await destination.update({ where: { id }, data: { lastError: 'late secret' } });
-			await destination.update({ where: { id: other }, data: { lastError: 'late secret' } });
-		})
-		.catch((reason: unknown) => reason);
-	const said = inspect(error, { depth: 20, showHidden: true, getters: true });
-	expect(said).toMatch(/late/);
-	expect(said).not.toContain('late secret');
+describe('where a transaction fails at its end', () => {
+	beforeAll(async () => {
+		// Prisma knows what a UNIQUE says, and hands on the `detail` of an EXCLUDE.
+		await db.sql(`
+			ALTER TABLE destinations ADD CONSTRAINT late
+				EXCLUDE (last_error WITH =) DEFERRABLE INITIALLY DEFERRED`);
+	});
+
+	const change = ({ destination }: Pick<Client, 'destination'>, id: string) =>
+		destination.update({ where: { id }, data: { lastError: 'late secret' } });
+
+	test.each<[string, (ids: readonly string[]) => Promise<unknown>]>([
+		['a batch', (ids) => db.prisma.$transaction(ids.map((id) => change(db.prisma, id)))],
+		[
+			'an interactive one',
+			(ids) =>
+				db.prisma.$transaction(async (tx) => {
+					for (const id of ids) await change(tx, id);
+				}),
+		],
+	])('%s', async (_, run) => {
+		const [{ id }, { id: other }] = [await db.newDestination(), await db.newDestination()];
+		const error: unknown = await run([id, other]).catch((reason: unknown) => reason);
+		const said = inspect(error, { depth: 20, showHidden: true, getters: true });
+		expect(said).toMatch(/late/);
+		expect(said).not.toContain('late secret');
+	});
 });
