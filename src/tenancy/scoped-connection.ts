@@ -1,4 +1,4 @@
-import type { PoolClient, QueryArrayConfig, QueryArrayResult } from 'pg';
+import type { PoolClient, QueryArrayResult, QueryConfig } from 'pg';
 import { connectionAfter, withoutValues } from '../database/sql-errors.ts';
 import { setTextForm } from '../database/text-form.ts';
 import { DestinationsError, RetryError, UnsupportedError } from '../errors.ts';
@@ -58,7 +58,7 @@ export class ScopedConnection implements ScopedSql {
 		return this.#inherited;
 	}
 
-	query(config: QueryArrayConfig): Promise<QueryArrayResult> {
+	query(config: QueryConfig): Promise<QueryArrayResult> {
 		return this.#inTurn(config, this.#errand.scope);
 	}
 
@@ -70,7 +70,7 @@ export class ScopedConnection implements ScopedSql {
 	): Promise<TextRow[]> {
 		// A statement without a name is parsed anew each time, and has no earlier plan.
 		const name = plannedByValues ? '' : this.#options.nameStatement({ sql: text });
-		const { rows } = await this.#inTurn({ name, text, values, rowMode: 'array' }, scope);
+		const { rows } = await this.#inTurn({ name, text, values }, scope);
 		return rows as TextRow[]; // read without parsers
 	}
 
@@ -80,13 +80,13 @@ export class ScopedConnection implements ScopedSql {
 	}
 
 	/** In a transaction several may be sent at once, by Prisma and beside it, and pg wants them one by one. */
-	#inTurn(config: QueryArrayConfig, scope: Scope): Promise<QueryArrayResult> {
+	#inTurn(config: QueryConfig, scope: Scope): Promise<QueryArrayResult> {
 		const sent = this.#idle.then(() => this.#send(config, scope));
 		this.#idle = sent.catch(() => {});
 		return sent;
 	}
 
-	async #send(config: QueryArrayConfig, scope: Scope): Promise<QueryArrayResult> {
+	async #send(config: QueryConfig, scope: Scope): Promise<QueryArrayResult> {
 		const inTransaction = !isIdle(this.#client);
 		if (this.#transaction === 'ended' || (this.#transaction === 'begun' && !inTransaction)) {
 			throw this.#refuse(this.#whyOver());
@@ -101,7 +101,7 @@ export class ScopedConnection implements ScopedSql {
 				{ named, inTransaction },
 				(error, result) => {
 					if (error instanceof DestinationsError) refuse(error, this.#errand);
-					if (error !== null || result === undefined) reject(this.#noted(error));
+					if (result === undefined) reject(this.#noted(error));
 					else resolve(result);
 				},
 			);
@@ -110,21 +110,20 @@ export class ScopedConnection implements ScopedSql {
 	}
 
 	#whyOver(): string {
-		const { timeout } = this.#errand;
-		if (timeout !== undefined && this.#took >= timeout) return outOfTime(timeout);
+		const { timeout = Number.POSITIVE_INFINITY } = this.#errand;
+		if (this.#took > timeout) return outOfTime(timeout);
 		return 'The transaction is over: its function has returned, the client was closed, or raw SQL ended it. Let the function return, or throw, once everything in it is done.';
 	}
 
 	async #control(text: string): Promise<QueryArrayResult> {
 		if (text === 'BEGIN') this.#begunAt = performance.now();
 		if (text === 'ROLLBACK') this.#took = performance.now() - this.#begunAt;
-		if (text === 'COMMIT' || text === 'ROLLBACK') this.#transaction = 'ended';
-		const result = await this.#client
-			.query<unknown[]>({ text, rowMode: 'array' })
-			.catch((error: unknown) => {
-				throw this.#noted(error);
-			});
-		if (text === 'BEGIN') this.#transaction = 'begun';
+		const ends = text === 'COMMIT' || text === 'ROLLBACK';
+		// Before it is sent: where it fails, nobody knows what the transaction has come to, and nothing follows it.
+		this.#transaction = ends ? 'ended' : 'begun';
+		const result = await this.#client.query<unknown[]>(text).catch((error: unknown) => {
+			throw this.#noted(error);
+		});
 		// Postgres takes a COMMIT after a failed statement for a ROLLBACK, and does not call that an error.
 		if (text === 'COMMIT' && result.command === 'ROLLBACK') {
 			throw this.#refuse(

@@ -2,8 +2,8 @@ import {
 	Pool,
 	type PoolClient,
 	type PoolConfig,
-	type QueryArrayConfig,
 	type QueryArrayResult,
+	type QueryConfig,
 } from 'pg';
 import { withTextForm } from '../database/text-form.ts';
 import { UnsupportedError } from '../errors.ts';
@@ -42,7 +42,7 @@ export class ScopedPool implements ScopedSql {
 	}
 
 	/** Runs one statement. */
-	async query(config: QueryArrayConfig): Promise<QueryArrayResult> {
+	async query(config: QueryConfig): Promise<QueryArrayResult> {
 		return this.#once(requireErrand(), (connection) => connection.query(config));
 	}
 
@@ -64,14 +64,14 @@ export class ScopedPool implements ScopedSql {
 
 	async transaction<T>(scope: Scope, work: (sql: ScopedSql) => Promise<T>): Promise<T> {
 		return this.#once({ scope, ranRawSql: false }, async (connection) => {
-			await connection.query(control('BEGIN'));
+			await connection.query({ text: 'BEGIN' });
 			try {
 				const result = await work(connection);
-				await connection.query(control('COMMIT'));
+				await connection.query({ text: 'COMMIT' });
 				return result;
 			} catch (error) {
 				// What went wrong is told by the statement; a connection that is gone rolls back by itself.
-				await connection.query(control('ROLLBACK')).catch(() => {});
+				await connection.query({ text: 'ROLLBACK' }).catch(() => {});
 				throw error;
 			}
 		});
@@ -117,10 +117,6 @@ export class ScopedPool implements ScopedSql {
 		errand.connection = connection;
 		return connection;
 	}
-}
-
-function control(text: 'BEGIN' | 'COMMIT' | 'ROLLBACK'): QueryArrayConfig {
-	return { text, rowMode: 'array' };
 }
 
 /**

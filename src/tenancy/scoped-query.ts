@@ -1,4 +1,4 @@
-import type { QueryArrayConfig, QueryArrayResult } from 'pg';
+import type { QueryArrayResult, QueryConfig } from 'pg';
 import { textForm } from '../database/text-form.ts';
 import { ConfigurationError } from '../errors.ts';
 import { knownShape, type RowShape, readRow, shapeOf, shapesOn } from './row-shape.ts';
@@ -67,7 +67,7 @@ export class ScopedQuery {
 	/** Called once, with what came of it. pg replaces it to time a query out. */
 	callback: Callback;
 	readonly #query: InstanceType<typeof PlainQuery>;
-	readonly #types: QueryArrayConfig['types'];
+	readonly #types: QueryConfig['types'];
 	readonly #scope: Scope;
 	readonly #preambles: readonly Preamble[];
 	/** How many preambles have not been answered; their answers come before the query's. */
@@ -82,7 +82,7 @@ export class ScopedQuery {
 	#unreadable: Error | undefined;
 
 	constructor(
-		config: QueryArrayConfig,
+		config: QueryConfig,
 		scope: Scope,
 		{ named, inTransaction }: ScopedQueryOptions,
 		callback: Callback,
@@ -151,7 +151,11 @@ export class ScopedQuery {
 	}
 
 	handleReadyForQuery(): void {
-		this.callback(this.#unreadable ?? null, {
+		if (this.#unreadable !== undefined) {
+			this.callback(this.#unreadable);
+			return;
+		}
+		this.callback(null, {
 			command: this.#command,
 			rowCount: this.#rowCount,
 			oid: 0,

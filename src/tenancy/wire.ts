@@ -1,4 +1,4 @@
-import { type FieldDef, type PoolClient, Query, type QueryArrayConfig, type Submittable } from 'pg';
+import { type FieldDef, type PoolClient, Query, type QueryConfig, type Submittable } from 'pg';
 
 /**
  * What of pg is used that its documentation and its types leave out, so that nothing else depends on it. Tried with
@@ -47,7 +47,7 @@ export interface WireQuery {
 
 /** pg's own query object, of which only what it sends is used. */
 export const PlainQuery = Query as unknown as new (
-	config: QueryArrayConfig,
+	config: QueryConfig,
 	values: undefined,
 	callback: (error: Error | null) => void,
 ) => {

@@ -94,6 +94,6 @@ export async function query(
 ) {
 	const name = pool.nameStatement({ sql: text });
 	return runInScope({ ranRawSql: false, ...errand }, () =>
-		pool.query({ name, text, values, types, rowMode: 'array' }),
+		pool.query({ name, text, values, types }),
 	);
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { DatabaseError, types } from 'pg';
+import { DatabaseError, type QueryConfig, types } from 'pg';
 import { setTextForm } from '../../src/database/text-form.ts';
 import { ConfigurationError, RetryError, UnsupportedError } from '../../src/index.ts';
 import {
@@ -57,7 +57,7 @@ const pid = async () => (await pool.run(scope, 'SELECT pg_backend_pid()', []))[0
 const rowsKept = async () =>
 	(await database.admin.query('SELECT id FROM public.kept ORDER BY id')).rows.map(({ id }) => id);
 
-const statement = (text: string) => ({ text, values: [], types, rowMode: 'array' }) as const;
+const statement = (text: string): QueryConfig => ({ text, values: [], types });
 
 /** Takes a connection for an errand, as Prisma's transactions do, and hands it back. */
 async function withConnection<T>(
@@ -71,11 +71,7 @@ async function withConnection<T>(
 	const whole: Errand = { scope, ranRawSql: false, ...errand };
 	const connection = await runInScope(whole, () => pool.connect());
 	try {
-		return await work(
-			(text) => connection.query({ ...statement(text), values: [] }),
-			whole,
-			connection,
-		);
+		return await work((text) => connection.query(statement(text)), whole, connection);
 	} finally {
 		connection.release();
 	}
@@ -104,10 +100,23 @@ describe('outside a transaction', () => {
 		['22012', 'SELECT 1 / 0'],
 	])('a statement that is refused (%s) costs nobody the connection', async (code, text) => {
 		const before = await pid();
-		const error = await errorOf(pool.run(scope, text, []));
+		const errand: Errand = { scope, ranRawSql: false };
+		const error = await errorOf(runInScope(errand, () => pool.query(statement(text))));
 		expect(error).toBeInstanceOf(DatabaseError);
 		expect(error).toMatchObject({ code, detail: undefined, where: undefined });
+		// It is Postgres that refused it, not this package.
+		expect(errand.refusal).toBeUndefined();
 		expect(await pid()).toBe(before);
+	});
+
+	test('a statement that is planned by its values is parsed at each run', async () => {
+		for (const plannedByValues of [true, false]) {
+			const text = `SELECT 1 AS planned, ${plannedByValues}`;
+			await pool.run(scope, text, [], { plannedByValues });
+			wire.take();
+			await pool.run(scope, text, [], { plannedByValues });
+			expect(wire.take().types).toBe(plannedByValues ? 'BEPBDES' : 'BEBES');
+		}
 	});
 
 	test('a statement about what is not there closes its connection, and is not repeated', async () => {
@@ -159,14 +168,14 @@ describe('outside a transaction', () => {
 			},
 		};
 		const failed = runInScope({ scope, ranRawSql: false }, () =>
-			pool.query({ ...statement('SELECT 1'), values: [], types: unreadable }),
+			pool.query({ ...statement('SELECT 1'), types: unreadable }),
 		);
 		await expect(failed).rejects.toThrow(RangeError);
 	});
 
 	test('nothing is sent without a scope', async () => {
 		wire.take();
-		await expect(pool.query({ ...statement('SELECT 1'), values: [] })).rejects.toMatchObject({
+		await expect(pool.query(statement('SELECT 1'))).rejects.toMatchObject({
 			code: 'FORBIDDEN',
 		});
 		await expect(pool.connect()).rejects.toMatchObject({ code: 'FORBIDDEN' });
@@ -176,9 +185,9 @@ describe('outside a transaction', () => {
 	test('a login that may not switch is refused by this package’s own error', async () => {
 		await database.admin.query(`REVOKE service_role FROM ${database.login}`);
 		const errand: Errand = { scope: serviceScope({}), ranRawSql: false };
-		await expect(
-			runInScope(errand, () => pool.query({ ...statement('SELECT 1'), values: [] })),
-		).rejects.toThrow(ConfigurationError);
+		await expect(runInScope(errand, () => pool.query(statement('SELECT 1')))).rejects.toThrow(
+			ConfigurationError,
+		);
 		expect(errand.refusal).toBeInstanceOf(ConfigurationError);
 		await database.admin.query(`GRANT service_role TO ${database.login}`);
 	});
@@ -206,6 +215,20 @@ describe('after raw SQL', () => {
 		},
 	);
 
+	test('a connection that cannot be cleaned is closed', async () => {
+		const before = await pid();
+		await withConnection({ ranRawSql: true }, async (run) => {
+			await run('CREATE TEMP TABLE locked ()');
+			const { rows } = await run(`SELECT 'locked'::regclass::oid::int`);
+			await database.admin.query(`BEGIN; DO $$ BEGIN
+				EXECUTE format('LOCK TABLE %s IN ACCESS SHARE MODE', ${rows[0]?.[0]}::regclass); END $$`);
+		});
+		const cancelled = `SELECT pg_cancel_backend(pid) FROM pg_locks WHERE pid = ${before} AND NOT granted`;
+		while ((await database.admin.query(cancelled)).rowCount === 0) await setTimeout(5);
+		await database.admin.query('ROLLBACK');
+		expect(await pid()).not.toBe(before);
+	});
+
 	/** Compiles a function against a type that is dropped with the session, which DISCARD does not reach. */
 	const leave = async () => {
 		// A new connection has compiled nothing yet.
@@ -223,7 +246,13 @@ describe('after raw SQL', () => {
 	test('a statement that fails for what was left runs again on another connection', async () => {
 		await leave();
 		const before = await pid();
-		expect(await pool.run(scope, 'SELECT public.compiled()', [])).toEqual([['t']]);
+		const errand: Errand = { scope, ranRawSql: false };
+		const { rows } = await runInScope(errand, () =>
+			pool.query(statement('SELECT public.compiled()')),
+		);
+		expect(rows).toEqual([[true]]);
+		// Whoever sent it has nothing to do.
+		expect(errand.refusal).toBeUndefined();
 		expect(await pid()).not.toBe(before);
 	});
 
@@ -434,9 +463,27 @@ describe('in a transaction', () => {
 				return { connection, errand };
 			});
 			expect(errand.refusal).toMatchObject(over);
-			await expect(
-				connection.query({ ...statement('SELECT 1'), values: [] }),
-			).rejects.toMatchObject(over);
+			await expect(connection.query(statement('SELECT 1'))).rejects.toMatchObject(over);
+		},
+	);
+
+	test.each(['COMMIT', 'ROLLBACK'])(
+		'nor does anything follow a %s without an answer',
+		async (end) => {
+			const hasty = database.pool({
+				connectionString: wire.through(database.url),
+				query_timeout: 300,
+			});
+			const errand: Errand = { scope, ranRawSql: false };
+			const connection = await runInScope(errand, () => hasty.pool.connect());
+			await connection.query({ text: 'BEGIN' });
+			const letThrough = wire.hold();
+			await expect(connection.query({ text: end })).rejects.toThrow('Query read timeout');
+			const late = connection.query(statement('INSERT INTO public.kept VALUES (1)'));
+			await expect(late).rejects.toThrow(UnsupportedError);
+			letThrough();
+			connection.release();
+			expect(await rowsKept()).toEqual([]);
 		},
 	);
 
@@ -447,10 +494,7 @@ describe('in a transaction', () => {
 		});
 		await withConnection({}, async (run) => {
 			await run('BEGIN');
-			const late = connection.query({
-				...statement('INSERT INTO public.kept VALUES (1)'),
-				values: [],
-			});
+			const late = connection.query(statement('INSERT INTO public.kept VALUES (1)'));
 			await expect(late).rejects.toThrow(UnsupportedError);
 			await run('COMMIT');
 		});
@@ -518,6 +562,7 @@ describe('in a transaction', () => {
 			const over = 'The transaction is over';
 			expect(await errorAfter({ timeout: 900 }, 0, 'ROLLBACK')).toContain(over);
 			expect(await errorAfter({ timeout: 30 }, 40, 'COMMIT')).toContain(over);
+			expect(await errorAfter({ timeout: 0 }, 0, 'COMMIT')).toContain(over);
 			expect(await errorAfter({}, 0, 'ROLLBACK')).toContain(over);
 		});
 	});

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { DatabaseError, type QueryArrayConfig } from 'pg';
+import { DatabaseError, type QueryConfig } from 'pg';
 import { ConfigurationError } from '../../src/index.ts';
 import {
 	organizationScope,
@@ -106,10 +106,10 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 	});
 
 	test('types are asked for parsers of text', async () => {
-		const types: QueryArrayConfig['types'] = {
+		const types: QueryConfig['types'] = {
 			getTypeParser: (_oid: number, format?: string) => (text: string) => `${format}: ${text}`,
 		};
-		const config: QueryArrayConfig = { text: 'SELECT 1', values: [], types, rowMode: 'array' };
+		const config: QueryConfig = { text: 'SELECT 1', values: [], types };
 		const { rows } = await runInScope({ scope, ranRawSql: false }, () => one.pool.query(config));
 		expect(rows).toEqual([['text: 1']]);
 	});
@@ -131,9 +131,9 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 	test('the result says what was done, and to how many rows', async () => {
 		await runInScope({ scope, ranRawSql: true }, async () => {
 			const connection = await one.pool.connect();
-			await connection.query({ text: 'BEGIN', rowMode: 'array' });
+			await connection.query({ text: 'BEGIN' });
 			for (const [text, command, rowCount, rows] of results) {
-				const result = await connection.query({ text, values: [], rowMode: 'array' });
+				const result = await connection.query({ text, values: [] });
 				expect({ text, ...result, rows: result.rows.length }).toMatchObject({
 					text,
 					command,
@@ -142,7 +142,7 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 				});
 				if (command !== 'SELECT' && rows === 0) expect(result.fields).toEqual([]);
 			}
-			await connection.query({ text: 'ROLLBACK', rowMode: 'array' });
+			await connection.query({ text: 'ROLLBACK' });
 			connection.release();
 		});
 	});
@@ -166,14 +166,14 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 	])(
 		'a value whose parser throws %s fails the statement, once its rows are in',
 		async (_, thrown) => {
-			const types: QueryArrayConfig['types'] = {
+			const types: QueryConfig['types'] = {
 				getTypeParser: () => () => {
 					throw thrown;
 				},
 			};
-			const config = { text: 'SELECT generate_series(1, 3)', values: [], types, rowMode: 'array' };
+			const config = { text: 'SELECT generate_series(1, 3)', values: [], types };
 			const failed = runInScope({ scope, ranRawSql: false }, () =>
-				one.pool.query(config as QueryArrayConfig),
+				one.pool.query(config as QueryConfig),
 			);
 			await expect(failed).rejects.toThrow(Error);
 			await expect(failed).rejects.toThrow('cannot be read');

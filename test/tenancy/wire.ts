@@ -64,6 +64,15 @@ export class Wire {
 		}
 	}
 
+	/** Lets nothing through, either way, on the connections there are, until the function it returns is called. */
+	hold(): () => void {
+		const held = [...this.#sockets];
+		for (const socket of held) socket.pause();
+		return () => {
+			for (const socket of held) socket.resume();
+		};
+	}
+
 	/**
 	 * Lets the server end the connection together with one of its next answers: in the same packet, before
 	 * anything can happen between the two.

@@ -8,7 +8,7 @@ import {
 	type SqlResultSet,
 	type Transaction,
 } from '@prisma/driver-adapter-utils';
-import type { FieldDef, QueryArrayConfig, QueryArrayResult } from 'pg';
+import type { FieldDef, QueryArrayResult, QueryConfig } from 'pg';
 import { requireErrand } from '../../tenancy/scope.ts';
 import type { ScopedConnection } from '../../tenancy/scoped-connection.ts';
 import type { ScopedPool } from '../../tenancy/scoped-pool.ts';
@@ -23,7 +23,7 @@ const description = {
 
 /** What sends a statement in the scope that is current: a pool, or the connection of a transaction. */
 interface Sender {
-	query(statement: QueryArrayConfig): Promise<QueryArrayResult>;
+	query(statement: QueryConfig): Promise<QueryArrayResult>;
 }
 
 /** The driver that Prisma's client speaks to Postgres by: a pool that scopes every statement. */
@@ -58,7 +58,7 @@ async function startTransaction(
 	isolationLevel: IsolationLevel | undefined,
 ): Promise<Transaction> {
 	const connection = await translated(pool.connect());
-	const run = (sql: string) => translated(connection.query({ text: sql, rowMode: 'array' }));
+	const run = (sql: string) => translated(connection.query({ text: sql }));
 	try {
 		await run('BEGIN');
 		if (isolationLevel !== undefined) {
@@ -91,7 +91,6 @@ function queryable(
 				text: sql,
 				name: nameStatement({ sql }),
 				values: args.map((value, index) => toParameter(value, argTypes[index])),
-				rowMode: 'array',
 				types: columnParsers,
 			}),
 		);
