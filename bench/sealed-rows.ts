@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { sealJson } from '../src/encryption/envelope.ts';
-import { deriveTenantKey } from '../src/encryption/tenant-key.ts';
+import { deriveTenantKey } from '../src/keys/tenant-key.ts';
 import { fillWithoutIndexes } from './without-indexes.ts';
 
 /** 150 bytes of JSON, whose envelope has some 270 bytes of ciphertext and members. */

@@ -1,6 +1,6 @@
 import { createDecipheriv, randomBytes } from 'node:crypto';
 import { sealJson } from '../src/encryption/envelope.ts';
-import { deriveTenantKey, netstring } from '../src/encryption/tenant-key.ts';
+import { deriveTenantKey, netstring } from '../src/keys/tenant-key.ts';
 import { builtPackage } from './built-package.ts';
 import { type BenchDatabase, createOrganizations, withDatabase } from './database.ts';
 import { type Measured, measure, quantile } from './measure.ts';

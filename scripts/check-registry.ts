@@ -3,7 +3,7 @@
  * `package.json` of the folder that it is run in: npm follows its `publishConfig` before every `.npmrc`.
  */
 import { readFileSync } from 'node:fs';
-import { parseUrl } from '../src/parse-url.ts';
+import { parseUrl } from '../src/input/parse-url.ts';
 
 /** Registries that anybody can read. */
 const publicHosts = /(^|\.)(npmjs\.(org|com)|yarnpkg\.com|npmmirror\.com|jsr\.io)$/;

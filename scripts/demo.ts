@@ -12,7 +12,7 @@ import {
 	DestinationsError,
 	redact,
 } from '../src/index.ts';
-import { messageOf } from '../src/message-of.ts';
+import { messageOf } from '../src/input/message-of.ts';
 import { createDatabase, withClient, withDatabase } from '../src/testing/databases.ts';
 import {
 	postgresSourceFromEnvironment,

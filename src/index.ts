@@ -1,18 +1,11 @@
-export type { AuditExportOptions, AuditFilter, AuditLog } from './audit/audit-log.ts';
-export type { AuditAction, AuditEntry, FieldChange } from './audit/entry.ts';
-export type { DestinationVersion } from './audit/history.ts';
-export type { Page, PageOptions } from './audit/pages.ts';
-export type { BatchOptions, PruneOptions, PurgeDeletedOptions } from './audit/purge.ts';
 export {
 	createDestinationsClient,
 	DestinationsClient,
 	type DestinationsClientOptions,
-} from './client.ts';
-export {
-	EnvelopeKeyProvider,
-	type EnvelopeKeyProviderOptions,
-} from './data-keys/envelope-key-provider.ts';
+} from './client/client.ts';
+export type { ScopedClient, ScopedTransaction } from './client/open-scope.ts';
 export { isDatabaseUnavailable, isRetryable } from './database/retryable.ts';
+export type { ScopeOptions } from './database/scope.ts';
 export type { AmplitudeSettings } from './destinations/amplitude.ts';
 export { type ClientConfig, toClientConfig } from './destinations/client-config.ts';
 export type {
@@ -45,10 +38,7 @@ export {
 } from './destinations/registry.ts';
 export { settingsError, type UnopenedDestination } from './destinations/unopened.ts';
 export { ConnectionStatus, ConsentPurpose, Environment } from './destinations/vocabulary.ts';
-export type { DataKeyContext, KeyWrapper } from './encryption/data-keys.ts';
 export type { SettingsContext, SettingsEnvelope } from './encryption/envelope.ts';
-export type { KeyProvider } from './encryption/key-provider.ts';
-export { Keyring } from './encryption/keyring.ts';
 export {
 	type Keys,
 	type PlaintextPolicy,
@@ -71,10 +61,17 @@ export {
 	ValidationError,
 	type ValidationIssue,
 } from './errors.ts';
+export type { DataKeyContext, KeyWrapper } from './keys/data-keys.ts';
+export type { KeyProvider } from './keys/key-provider.ts';
+export { Keyring } from './keys/keyring.ts';
+export {
+	EnvelopeKeyProvider,
+	type EnvelopeKeyProviderOptions,
+} from './keys/kms/envelope-key-provider.ts';
 export {
 	type DestinationsExtensionOptions,
 	destinationsExtension,
-} from './extension/destinations-extension.ts';
+} from './prisma/extension/destinations-extension.ts';
 export type {
 	DestinationColumn,
 	DestinationOperation,
@@ -86,9 +83,8 @@ export type {
 	DestinationSettings,
 	DestinationsExtension,
 	DestinationsExtensionArgs,
-} from './extension/extension-types.ts';
-export type { Relations } from './extension/model-types.ts';
-export type { ScopedClient, ScopedTransaction } from './open-scope.ts';
+} from './prisma/extension/extension-types.ts';
+export type { Relations } from './prisma/extension/model-types.ts';
 export type {
 	JsonValue,
 	PrismaAggregation,
@@ -102,9 +98,15 @@ export type {
 	PrismaSearch,
 	PrismaTypes,
 	ScopedPrismaClient,
-} from './prisma-types.ts';
+} from './prisma/scoped/scoped-prisma-client.ts';
+export type { TransactionOptions } from './prisma/scoped/transaction-options.ts';
+export type { AuditExportOptions, AuditFilter, AuditLog } from './repository/audit/audit-log.ts';
+export type { AuditAction, AuditEntry, FieldChange } from './repository/audit/entry.ts';
+export type { DestinationVersion } from './repository/audit/history.ts';
+export type { Page, PageOptions } from './repository/audit/pages.ts';
 export type { DestinationPageOptions } from './repository/pages.ts';
 export type { DestinationRepository } from './repository/repository.ts';
+export type { BatchOptions, PruneOptions, PurgeDeletedOptions } from './repository/retention.ts';
 export type { WriteOptions } from './repository/writer.ts';
 export type {
 	SealedSettingsFailure,
@@ -121,5 +123,3 @@ export {
 	type VerifySettingsResult,
 	verifySettings,
 } from './rotation/verify-settings.ts';
-export type { ScopeOptions } from './tenancy/scope.ts';
-export type { TransactionOptions } from './transaction-options.ts';

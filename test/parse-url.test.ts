@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { parseUrl } from '../src/parse-url.ts';
+import { parseUrl } from '../src/input/parse-url.ts';
 
 const run = promisify(execFile);
 

@@ -121,7 +121,7 @@ function placeOf({ url }: Runtime.CallFrame): string {
 	return places.find(([part]) => url.includes(part))?.[1] ?? 'other';
 }
 
-/** `openResult (src/extension/open-result.ts:31)`, by the source that was built. */
+/** `openResult (src/prisma/extension/open-result.ts:31)`, by the source that was built. */
 function nameOf({ functionName, url, lineNumber, columnNumber }: Runtime.CallFrame): string {
 	const path = fileURLToPath(url);
 	// Node may know what tsx made of the built file, or already what that was built from.

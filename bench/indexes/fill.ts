@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { type SettingsContext, sealJson } from '../../src/encryption/envelope.ts';
-import { deriveTenantKey } from '../../src/encryption/tenant-key.ts';
+import { deriveTenantKey } from '../../src/keys/tenant-key.ts';
 import { settingsJson } from '../sealed-rows.ts';
 import { dropIndexes } from '../without-indexes.ts';
 import {

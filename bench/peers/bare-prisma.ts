@@ -1,6 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg';
+import { nameStatements } from '../../src/database/statement-names.ts';
 import { PrismaClient } from '../../src/generated/prisma/client.ts';
-import { nameStatements } from '../../src/tenancy/statement-names.ts';
 import { peers } from './names.ts';
 import { type Peer, thousand } from './peer.ts';
 

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
 import { Pool } from 'pg';
-import { deriveTenantKey, netstring, type TenantKey } from '../../src/encryption/tenant-key.ts';
+import { deriveTenantKey, netstring, type TenantKey } from '../../src/keys/tenant-key.ts';
 import { peers } from './names.ts';
 import { type Peer, type Read, thousand } from './peer.ts';
 import { PipelinedStatement, type Texts } from './pipelined-statement.ts';

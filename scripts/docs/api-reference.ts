@@ -19,23 +19,23 @@ const pages = [
 	[
 		'client',
 		'Connect, and choose in whose name statements run.',
-		['client.ts', 'open-scope.ts', 'transaction-options.ts', 'tenancy/'],
+		['client/', 'prisma/scoped/transaction-options.ts', 'database/scope.ts'],
 	],
 	[
 		'repository',
 		'Destinations: create, read, change, delete and test them; who did what.',
-		['repository/', 'audit/'],
+		['repository/'],
 	],
 	[
 		'destinations',
 		'The types of destinations and of their settings, and their forms for logs and browsers.',
 		['destinations/'],
 	],
-	['prisma', "Prisma's API: in a scope, and by itself.", ['prisma-types.ts', 'extension/']],
+	['prisma', "Prisma's API: in a scope, and by itself.", ['prisma/']],
 	[
 		'keys',
 		'Encryption, where keys come from, and how they are retired.',
-		['encryption/', 'data-keys/', 'rotation/'],
+		['encryption/', 'keys/', 'rotation/'],
 	],
 	[
 		'errors',
@@ -108,7 +108,7 @@ export async function apiReference(): Promise<GeneratedFile[]> {
 			const text = await readFile(join(directory, `${name}.md`), 'utf8');
 			return {
 				path: `docs/api/${name}.md`,
-				text: text.replace(/^# \w/, (start) => start.toUpperCase()),
+				text: withAnchors(text.replace(/^# \w/, (start) => start.toUpperCase())),
 			};
 		};
 		return [
@@ -118,6 +118,20 @@ export async function apiReference(): Promise<GeneratedFile[]> {
 	} finally {
 		await rm(directory, { recursive: true, force: true });
 	}
+}
+
+/**
+ * Anchors of headings that say the same are numbered. Typedoc counts the signature of a function type too, which has no
+ * heading, so that its numbers may be too high: the last of these headings is meant, that of the type.
+ */
+function withAnchors(text: string): string {
+	const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+		heading.toLowerCase().replaceAll(/[^\w\s-]/g, ''),
+	);
+	return text.replaceAll(/\(#([\w-]+)-(\d+)\)/g, (link, anchor: string, number: string) => {
+		const last = headings.filter((heading) => heading === anchor).length - 1;
+		return last < 0 || Number(number) <= last ? link : `(#${anchor}-${last})`;
+	});
 }
 
 const needsDocstring =

@@ -1,7 +1,7 @@
 /**
  * Changes the code in small ways and looks whether a test notices (https://stryker-mutator.io). Fails where one
  * survives that `equivalents/` does not explain. Names of rooms as arguments; without them, all. Behind the name of one
- * room its files, perhaps with lines (`json src/encryption/json.ts:10-20`), for the mutants there alone.
+ * room its files, perhaps with lines (`json src/encryption/canonical-json.ts:10-20`), for the mutants there alone.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -11,13 +11,13 @@ export interface Room {
 // Each file by its name: a pattern would go on matching something after a file has moved.
 const rooms = {
 	envelope: {
-		sources: ['encryption/envelope.ts', 'encryption/tenant-key.ts'],
+		sources: ['encryption/envelope.ts', 'keys/tenant-key.ts'],
 		tests: ['encryption/envelope.test.ts'],
 	},
 	'settings-encryption': {
 		sources: [
 			'encryption/settings-encryption.ts',
-			'encryption/canonical-id.ts',
+			'ids/canonical-id.ts',
 			'encryption/stored-settings.ts',
 		],
 		tests: [
@@ -29,19 +29,15 @@ const rooms = {
 		],
 	},
 	json: {
-		sources: ['encryption/json.ts'],
+		sources: ['encryption/canonical-json.ts'],
 		tests: ['encryption/json.test.ts', 'encryption/bad-settings.test.ts'],
 	},
 	keyring: {
-		sources: ['encryption/keyring.ts', 'encryption/key-provider.ts'],
+		sources: ['keys/keyring.ts', 'keys/key-provider.ts'],
 		tests: ['encryption/keyring.test.ts'],
 	},
 	keys: {
-		sources: [
-			'encryption/ask-provider.ts',
-			'encryption/expiring-cache.ts',
-			'encryption/tenant-keys.ts',
-		],
+		sources: ['keys/call-provider.ts', 'keys/expiring-cache.ts', 'keys/tenant-keys.ts'],
 		tests: [
 			'encryption/ask-provider.test.ts',
 			'encryption/key-cache.test.ts',
@@ -51,37 +47,37 @@ const rooms = {
 	},
 	'data-keys': {
 		sources: [
-			'encryption/data-keys.ts',
-			'data-keys/envelope-key-provider.ts',
-			'data-keys/postgres-data-keys.ts',
+			'keys/data-keys.ts',
+			'keys/kms/envelope-key-provider.ts',
+			'keys/kms/postgres-data-keys.ts',
 		],
 		tests: ['encryption/data-keys.test.ts'],
 	},
 	query: {
 		sources: [
-			'tenancy/scoped-query.ts',
-			'tenancy/statement-names.ts',
-			'tenancy/wire.ts',
-			'tenancy/row-shape.ts',
+			'database/scoped-query.ts',
+			'database/statement-names.ts',
+			'database/pg-protocol.ts',
+			'database/row-shape.ts',
 			'database/text-form.ts',
 		],
 		tests: ['tenancy/scoped-query.test.ts', 'database/text-form.test.ts'],
 	},
 	connection: {
 		sources: [
-			'tenancy/scoped-connection.ts',
-			'tenancy/scoped-pool.ts',
-			'tenancy/discard-session.ts',
+			'database/scoped-connection.ts',
+			'database/scoped-pool.ts',
+			'database/discard-session.ts',
 		],
 		tests: ['tenancy/scoped-pool.test.ts'],
 	},
 	scope: {
 		sources: [
-			'tenancy/scope.ts',
-			'tenancy/scoped-client.ts',
-			'tenancy/transaction-view.ts',
-			'tenancy/lazy-promise.ts',
-			'tenancy/operation.ts',
+			'database/scope.ts',
+			'prisma/scoped/scoped-client.ts',
+			'prisma/scoped/transaction-view.ts',
+			'prisma/scoped/lazy-promise.ts',
+			'prisma/scoped/operation.ts',
 		],
 		tests: ['tenancy/scope.test.ts', 'tenancy/scoped-client.test.ts'],
 	},
@@ -91,26 +87,27 @@ const rooms = {
 	},
 	filters: {
 		sources: [
-			'extension/arguments.ts',
-			'extension/models.ts',
-			'extension/open-result.ts',
-			'extension/operations.ts',
-			'extension/selection.ts',
-			'extension/soft-deletes.ts',
-			'extension/where.ts',
+			'encryption/open-row.ts',
+			'prisma/extension/arguments.ts',
+			'prisma/extension/models.ts',
+			'prisma/extension/open-result.ts',
+			'prisma/extension/operations.ts',
+			'prisma/extension/selection.ts',
+			'prisma/extension/soft-deletes.ts',
+			'prisma/extension/where.ts',
 		],
 		tests: ['extension/sent-arguments.test.ts', 'extension/opening.test.ts'],
 	},
 	writes: {
 		sources: [
-			'extension/copy-arguments.ts',
-			'extension/destination-methods.ts',
-			'extension/plain-arguments.ts',
-			'extension/run-operation.ts',
-			'extension/seal.ts',
-			'extension/transaction.ts',
-			'extension/upsert.ts',
-			'extension/writes.ts',
+			'prisma/extension/copy-arguments.ts',
+			'prisma/extension/destination-methods.ts',
+			'prisma/extension/plain-arguments.ts',
+			'prisma/extension/run-operation.ts',
+			'prisma/extension/seal.ts',
+			'prisma/extension/transaction.ts',
+			'prisma/extension/upsert.ts',
+			'prisma/extension/writes.ts',
 		],
 		tests: [
 			'extension/sent-writes.test.ts',
@@ -140,7 +137,7 @@ const rooms = {
 		],
 	},
 	purge: {
-		sources: ['audit/purge.ts'],
+		sources: ['repository/retention.ts'],
 		tests: ['audit/purge.test.ts'],
 	},
 	rotation: {
@@ -148,12 +145,12 @@ const rooms = {
 			'rotation/maintenance-connection.ts',
 			'rotation/options.ts',
 			'rotation/page-keys.ts',
-			'rotation/refuse-impostor.ts',
+			'rotation/check-primary-key.ts',
 			'rotation/reseal-page.ts',
 			'rotation/rotate-keys.ts',
 			'rotation/run.ts',
 			'rotation/statements.ts',
-			'rotation/stores.ts',
+			'rotation/encrypted-tables.ts',
 			'rotation/verify-settings.ts',
 		],
 		tests: [

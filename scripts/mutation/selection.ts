@@ -3,7 +3,7 @@ import { isRoomName, missingFiles, type RoomName, roomNames, roomOf } from './ro
 /** What one run of the command looks at. */
 export interface Selection {
 	readonly room: RoomName;
-	/** Files of the room, each perhaps with lines, as in `src/encryption/json.ts:10-20`; none for the whole room. */
+	/** Files of the room, each perhaps with lines, as in `src/encryption/canonical-json.ts:10-20`; none for the whole room. */
 	readonly places: readonly string[];
 }
 

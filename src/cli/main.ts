@@ -1,5 +1,5 @@
 import { DestinationsError } from '../errors.ts';
-import { messageOf } from '../message-of.ts';
+import { messageOf } from '../input/message-of.ts';
 import { type Command, UsageError } from './command.ts';
 import { doctor } from './commands/doctor.ts';
 import { keygen } from './commands/keygen.ts';

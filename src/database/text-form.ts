@@ -1,5 +1,5 @@
 import type { ClientConfig } from 'pg';
-import { parseUrl } from '../parse-url.ts';
+import { parseUrl } from '../input/parse-url.ts';
 
 /**
  * The settings by which values are read and written as text. A database, a login or a URL may say otherwise, and

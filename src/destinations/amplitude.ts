@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isJsonRecord } from '../input/json-record.ts';
 import { basicAuth } from './connection-test/basic-auth.ts';
 import type { SendRequest } from './connection-test/guarded-request.ts';
 import {
@@ -10,7 +11,6 @@ import {
 } from './connection-test/outcome.ts';
 import { defineDestination, sidesVisibility } from './definition.ts';
 import { choice, printable, sides, text } from './fields.ts';
-import { isJsonRecord } from './json-record.ts';
 
 /** https://amplitude.com/docs/apis/analytics/http-v2 and https://amplitude.com/docs/apis/analytics/dashboard-rest */
 const regions = {

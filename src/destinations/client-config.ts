@@ -1,5 +1,5 @@
+import { isJsonRecord } from '../input/json-record.ts';
 import type { Destination } from './destination.ts';
-import { isJsonRecord } from './json-record.ts';
 import { type ClientSettingsOf, type DestinationType, visibilityOf } from './registry.ts';
 import { settingsError } from './unopened.ts';
 import type { ConsentPurpose } from './vocabulary.ts';

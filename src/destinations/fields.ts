@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { required } from '../input/checks.ts';
 import { isMasked } from './mask.ts';
 
 /** How the text of one setting must look. */
@@ -18,11 +19,6 @@ const MASKED =
 
 /** Printable ASCII without white space: safe in an HTTP header, whatever a provider's keys look like. */
 export const printable = /^[!-~]+$/;
-
-/** The message for a value that is not there, or else that `expected`. Messages never repeat a value. */
-export function required(expected: string): (issue: { readonly input?: unknown }) => string {
-	return ({ input }) => (input === undefined ? 'is required' : expected);
-}
 
 function refusal(rule: TextRule, input: unknown): string {
 	const text = String(input);

@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { isJsonRecord } from '../input/json-record.ts';
 import type { SendRequest } from './connection-test/guarded-request.ts';
 import { type Finding, failed, findingOfStatus, partial } from './connection-test/outcome.ts';
 import { defineDestination, sidesVisibility } from './definition.ts';
 import { sides, text, toggle } from './fields.ts';
-import { isJsonRecord } from './json-record.ts';
 
 const settings = z.strictObject({
 	/** https://support.google.com/analytics/answer/12270356 */

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { parseUrl } from '../parse-url.ts';
+import { parseUrl } from '../input/parse-url.ts';
 import { isPublicAddress } from './public-address.ts';
 import { isPublicName } from './public-name.ts';
 

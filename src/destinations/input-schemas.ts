@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { uuid } from '../checks.ts';
-import { choice, required } from './fields.ts';
+import { required, uuid } from '../input/checks.ts';
+import { choice } from './fields.ts';
 import { destinationTypes } from './registry.ts';
 import { ConsentPurpose, Environment } from './vocabulary.ts';
 

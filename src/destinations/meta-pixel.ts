@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isJsonRecord } from '../input/json-record.ts';
 import type { SendRequest } from './connection-test/guarded-request.ts';
 import {
 	type Finding,
@@ -9,7 +10,6 @@ import {
 } from './connection-test/outcome.ts';
 import { defineDestination, sidesVisibility } from './definition.ts';
 import { printable, sides, text } from './fields.ts';
-import { isJsonRecord } from './json-record.ts';
 
 const settings = z.strictObject({
 	pixelId: text({

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { required } from '../input/checks.ts';
+import { isJsonRecord } from '../input/json-record.ts';
 import type { Answer, SendRequest } from './connection-test/guarded-request.ts';
 import { type Finding, findingOfStatus, refusedKey, verified } from './connection-test/outcome.ts';
 import { defineDestination, sidesVisibility } from './definition.ts';
-import { required, sides, text } from './fields.ts';
+import { sides, text } from './fields.ts';
 import { parseHttpsOrigin } from './https-origin.ts';
-import { isJsonRecord } from './json-record.ts';
 
 /** https://posthog.com/docs/api: the hosts of events and of the app, both of which answer `/flags`. */
 const cloudHosts = [

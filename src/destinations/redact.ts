@@ -1,5 +1,5 @@
 import type { DestinationsErrorCode } from '../errors.ts';
-import { isJsonRecord } from './json-record.ts';
+import { isJsonRecord } from '../input/json-record.ts';
 import { MASK, mask } from './mask.ts';
 import { visibilityOf } from './registry.ts';
 import { settingsError, withoutSettings } from './unopened.ts';

@@ -1,8 +1,8 @@
 import { ValidationError, type ValidationIssue } from '../errors.ts';
+import { type Checked, check, type UnknownField, unknownField } from '../input/issues.ts';
+import { plainFields } from '../input/plain-fields.ts';
 import type { CreateDestinationInputOf, UpdateDestinationInput } from './destination.ts';
 import { createFields, fixedFields, updateFields } from './input-schemas.ts';
-import { type Checked, check, type UnknownField, unknownField } from './issues.ts';
-import { plainFields } from './plain-fields.ts';
 import {
 	type DestinationType,
 	destinationTypes,

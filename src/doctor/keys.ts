@@ -1,9 +1,9 @@
 import { DatabaseError } from 'pg';
-import { isCanonicalUuid } from '../encryption/canonical-id.ts';
-import { shownKeyId } from '../encryption/key-provider.ts';
-import { Keyring } from '../encryption/keyring.ts';
 import { ConfigurationError } from '../errors.ts';
-import { sealedStores } from '../rotation/stores.ts';
+import { isCanonicalUuid } from '../ids/canonical-id.ts';
+import { shownKeyId } from '../keys/key-provider.ts';
+import { Keyring } from '../keys/keyring.ts';
+import { sealedStores } from '../rotation/encrypted-tables.ts';
 import { counted, type Finding, failure, note, ok, warning } from './finding.ts';
 import type { ReadOnlySession } from './read-only-session.ts';
 

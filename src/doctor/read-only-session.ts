@@ -1,6 +1,6 @@
 import { Client, type ClientConfig, DatabaseError, type QueryResultRow } from 'pg';
 import { ConfigurationError } from '../errors.ts';
-import { messageOf } from '../message-of.ts';
+import { messageOf } from '../input/message-of.ts';
 
 const connectSeconds = 10;
 const statementSeconds = 120;

@@ -1,7 +1,12 @@
 import { createCipheriv, createDecipheriv, randomFillSync } from 'node:crypto';
 import { DecryptionFailedError } from '../errors.ts';
-import { keyIdPattern } from './key-provider.ts';
-import { envelopeAlgorithm, envelopeVersion, netstring, type TenantKey } from './tenant-key.ts';
+import { keyIdPattern } from '../keys/key-provider.ts';
+import {
+	envelopeAlgorithm,
+	envelopeVersion,
+	netstring,
+	type TenantKey,
+} from '../keys/tenant-key.ts';
 
 /**
  * Sealed settings, as they are stored in the JSONB column. Binary members are base64url without

@@ -5,8 +5,13 @@ import {
 	UnknownKeyError,
 	ValidationError,
 } from '../errors.ts';
-import { checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
-import { canonicalId } from './canonical-id.ts';
+import { canonicalId } from '../ids/canonical-id.ts';
+import { checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
+import { isKeyProvider, type KeyProvider } from '../keys/key-provider.ts';
+import { Keyring } from '../keys/keyring.ts';
+import type { TenantKey } from '../keys/tenant-key.ts';
+import { TenantKeys } from '../keys/tenant-keys.ts';
+import { settingsFromJson, settingsToJson } from './canonical-json.ts';
 import {
 	decryptionFailed,
 	looksLikeEnvelope,
@@ -16,11 +21,6 @@ import {
 	type SettingsEnvelope,
 	sealJson,
 } from './envelope.ts';
-import { settingsFromJson, settingsToJson } from './json.ts';
-import { isKeyProvider, type KeyProvider } from './key-provider.ts';
-import { Keyring } from './keyring.ts';
-import type { TenantKey } from './tenant-key.ts';
-import { TenantKeys } from './tenant-keys.ts';
 
 /** What to make of stored settings that are not encrypted: refuse to read them, or give them as they are. */
 export type PlaintextPolicy = 'refuse' | 'allow-read';

@@ -1,5 +1,5 @@
 import { DecryptionFailedError } from '../errors.ts';
-import { isPlainObject } from '../plain-object.ts';
+import { isPlainObject } from '../input/plain-object.ts';
 import type { SettingsContext } from './envelope.ts';
 import type { PlaintextPolicy, SettingsEncryption } from './settings-encryption.ts';
 

@@ -1,5 +1,5 @@
+import type { Scope } from '../database/scope.ts';
 import type { ConnectionTestOutcome } from '../destinations/connection-test/outcome.ts';
-import type { Scope } from '../tenancy/scope.ts';
 import { type TestConnection, testSavedConnection } from './connection-test.ts';
 import type { TestedDestination } from './tested-destination.ts';
 

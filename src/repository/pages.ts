@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { type Page, type PageOptions, pageLimit, pageOf } from '../audit/pages.ts';
-import { uuid } from '../checks.ts';
+import type { Scope } from '../database/scope.ts';
 import type { Destination } from '../destinations/destination.ts';
 import { environmentName, typeName } from '../destinations/input-schemas.ts';
 import type { DestinationType } from '../destinations/registry.ts';
@@ -11,8 +10,9 @@ import {
 } from '../destinations/unopened.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
 import { NotFoundError } from '../errors.ts';
-import { checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
-import type { Scope } from '../tenancy/scope.ts';
+import { uuid } from '../input/checks.ts';
+import { checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
+import { type Page, type PageOptions, pageLimit, pageOf } from './audit/pages.ts';
 import type { DestinationTable } from './table.ts';
 
 /** Which destinations are wanted, and which part of them. */

@@ -1,5 +1,5 @@
+import type { TextRow } from '../database/scoped-sql.ts';
 import type { DestinationType } from '../destinations/registry.ts';
-import type { TextRow } from '../tenancy/scoped-sql.ts';
 
 /** Conditions on live destinations. */
 export interface DestinationFilter {

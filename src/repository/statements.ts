@@ -1,5 +1,5 @@
-import type { Scope } from '../tenancy/scope.ts';
-import type { ScopedSql, StatementOptions, TextRow } from '../tenancy/scoped-sql.ts';
+import type { Scope } from '../database/scope.ts';
+import type { ScopedSql, StatementOptions, TextRow } from '../database/scoped-sql.ts';
 import { translateErrors } from './translate-errors.ts';
 
 /** Sends the statements of one scope. What Postgres refuses arrives as an error of this package. */

@@ -1,12 +1,13 @@
-import { type SettingsChange, scopeTelling } from '../audit/settings-change.ts';
+import type { Scope } from '../database/scope.ts';
+import type { ScopedSql, TextRow } from '../database/scoped-sql.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { DestinationType } from '../destinations/registry.ts';
+import { markUnopened } from '../destinations/unopened.ts';
 import type { ValidatedCreate, ValidatedUpdate } from '../destinations/validate.ts';
+import { fail, openRow, type Refusal } from '../encryption/open-row.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
-import { openResult } from '../extension/open-result.ts';
-import { uuidv7 } from '../extension/uuid.ts';
-import type { Scope } from '../tenancy/scope.ts';
-import type { ScopedSql, TextRow } from '../tenancy/scoped-sql.ts';
+import { uuidv7 } from '../ids/uuidv7.ts';
+import { type SettingsChange, scopeTelling } from './audit/settings-change.ts';
 import {
 	columns,
 	conditions,
@@ -28,9 +29,6 @@ export interface Identity {
 
 /** The row that an update means. One of settings names all of its identity. */
 export type Target = Pick<Identity, 'id'> & Partial<Identity> & Pick<DestinationFilter, 'version'>;
-
-/** Opens settings of rows that have everything for it. */
-const openingPlan = { opens: { added: [], computes: false, selected: false }, relations: [] };
 
 /**
  * The table of destinations in one scope, by SQL of its own: what a service does most is here, and takes
@@ -60,11 +58,8 @@ export class DestinationTable {
 	async findOne(id: string, organizationId?: string): Promise<Destination | undefined> {
 		const values: unknown[] = [];
 		const where = conditions({ id, organizationId }, values);
-		const [text] = await this.#run(select(where), values);
-		if (text === undefined) return undefined;
-		const row = toRow(text);
-		await openResult(this.#encryption, openingPlan, row, { mustOpen: true });
-		return row as unknown as Destination; // as in `#rows`
+		const [destination] = await this.#open(await this.#run(select(where), values), fail);
+		return destination;
 	}
 
 	/** All live destinations of a filter, the newest first. */
@@ -172,9 +167,14 @@ export class DestinationTable {
 
 	/** Runs a statement that returns whole rows, and opens their settings or marks those that do not open. */
 	async #rows(text: string, values: unknown[]): Promise<Destination[]> {
-		const destinations = (await this.#run(text, values)).map(toRow);
-		await openResult(this.#encryption, openingPlan, destinations, { manyRows: true });
+		return this.#open(await this.#run(text, values), markUnopened);
+	}
+
+	/** The rows with their settings in clear. */
+	async #open(texts: readonly TextRow[], refusal: Refusal): Promise<Destination[]> {
+		const rows = texts.map(toRow);
+		await Promise.all(rows.map((row) => openRow(this.#encryption, row, refusal)));
 		// Settings are validated by the row's type when they are written, so type and settings belong together.
-		return destinations as unknown as Destination[];
+		return rows as unknown as Destination[];
 	}
 }

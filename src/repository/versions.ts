@@ -1,17 +1,17 @@
-import { type DestinationVersion, readHistory } from '../audit/history.ts';
-import type { Page, PageOptions } from '../audit/pages.ts';
+import { checkUuid, type Scope } from '../database/scope.ts';
+import type { Destination, UpdateDestinationInput } from '../destinations/destination.ts';
+import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
+import { ForbiddenError, NotFoundError } from '../errors.ts';
+import { type DestinationVersion, readHistory } from './audit/history.ts';
+import type { Page, PageOptions } from './audit/pages.ts';
+import type { ConnectionTests } from './connection-tests.ts';
 import {
 	type PruneOptions,
 	type PurgeDeletedOptions,
 	pruneSettingsHistory,
 	purge,
 	purgeDeleted,
-} from '../audit/purge.ts';
-import type { Destination, UpdateDestinationInput } from '../destinations/destination.ts';
-import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
-import { ForbiddenError, NotFoundError } from '../errors.ts';
-import { checkUuid, type Scope } from '../tenancy/scope.ts';
-import type { ConnectionTests } from './connection-tests.ts';
+} from './retention.ts';
 import type { Statements } from './statements.ts';
 import type { DestinationTable } from './table.ts';
 import { DestinationWriter, type WriteOptions } from './writer.ts';

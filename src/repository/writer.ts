@@ -1,9 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { changesBackTo } from '../audit/revert.ts';
-import { changedFields, type SettingsChange } from '../audit/settings-change.ts';
-import { wholeNumber } from '../checks.ts';
+import { checkUuid } from '../database/scope.ts';
 import type { Destination } from '../destinations/destination.ts';
-import { plainFields } from '../destinations/plain-fields.ts';
 import { isSameSettings } from '../destinations/same-settings.ts';
 import {
 	fieldsOf,
@@ -13,8 +10,11 @@ import {
 } from '../destinations/validate.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { ConflictError, DestinationsError, NotFoundError, ValidationError } from '../errors.ts';
-import { checkArgument, checkOptions, type OptionSchemas, optionsOf } from '../options.ts';
-import { checkUuid } from '../tenancy/scope.ts';
+import { wholeNumber } from '../input/checks.ts';
+import { checkArgument, checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
+import { plainFields } from '../input/plain-fields.ts';
+import { changesBackTo } from './audit/revert.ts';
+import { changedFields, type SettingsChange } from './audit/settings-change.ts';
 import type { Statements } from './statements.ts';
 import type { DestinationTable, Identity, Target } from './table.ts';
 import { noSuchDestination } from './translate-errors.ts';

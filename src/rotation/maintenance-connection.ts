@@ -1,6 +1,6 @@
 import { Client, type ClientConfig } from 'pg';
-import { withDatabaseAddress } from '../database-address.ts';
-import { checkClientOptions } from '../pg-options.ts';
+import { withDatabaseAddress } from '../database/database-address.ts';
+import { checkClientOptions } from '../database/pg-options.ts';
 import type { SealedSettingsOptions } from './options.ts';
 import type { Statement } from './statements.ts';
 

@@ -1,10 +1,10 @@
 import type { ClientConfig } from 'pg';
 import { z } from 'zod';
-import { abortSignal, callback, text } from '../checks.ts';
 import { type Keys, keysOption } from '../encryption/settings-encryption.ts';
 import type { DestinationsErrorCode } from '../errors.ts';
-import type { OptionSchemas } from '../options.ts';
-import type { SealedStore } from './stores.ts';
+import { abortSignal, callback, text } from '../input/checks.ts';
+import type { OptionSchemas } from '../input/options.ts';
+import type { SealedStore } from './encrypted-tables.ts';
 
 /** What {@link rotateKeys} and {@link verifySettings} have in common. */
 export interface SealedSettingsOptions {

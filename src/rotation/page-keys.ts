@@ -4,10 +4,10 @@ import {
 	type SettingsContext,
 	type SettingsEnvelope,
 } from '../encryption/envelope.ts';
-import { keyIdPattern } from '../encryption/key-provider.ts';
-import type { TenantKey } from '../encryption/tenant-key.ts';
-import type { TenantKeys } from '../encryption/tenant-keys.ts';
 import { DecryptionFailedError, DestinationsError } from '../errors.ts';
+import { keyIdPattern } from '../keys/key-provider.ts';
+import type { TenantKey } from '../keys/tenant-key.ts';
+import type { TenantKeys } from '../keys/tenant-keys.ts';
 import type { SealedRow } from './statements.ts';
 
 /** A key, or why it cannot be had. */

@@ -1,10 +1,10 @@
+import { settingsToJson } from '../encryption/canonical-json.ts';
 import { sealJson } from '../encryption/envelope.ts';
-import { settingsToJson } from '../encryption/json.ts';
-import type { TenantKeys } from '../encryption/tenant-keys.ts';
+import type { TenantKeys } from '../keys/tenant-keys.ts';
+import type { SealedStore } from './encrypted-tables.ts';
 import { ciphertextOf, contextOf, keyIdOf, PageKeys } from './page-keys.ts';
 import { OutageGuard, type Run } from './run.ts';
 import type { Replacement, SealedRow } from './statements.ts';
-import type { SealedStore } from './stores.ts';
 
 /** Envelopes in, envelopes out: the rows of a page that are to be replaced, and with what. */
 export async function resealPage(

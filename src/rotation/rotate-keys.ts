@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { flag } from '../checks.ts';
-import { Keyring } from '../encryption/keyring.ts';
-import type { TenantKeys } from '../encryption/tenant-keys.ts';
-import { checkConfiguration, type OptionSchemas, optionsOf } from '../options.ts';
+import { flag } from '../input/checks.ts';
+import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/options.ts';
+import { Keyring } from '../keys/keyring.ts';
+import type { TenantKeys } from '../keys/tenant-keys.ts';
+import { refuseImpostor } from './check-primary-key.ts';
+import { type SealedStore, sealedStores } from './encrypted-tables.ts';
 import { byPrimaryKey, MaintenanceConnection } from './maintenance-connection.ts';
 import {
 	type SealedSettingsFailure,
 	type SealedSettingsOptions,
 	sealedSettingsSchemas,
 } from './options.ts';
-import { refuseImpostor } from './refuse-impostor.ts';
 import { resealPage } from './reseal-page.ts';
 import { Run } from './run.ts';
 import {
@@ -21,7 +22,6 @@ import {
 	selectPage,
 	type Wanted,
 } from './statements.ts';
-import { type SealedStore, sealedStores } from './stores.ts';
 
 /** Options of {@link rotateKeys}. */
 export interface RotateKeysOptions extends SealedSettingsOptions {

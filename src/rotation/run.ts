@@ -1,9 +1,10 @@
-import type { KeyProvider } from '../encryption/key-provider.ts';
-import { Keyring } from '../encryption/keyring.ts';
+import { checkUuid } from '../database/scope.ts';
 import { keyProvider } from '../encryption/settings-encryption.ts';
-import { TenantKeys } from '../encryption/tenant-keys.ts';
 import { DestinationsError, KeyUnavailableError, ValidationError } from '../errors.ts';
-import { checkUuid } from '../tenancy/scope.ts';
+import type { KeyProvider } from '../keys/key-provider.ts';
+import { Keyring } from '../keys/keyring.ts';
+import { TenantKeys } from '../keys/tenant-keys.ts';
+import type { SealedStore } from './encrypted-tables.ts';
 import type { MaintenanceConnection } from './maintenance-connection.ts';
 import {
 	listedFailures,
@@ -11,7 +12,6 @@ import {
 	type SealedSettingsOptions,
 } from './options.ts';
 import { countWanted, keyParts, type SealedRow, type Wanted } from './statements.ts';
-import type { SealedStore } from './stores.ts';
 
 const defaultBatchSize = 250;
 const largestBatchSize = 10_000;

@@ -1,4 +1,4 @@
-import type { SealedStore } from './stores.ts';
+import type { SealedStore } from './encrypted-tables.ts';
 
 /** A row of a store. */
 export interface SealedRow {

@@ -1,10 +1,11 @@
+import { settingsFromJson } from '../encryption/canonical-json.ts';
 import { decryptionFailed } from '../encryption/envelope.ts';
-import { settingsFromJson } from '../encryption/json.ts';
-import { shownKeyId } from '../encryption/key-provider.ts';
 import { type PlaintextPolicy, plaintextOption } from '../encryption/settings-encryption.ts';
 import { checkPlaintext, storedForm } from '../encryption/stored-settings.ts';
-import type { TenantKeys } from '../encryption/tenant-keys.ts';
-import { checkConfiguration, type OptionSchemas, optionsOf } from '../options.ts';
+import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/options.ts';
+import { shownKeyId } from '../keys/key-provider.ts';
+import type { TenantKeys } from '../keys/tenant-keys.ts';
+import { type SealedStore, sealedStores } from './encrypted-tables.ts';
 import { byPrimaryKey, MaintenanceConnection } from './maintenance-connection.ts';
 import {
 	type SealedSettingsFailure,
@@ -14,7 +15,6 @@ import {
 import { contextOf, keyIdOf, PageKeys } from './page-keys.ts';
 import { OutageGuard, Run } from './run.ts';
 import { type SealedRow, selectPage } from './statements.ts';
-import { type SealedStore, sealedStores } from './stores.ts';
 
 /** Options of {@link verifySettings}. */
 export interface VerifySettingsOptions extends SealedSettingsOptions {

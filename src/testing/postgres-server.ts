@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ConfigurationError } from '../errors.ts';
-import { parseUrl } from '../parse-url.ts';
+import { parseUrl } from '../input/parse-url.ts';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
 import { dropAll, holdLease, sweep } from './lease.ts';
 import { startContainer } from './postgres-container.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { text } from '../checks.ts';
-import { checkConfiguration, type OptionSchemas, optionsOf } from '../options.ts';
+import { text } from '../input/checks.ts';
+import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { createDatabase, dropDatabase, withClient, withDatabase, withLogin } from './databases.ts';
 import { type MigratedServer, migrateServer } from './migrated-server.ts';
 import {

@@ -1,5 +1,5 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
-import type { DestinationsClient } from '../client.ts';
+import type { DestinationsClient } from '../client/client.ts';
 import type {
 	CreateDestinationInput,
 	CreateDestinationInputOf,

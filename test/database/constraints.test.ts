@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { keyIdPattern } from '../../src/encryption/key-provider.ts';
+import { keyIdPattern } from '../../src/keys/key-provider.ts';
 import { envelope, refusal, Session } from './session.ts';
 
 let session: Session;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { askProvider } from '../../src/encryption/ask-provider.ts';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
 import { ConflictError, RetryError, UnavailableError } from '../../src/errors.ts';
+import { askProvider } from '../../src/keys/call-provider.ts';
 import { codeOf, countingProvider, newContext } from '../support/encryption.ts';
 
 function withThen(target: object, value: unknown): object {

@@ -1,4 +1,4 @@
-import { canonicalId, isCanonicalUuid } from '../../src/encryption/canonical-id.ts';
+import { canonicalId, isCanonicalUuid } from '../../src/ids/canonical-id.ts';
 
 const id = '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b';
 const digits = id.replaceAll('-', '');

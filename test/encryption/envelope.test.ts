@@ -1,7 +1,7 @@
 import { createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { openJson, type SettingsEnvelope, sealJson } from '../../src/encryption/envelope.ts';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
-import { deriveTenantKey } from '../../src/encryption/tenant-key.ts';
+import { deriveTenantKey } from '../../src/keys/tenant-key.ts';
 import { changed, codeOf, newContext, newEncryption } from '../support/encryption.ts';
 
 const encryption = newEncryption();

@@ -1,4 +1,4 @@
-import { settingsFromJson, settingsToJson } from '../../src/encryption/json.ts';
+import { settingsFromJson, settingsToJson } from '../../src/encryption/canonical-json.ts';
 
 /** Objects in each other, this many. */
 function nested(levels: number): object {

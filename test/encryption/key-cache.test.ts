@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ExpiringCache } from '../../src/encryption/expiring-cache.ts';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
+import { ExpiringCache } from '../../src/keys/expiring-cache.ts';
 import { codeOf, countingProvider, newContext, pass } from '../support/encryption.ts';
 import { KeyService } from '../support/key-service.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
-import { Keyring } from '../../src/encryption/keyring.ts';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
+import { Keyring } from '../../src/keys/keyring.ts';
 
 const newHex = () => randomBytes(32).toString('hex');
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
-import { Keyring } from '../../src/encryption/keyring.ts';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
-import { deriveTenantKey } from '../../src/encryption/tenant-key.ts';
-import { destinationsExtension } from '../../src/extension/destinations-extension.ts';
+import { Keyring } from '../../src/keys/keyring.ts';
+import { deriveTenantKey } from '../../src/keys/tenant-key.ts';
+import { destinationsExtension } from '../../src/prisma/extension/destinations-extension.ts';
 import { changed, newContext } from '../support/encryption.ts';
 import { ExtendedDatabase, errorOf, run } from '../support/extended-client.ts';
 

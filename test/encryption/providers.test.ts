@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import type { KeyProvider } from '../../src/encryption/key-provider.ts';
-import { Keyring } from '../../src/encryption/keyring.ts';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
 import { UnknownKeyError } from '../../src/errors.ts';
+import type { KeyProvider } from '../../src/keys/key-provider.ts';
+import { Keyring } from '../../src/keys/keyring.ts';
 import { changed, codeOf, countingProvider, newContext } from '../support/encryption.ts';
 
 const settings = { apiKey: 'phc_example' };

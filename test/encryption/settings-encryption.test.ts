@@ -5,13 +5,13 @@ import {
 	plaintextOption,
 	SettingsEncryption,
 } from '../../src/encryption/settings-encryption.ts';
-import { deriveTenantKey } from '../../src/encryption/tenant-key.ts';
 import {
 	ConfigurationError,
 	ConflictError,
 	KeyUnavailableError,
 	UnknownKeyError,
 } from '../../src/errors.ts';
+import { deriveTenantKey } from '../../src/keys/tenant-key.ts';
 import { codeOf, countingProvider, newContext } from '../support/encryption.ts';
 
 const settings = { apiKey: 'phc_example' };

@@ -1,4 +1,4 @@
-import { uuidv7 } from '../../src/extension/uuid.ts';
+import { uuidv7 } from '../../src/ids/uuidv7.ts';
 import { newContext, newEncryption } from '../support/encryption.ts';
 
 const encryption = newEncryption();

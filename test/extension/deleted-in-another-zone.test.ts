@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import { destinationsExtension } from '../../src/extension/destinations-extension.ts';
 import { PrismaClient } from '../../src/generated/prisma/client.ts';
 import { createDestinationsClient } from '../../src/index.ts';
+import { destinationsExtension } from '../../src/prisma/extension/destinations-extension.ts';
 import { ExtendedDatabase } from '../support/extended-client.ts';
 
 // `@prisma/adapter-pg` sends times as if every session were in UTC. A client of a service's own may be in another

@@ -1,12 +1,12 @@
+import { Prisma } from '../../src/generated/prisma/client.ts';
 import {
 	isDestinationField,
 	isReadOnly,
 	knownModel,
 	modelsByDelegate,
 	relationsOf,
-} from '../../src/extension/models.ts';
-import { isOperation } from '../../src/extension/operations.ts';
-import { Prisma } from '../../src/generated/prisma/client.ts';
+} from '../../src/prisma/extension/models.ts';
+import { isOperation } from '../../src/prisma/extension/operations.ts';
 import { ExtendedDatabase, errorOf, loose, run } from '../support/extended-client.ts';
 
 let db: ExtendedDatabase;

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { settingsError } from '../../src/destinations/unopened.ts';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
-import { copyArguments } from '../../src/extension/copy-arguments.ts';
-import type { ModelName } from '../../src/extension/models.ts';
-import { type OpenOptions, openResult } from '../../src/extension/open-result.ts';
-import { planOperation } from '../../src/extension/operations.ts';
+import { copyArguments } from '../../src/prisma/extension/copy-arguments.ts';
+import type { ModelName } from '../../src/prisma/extension/models.ts';
+import { type OpenOptions, openResult } from '../../src/prisma/extension/open-result.ts';
+import { planOperation } from '../../src/prisma/extension/operations.ts';
 import { countingProvider, newKeys } from '../support/encryption.ts';
 
 // What becomes of rows that Prisma returned. Other tests hold which rows those are.

@@ -1,12 +1,16 @@
-import { copyArguments } from '../../src/extension/copy-arguments.ts';
+import { copyArguments } from '../../src/prisma/extension/copy-arguments.ts';
 import {
 	isDestinationField,
 	knownModel,
 	type ModelName,
 	modelsByDelegate,
 	relationNames,
-} from '../../src/extension/models.ts';
-import { isOperation, operationNames, planOperation } from '../../src/extension/operations.ts';
+} from '../../src/prisma/extension/models.ts';
+import {
+	isOperation,
+	operationNames,
+	planOperation,
+} from '../../src/prisma/extension/operations.ts';
 import { toRow } from '../../src/repository/rows.ts';
 
 // What Prisma is sent in the place of what was given. Other tests hold what Postgres makes of it.

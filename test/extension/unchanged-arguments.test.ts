@@ -1,5 +1,5 @@
-import { operationNames } from '../../src/extension/operations.ts';
 import { createDestinationsClient } from '../../src/index.ts';
+import { operationNames } from '../../src/prisma/extension/operations.ts';
 import {
 	ExtendedDatabase,
 	type LooseClient,

@@ -1,9 +1,10 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlDriverAdapter, SqlQuery } from '@prisma/driver-adapter-utils';
 import { types } from 'pg';
+import { runInScope } from '../../src/database/execution-context.ts';
+import { serviceScope } from '../../src/database/scope.ts';
+import { ScopedPool } from '../../src/database/scoped-pool.ts';
 import { ScopedAdapter } from '../../src/prisma/driver/scoped-adapter.ts';
-import { runInScope, serviceScope } from '../../src/tenancy/scope.ts';
-import { ScopedPool } from '../../src/tenancy/scoped-pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 // Prisma's own driver, on the same database, says what the engine expects.

@@ -2,15 +2,15 @@ import type { Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Client } from 'pg';
-import { AuditLog } from '../../src/audit/audit-log.ts';
-import { destinationMethods } from '../../src/extension/destination-methods.ts';
+import type { ScopedTransaction } from '../../src/client/open-scope.ts';
 import {
 	DestinationsClient,
 	rotateKeys,
 	type ScopedClient,
 	verifySettings,
 } from '../../src/index.ts';
-import type { ScopedTransaction } from '../../src/open-scope.ts';
+import { destinationMethods } from '../../src/prisma/extension/destination-methods.ts';
+import { AuditLog } from '../../src/repository/audit/audit-log.ts';
 import { DestinationRepository } from '../../src/repository/repository.ts';
 import { metaPixel } from '../support/destinations.ts';
 import { destinationOfManyVersions } from '../support/many-versions.ts';

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Database, openDatabase } from '../../src/client/database.ts';
+import { organizationScope } from '../../src/database/scope.ts';
 import type { KeyProvider } from '../../src/index.ts';
-import { type Database, openDatabase } from '../../src/prisma.ts';
-import { organizationScope } from '../../src/tenancy/scope.ts';
 import { respond, startProvider, stopProviders } from '../destinations/support/local-provider.ts';
 import { onDemand, processAt, repositoryAt } from '../support/connection-testing.ts';
 import { posthog, posthogKey } from '../support/destinations.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Database, openDatabase } from '../../src/prisma.ts';
+import { type Database, openDatabase } from '../../src/client/database.ts';
 import {
 	type Handler,
 	respond,

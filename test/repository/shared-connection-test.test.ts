@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { type Database, openDatabase } from '../../src/prisma.ts';
-import { organizationScope, serviceScope } from '../../src/tenancy/scope.ts';
+import { type Database, openDatabase } from '../../src/client/database.ts';
+import { organizationScope, serviceScope } from '../../src/database/scope.ts';
 import {
 	type Handler,
 	respond,

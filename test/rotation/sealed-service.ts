@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { DestinationsClientOptions } from '../../src/client.ts';
+import type { DestinationsClientOptions } from '../../src/client/client.ts';
 import { createDestinationsClient, type DestinationsClient } from '../../src/index.ts';
 import { metaPixel, posthog } from '../support/destinations.ts';
 import { type Service, startService } from '../support/service.ts';

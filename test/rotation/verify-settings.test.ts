@@ -1,5 +1,5 @@
 import { sealJson } from '../../src/encryption/envelope.ts';
-import { deriveTenantKey } from '../../src/encryption/tenant-key.ts';
+import { deriveTenantKey } from '../../src/keys/tenant-key.ts';
 import { verifySettings } from '../../src/rotation/verify-settings.ts';
 import { newKey, SealedService } from './sealed-service.ts';
 

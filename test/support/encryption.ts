@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { SettingsContext } from '../../src/encryption/envelope.ts';
-import type { KeyProvider } from '../../src/encryption/key-provider.ts';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
+import type { KeyProvider } from '../../src/keys/key-provider.ts';
 
 /** A key ring of one new key. */
 export function newKeys(id = '2026-11'): string {

@@ -2,8 +2,8 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Client, type QueryResultRow } from 'pg';
 import type { Keys } from '../../src/encryption/settings-encryption.ts';
-import { destinationsExtension } from '../../src/extension/destinations-extension.ts';
 import { PrismaClient } from '../../src/generated/prisma/client.ts';
+import { destinationsExtension } from '../../src/prisma/extension/destinations-extension.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { newKeys } from './encryption.ts';
 

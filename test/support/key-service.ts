@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { KeyProvider } from '../../src/encryption/key-provider.ts';
 import { UnknownKeyError } from '../../src/errors.ts';
+import type { KeyProvider } from '../../src/keys/key-provider.ts';
 
 const k1 = randomBytes(32);
 

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
-import { createDestinationsClient, type DestinationsClientOptions } from '../../src/client.ts';
+import {
+	createDestinationsClient,
+	type DestinationsClientOptions,
+} from '../../src/client/client.ts';
 import { createTestDatabase } from './database.ts';
 
 /** A service's client on a database of the test's own, and a second, raw connection as superuser. */

@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { Client, type PoolClient, type PoolConfig, types } from 'pg';
-import { type Errand, runInScope, type Scope } from '../../src/tenancy/scope.ts';
-import { ScopedPool, type ScopedPoolOptions } from '../../src/tenancy/scoped-pool.ts';
+import { type Errand, runInScope } from '../../src/database/execution-context.ts';
+import type { Scope } from '../../src/database/scope.ts';
+import { ScopedPool, type ScopedPoolOptions } from '../../src/database/scoped-pool.ts';
 import { withLogin } from '../../src/testing/databases.ts';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.ts';
 import { newName } from './deployment.ts';

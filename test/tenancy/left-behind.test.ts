@@ -1,5 +1,5 @@
+import { contextName } from '../../src/database/scoped-query.ts';
 import type { ScopedTransaction } from '../../src/index.ts';
-import { contextName } from '../../src/tenancy/scoped-query.ts';
 import { Deployment, type Tenant } from './deployment.ts';
 import { openSingle, type Session, type SingleConnection } from './single-connection.ts';
 import { liveWholeLife } from './whole-life.ts';

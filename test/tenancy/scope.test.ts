@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { ForbiddenError, UnsupportedError, ValidationError } from '../../src/index.ts';
 import {
-	checkUuid,
 	type Errand,
-	organizationScope,
 	refuse,
 	requireConnection,
 	requireErrand,
 	runInScope,
-	serviceScope,
-} from '../../src/tenancy/scope.ts';
-import type { ScopedSql } from '../../src/tenancy/scoped-sql.ts';
+} from '../../src/database/execution-context.ts';
+import { checkUuid, organizationScope, serviceScope } from '../../src/database/scope.ts';
+import type { ScopedSql } from '../../src/database/scoped-sql.ts';
+import { ForbiddenError, UnsupportedError, ValidationError } from '../../src/index.ts';
 
 const id = '0193a1b2-c3d4-7000-8000-0000000000ff';
 const actorId = randomUUID();

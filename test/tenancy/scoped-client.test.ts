@@ -8,7 +8,7 @@ import {
 	UnsupportedError,
 	ValidationError,
 } from '../../src/index.ts';
-import { ModelOperation } from '../../src/tenancy/operation.ts';
+import { ModelOperation } from '../../src/prisma/scoped/operation.ts';
 import { Deployment, type Tenant } from './deployment.ts';
 
 // The view of Prisma that a scope has, outside and inside transactions, on one connection.

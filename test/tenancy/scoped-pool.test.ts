@@ -1,18 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { DatabaseError, type QueryConfig, types } from 'pg';
-import { setTextForm } from '../../src/database/text-form.ts';
-import { ConfigurationError, RetryError, UnsupportedError } from '../../src/index.ts';
 import {
 	type Errand,
-	organizationScope,
 	requireConnection,
 	runInScope,
-	serviceScope,
-} from '../../src/tenancy/scope.ts';
-import type { ScopedConnection } from '../../src/tenancy/scoped-connection.ts';
-import { ScopedPool } from '../../src/tenancy/scoped-pool.ts';
-import { contextName, resetName } from '../../src/tenancy/scoped-query.ts';
+} from '../../src/database/execution-context.ts';
+import { organizationScope, serviceScope } from '../../src/database/scope.ts';
+import type { ScopedConnection } from '../../src/database/scoped-connection.ts';
+import { ScopedPool } from '../../src/database/scoped-pool.ts';
+import { contextName, resetName } from '../../src/database/scoped-query.ts';
+import { setTextForm } from '../../src/database/text-form.ts';
+import { ConfigurationError, RetryError, UnsupportedError } from '../../src/index.ts';
 import { HardenedDatabase, type OnePool, query } from './hardened-pool.ts';
 import { Wire } from './wire.ts';
 

@@ -1,14 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseError, type QueryConfig } from 'pg';
+import { runInScope } from '../../src/database/execution-context.ts';
+import { organizationScope, type Scope, serviceScope } from '../../src/database/scope.ts';
+import { contextName, resetName } from '../../src/database/scoped-query.ts';
+import { statementName } from '../../src/database/statement-names.ts';
 import { ConfigurationError } from '../../src/index.ts';
-import {
-	organizationScope,
-	runInScope,
-	type Scope,
-	serviceScope,
-} from '../../src/tenancy/scope.ts';
-import { contextName, resetName } from '../../src/tenancy/scoped-query.ts';
-import { statementName } from '../../src/tenancy/statement-names.ts';
 import { HardenedDatabase, type OnePool, query } from './hardened-pool.ts';
 import { Wire } from './wire.ts';
 

@@ -2,9 +2,10 @@
  * What TypeScript knows of a client with other extensions beside this package's, and with the option `omit`.
  * There is nothing to run: `npm run types` checks it, and an expected error that does not come is an error.
  */
-import { destinationsExtension } from '../../src/extension/destinations-extension.ts';
+
 import type { PrismaClient } from '../../src/generated/prisma/client.ts';
 import type { Destination } from '../../src/index.ts';
+import { destinationsExtension } from '../../src/prisma/extension/destinations-extension.ts';
 
 declare const base: PrismaClient;
 declare const omittingBase: PrismaClient<

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { markUnopened, markUnopenedUntilUse } from '../../src/destinations/unopened.ts';
-import { settingsFromJson } from '../../src/encryption/json.ts';
+import { settingsFromJson } from '../../src/encryption/canonical-json.ts';
 import {
 	type DestinationsError,
 	redact,

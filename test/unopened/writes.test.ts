@@ -1,6 +1,6 @@
-import { destinationMethods } from '../../src/extension/destination-methods.ts';
-import { operationNames } from '../../src/extension/operations.ts';
 import { type DestinationsError, type ScopedClient, settingsError } from '../../src/index.ts';
+import { destinationMethods } from '../../src/prisma/extension/destination-methods.ts';
+import { operationNames } from '../../src/prisma/extension/operations.ts';
 import { loose } from '../support/extended-client.ts';
 import {
 	type AnyPrisma,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { keyBytes, keyIdPattern, looksLikeKey } from '../../encryption/key-provider.ts';
+import { keyBytes, keyIdPattern, looksLikeKey } from '../../keys/key-provider.ts';
 import { type Command, readOptions, UsageError } from '../command.ts';
 import { exitStatus } from '../terminal.ts';
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { z } from 'zod';
-import { abortSignal } from '../../checks.ts';
 import { ConfigurationError, ValidationError } from '../../errors.ts';
-import { checkOptions, type OptionSchemas, optionsOf } from '../../options.ts';
+import { abortSignal } from '../../input/checks.ts';
+import { checkOptions, type OptionSchemas, optionsOf } from '../../input/options.ts';
 import { parseHttpsOrigin } from '../https-origin.ts';
 import { MASK } from '../mask.ts';
 import { connectionTestOf, type DestinationType, type SettingsOf } from '../registry.ts';

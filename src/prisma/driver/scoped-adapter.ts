@@ -9,9 +9,9 @@ import {
 	type Transaction,
 } from '@prisma/driver-adapter-utils';
 import type { FieldDef, QueryArrayResult, QueryConfig } from 'pg';
-import { requireErrand } from '../../tenancy/scope.ts';
-import type { ScopedConnection } from '../../tenancy/scoped-connection.ts';
-import type { ScopedPool } from '../../tenancy/scoped-pool.ts';
+import { requireErrand } from '../../database/execution-context.ts';
+import type { ScopedConnection } from '../../database/scoped-connection.ts';
+import type { ScopedPool } from '../../database/scoped-pool.ts';
 import { columnParsers, columnTypeOf } from './column-types.ts';
 import { toPrismaError } from './driver-errors.ts';
 import { toParameter } from './parameters.ts';

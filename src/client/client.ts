@@ -1,0 +1,216 @@
+import type { PoolConfig } from 'pg';
+import { z } from 'zod';
+import { withDatabaseAddress } from '../database/database-address.ts';
+import { checkPoolOptions } from '../database/pg-options.ts';
+import { organizationScope, type ScopeOptions, serviceScope } from '../database/scope.ts';
+import { parseAllowedHosts, testSettings } from '../destinations/connection-test/test-settings.ts';
+import {
+	type Keys,
+	keysOption,
+	type PlaintextPolicy,
+	plaintextOption,
+} from '../encryption/settings-encryption.ts';
+import { ConfigurationError } from '../errors.ts';
+import { limitArguments } from '../input/argument-count.ts';
+import { flag, text } from '../input/checks.ts';
+import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/options.ts';
+import { settingsEncryption } from '../prisma/extension/destinations-extension.ts';
+import type { TestConnection } from '../repository/connection-test.ts';
+import { ConnectionTests } from '../repository/connection-tests.ts';
+import { type Database, openDatabase } from './database.ts';
+import { openScope, type ScopedClient, type ScopeTools } from './open-scope.ts';
+
+/** Options of {@link createDestinationsClient}. */
+export interface DestinationsClientOptions {
+	/**
+	 * URL of the database, with a login that may switch to the role `authenticated`, and to `service_role`
+	 * unless {@link serviceConnectionString} is given.
+	 *
+	 * @defaultValue the environment variable `DATABASE_URL`, unless `pool` names a host
+	 */
+	readonly connectionString?: string | undefined;
+	/**
+	 * Options of pg's pool: the size, timeouts, TLS (https://node-postgres.com/apis/pool).
+	 *
+	 * @defaultValue 10 connections
+	 */
+	readonly pool?: PoolConfig | undefined;
+	/**
+	 * URL with a second login, for `asService()` alone. Then a tenant's connection cannot become
+	 * `service_role`, even by SQL of its own. `prisma/grants/logins.sql` creates both logins.
+	 *
+	 * @defaultValue the login of `connectionString` serves both
+	 */
+	readonly serviceConnectionString?: string | undefined;
+	/**
+	 * The keys that seal and open settings: `id:hex,id:hex`, or a provider.
+	 *
+	 * @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS`
+	 */
+	readonly keys?: Keys | undefined;
+	/**
+	 * What to make of rows whose settings are not encrypted. `allow-read` is for the migration of an older
+	 * system: it gives them as they are, while every write encrypts. Afterwards run
+	 * `consent-destinations rotate --from-plaintext`, and take it away again.
+	 *
+	 * @defaultValue `'refuse'`: reading such a row fails with `DECRYPTION_FAILED`
+	 */
+	readonly plaintext?: PlaintextPolicy | undefined;
+	/**
+	 * Whether statements are kept prepared on each connection. Turn it off behind a pooler that cannot keep
+	 * them, such as PgBouncer before 1.21 in transaction mode.
+	 *
+	 * @defaultValue `true`
+	 */
+	readonly namedStatements?: boolean | undefined;
+	/**
+	 * Hosts that connection tests may call besides the providers' own, for self-hosted PostHog:
+	 * `posthog.example.com`, or with a port. Each must resolve to public addresses. Never fill it from a
+	 * tenant's input.
+	 *
+	 * @defaultValue `[]`
+	 */
+	readonly allowedHosts?: readonly string[] | undefined;
+}
+
+const clientOptions = optionsOf({
+	connectionString: text.optional(),
+	pool: z.custom<PoolConfig>().optional(),
+	serviceConnectionString: text.optional(),
+	keys: keysOption.optional(),
+	plaintext: plaintextOption.optional(),
+	namedStatements: flag.optional(),
+	allowedHosts: z.custom<readonly string[]>().default([]),
+} satisfies OptionSchemas<DestinationsClientOptions>);
+
+/**
+ * Connects to the database of destinations. Connections are opened when they are needed; to learn at the
+ * start whether everything is set up, await {@link DestinationsClient.connect}.
+ *
+ * @throws ConfigurationError if the keys or the connection are missing or malformed, or an option is unknown.
+ *
+ * @example
+ * ```ts
+ * import { createDestinationsClient } from '@consent-io/destinations';
+ *
+ * const db = createDestinationsClient({
+ *   connectionString: process.env.DATABASE_URL,
+ *   keys: process.env.DESTINATIONS_ENCRYPTION_KEYS,
+ * });
+ * const acme = db.forOrganization('0193a1b2-0000-7000-8000-000000000001');
+ * const all = await acme.destinations.findByType('posthog', 'production');
+ * await db.close();
+ * ```
+ */
+export function createDestinationsClient(
+	options: DestinationsClientOptions = {},
+): DestinationsClient {
+	return new DestinationsClient(options);
+}
+
+/** A connection to the database of destinations. Nothing can be read or written but through a scope. */
+export class DestinationsClient implements AsyncDisposable {
+	readonly #tenants: Database;
+	readonly #service: Database;
+	readonly #tools: ScopeTools;
+
+	/** @internal Use {@link createDestinationsClient}. */
+	constructor(given: DestinationsClientOptions) {
+		const options = checkConfiguration('createDestinationsClient()', clientOptions, given);
+		const pool = checkPoolOptions('`pool` of createDestinationsClient()', options.pool);
+		const encryption = settingsEncryption(options.keys, options.plaintext);
+		const open = (config: PoolConfig) => openDatabase(config, options.namedStatements ?? true);
+		const tests = new ConnectionTests(connectionTester(parseAllowedHosts(options.allowedHosts)));
+		this.#tools = { encryption, tests };
+		this.#tenants = open(withDatabaseAddress(options.connectionString, pool, 'pool'));
+		const { serviceConnectionString } = options;
+		if (serviceConnectionString === '') {
+			throw new ConfigurationError(
+				'`serviceConnectionString` is empty. Leave it out, or pass the URL of the second login.',
+			);
+		}
+		this.#service =
+			serviceConnectionString === undefined
+				? this.#tenants
+				: open({ ...pool, connectionString: serviceConnectionString });
+	}
+
+	/**
+	 * The clients of one organization: they see its rows and no others. Opens no connection; make one for
+	 * each request.
+	 *
+	 * @param organizationId UUID. That the caller may act for it is the service's word.
+	 * @throws ValidationError if an id is not a UUID.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { DestinationsClient } from '@consent-io/destinations';
+	 *
+	 * declare const db: DestinationsClient;
+	 *
+	 * const acme = db.forOrganization('0193a1b2-0000-7000-8000-000000000001', {
+	 *   actorId: '0193a1b2-0000-7000-8000-00000000000a',
+	 * });
+	 * ```
+	 */
+	forOrganization(organizationId: string, options: ScopeOptions = {}): ScopedClient {
+		return openScope(this.#tenants, organizationScope(organizationId, options), this.#tools);
+	}
+
+	/**
+	 * The clients of the system itself: they see every organization. Keep them out of the way of requests.
+	 *
+	 * @throws ValidationError if `actorId` is not a UUID.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { DestinationsClient } from '@consent-io/destinations';
+	 *
+	 * declare const db: DestinationsClient;
+	 *
+	 * const month = 30 * 24 * 60 * 60 * 1000;
+	 * await db.asService().destinations.purgeDeleted({ olderThan: new Date(Date.now() - month) });
+	 * ```
+	 */
+	asService(options: ScopeOptions = {}): ScopedClient {
+		return openScope(this.#service, serviceScope(options), this.#tools);
+	}
+
+	/**
+	 * Checks that the database answers and that the logins may switch to their roles. Optional: without it
+	 * the first statement finds out.
+	 *
+	 * @throws ConfigurationError if a login may not switch to its role.
+	 */
+	async connect(): Promise<void> {
+		// By way of Prisma, which is loaded then and finds out what is wrong with its adapter.
+		await this.forOrganization(nobody).prisma.$queryRaw`SELECT 1`;
+		await this.asService().prisma.$queryRaw`SELECT 1`;
+	}
+
+	/** Closes all connections. Statements under way are waited for; open transactions are rolled back. */
+	async close(): Promise<void> {
+		await Promise.all([this.#tenants.close(), this.#service.close()]);
+	}
+
+	/** {@link close}, for `await using`. */
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.close();
+	}
+}
+
+limitArguments(DestinationsClient.prototype, {
+	forOrganization: 2,
+	asService: 1,
+	connect: 0,
+	close: 0,
+	[Symbol.asyncDispose]: 0,
+});
+
+/** The nil UUID (RFC 9562, section 5.9), which no organization has. */
+const nobody = '00000000-0000-0000-0000-000000000000';
+
+function connectionTester(allowedHosts: readonly string[]): TestConnection {
+	return (type, settings, signal) =>
+		testSettings(type, settings, { allowedHosts, ...(signal === undefined ? {} : { signal }) });
+}

@@ -1,0 +1,37 @@
+import type { PoolConfig } from 'pg';
+import { ScopedPool } from '../database/scoped-pool.ts';
+import { PrismaClient } from '../generated/prisma/client.ts';
+import { ScopedAdapter } from '../prisma/driver/scoped-adapter.ts';
+
+/** A database of destinations: a pool, and a Prisma client over it. Without a scope nothing is sent. */
+export interface Database {
+	readonly pool: ScopedPool;
+	readonly prisma: PrismaClient;
+	/** Waits for the statements under way; open transactions are rolled back. */
+	close(): Promise<void>;
+}
+
+export function openDatabase(config: PoolConfig, namedStatements: boolean): Database {
+	const pool = new ScopedPool(config, { namedStatements });
+	const prisma = new PrismaClient({
+		adapter: new ScopedAdapter(pool),
+		// Prisma's other formats quote the code that called it, which is this package's own.
+		errorFormat: 'minimal',
+	});
+	let closed: Promise<void> | undefined;
+	const close = async () => {
+		try {
+			await prisma.$disconnect();
+		} finally {
+			await pool.close();
+		}
+	};
+	return {
+		pool,
+		prisma,
+		close: () => {
+			closed ??= close();
+			return closed;
+		},
+	};
+}

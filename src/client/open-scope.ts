@@ -1,0 +1,112 @@
+import { requireConnection } from '../database/execution-context.ts';
+import type { Scope } from '../database/scope.ts';
+import { outOfTime } from '../database/scoped-connection.ts';
+import type { ScopedSql } from '../database/scoped-sql.ts';
+import { transientError } from '../database/sql-errors.ts';
+import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
+import { UnsupportedError } from '../errors.ts';
+import { limitedTo } from '../input/argument-count.ts';
+import { callback } from '../input/checks.ts';
+import { checkArgument, checkOptions } from '../input/options.ts';
+import { scopeClient } from '../prisma/scoped/scoped-client.ts';
+import type { ScopedPrismaClient } from '../prisma/scoped/scoped-prisma-client.ts';
+import {
+	type TransactionOptions,
+	transactionOptions,
+} from '../prisma/scoped/transaction-options.ts';
+import { AuditLog } from '../repository/audit/audit-log.ts';
+import type { ConnectionTests } from '../repository/connection-tests.ts';
+import { DestinationRepository } from '../repository/repository.ts';
+import { Statements } from '../repository/statements.ts';
+import { DestinationTable } from '../repository/table.ts';
+import type { Database } from './database.ts';
+
+/** The clients of one scope. Everything they do runs under row level security, in that scope. */
+export interface ScopedTransaction {
+	/** Create, read, change, delete and test destinations. */
+	readonly destinations: DestinationRepository;
+	/** Who changed what. */
+	readonly audit: AuditLog;
+	/** The Prisma client, in scope: models, raw queries and `$transaction`. */
+	readonly prisma: ScopedPrismaClient;
+}
+
+/** What `forOrganization()` and `asService()` give. */
+export interface ScopedClient extends ScopedTransaction {
+	/**
+	 * Runs `work` in one transaction: all of it happens, or, when it throws, nothing.
+	 *
+	 * @throws RetryError if it lost against another transaction, by whatever call in it: run all of it again.
+	 * @throws UnavailableError if the database cannot be reached, or no connection was free within `maxWait`.
+	 * @throws UnsupportedError if it took longer than `timeout`: it was rolled back.
+	 * @throws ValidationError if `work` is not a function, or an option is unknown or not valid.
+	 * @throws Whatever `work` throws.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { ScopedClient } from '@consent-io/destinations';
+	 *
+	 * declare const acme: ScopedClient;
+	 *
+	 * await acme.transaction(async (tx) => {
+	 *   const [first] = await tx.destinations.findByType('posthog');
+	 *   if (first) await tx.destinations.update(first.id, { enabled: false });
+	 * });
+	 * ```
+	 */
+	transaction<R>(
+		work: (transaction: ScopedTransaction) => Promise<R>,
+		options?: TransactionOptions,
+	): Promise<R>;
+}
+
+/** What all scopes of a client have in common. */
+export interface ScopeTools {
+	readonly encryption: SettingsEncryption;
+	readonly tests: ConnectionTests;
+}
+
+/** The clients of a scope. Opens no connection. */
+export function openScope(
+	database: Database,
+	scope: Scope,
+	{ encryption, tests }: ScopeTools,
+): ScopedClient {
+	const inScope = (
+		prisma: ScopedPrismaClient,
+		sql: ScopedSql,
+		more: { tests?: ConnectionTests },
+	) => {
+		const table = new DestinationTable(sql, scope, encryption);
+		const statements = new Statements(sql, scope);
+		return {
+			prisma,
+			destinations: new DestinationRepository({ table, statements, scope, encryption, ...more }),
+			audit: new AuditLog(statements),
+		};
+	};
+	// The view has what the type says; see `scopeClient`.
+	const prisma = scopeClient(database.prisma, encryption, scope) as unknown as ScopedPrismaClient;
+	const transaction: ScopedClient['transaction'] = async (work, options) => {
+		checkArgument('work', callback(), work);
+		const { isolationLevel, ...limits } = checkOptions(transactionOptions, options);
+		try {
+			return await prisma.$transaction(
+				(transaction) => work(inScope(transaction, requireConnection(), {})),
+				isolationLevel === undefined ? limits : { ...limits, isolationLevel },
+			);
+		} catch (error) {
+			throw transientError(error) ?? timeoutError(error, limits.timeout) ?? error;
+		}
+	};
+	return {
+		...inScope(prisma, database.pool, { tests }),
+		transaction: limitedTo('transaction', 2, transaction),
+	};
+}
+
+/** For Prisma's error (P2028) of a transaction that was rolled back because its time was up. */
+function timeoutError(error: unknown, timeout: number): UnsupportedError | undefined {
+	const isTimeout = error instanceof Error && /on an expired transaction/.test(error.message);
+	return isTimeout ? new UnsupportedError(outOfTime(timeout), { cause: error }) : undefined;
+}

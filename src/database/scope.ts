@@ -1,0 +1,49 @@
+import { ValidationError } from '../errors.ts';
+import { uuid } from '../input/checks.ts';
+import { checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
+
+/** In whose name statements run: the role they switch to, and the claims that row level security reads. */
+export interface Scope {
+	readonly role: 'authenticated' | 'service_role';
+	/** Set in the scope of one organization. */
+	readonly organizationId?: string;
+	/** The claims as JSON, sent as a parameter of every statement. */
+	readonly claims: string;
+}
+
+/** Who acts, for the audit trail. */
+export interface ScopeOptions {
+	/** UUID of the user. It ends in `created_by`, `updated_by` and the audit log. @defaultValue nobody */
+	readonly actorId?: string | undefined;
+}
+
+const scopeOptions = optionsOf({ actorId: uuid.optional() } satisfies OptionSchemas<ScopeOptions>);
+
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export function organizationScope(organizationId: string, options: ScopeOptions): Scope {
+	const organization = checkUuid('organizationId', organizationId);
+	const { actorId } = checkOptions(scopeOptions, options);
+	return {
+		role: 'authenticated',
+		organizationId: organization,
+		claims: claims({ role: 'authenticated', organization_id: organization, sub: actorId }),
+	};
+}
+
+export function serviceScope(options: ScopeOptions): Scope {
+	const { actorId } = checkOptions(scopeOptions, options);
+	return {
+		role: 'service_role',
+		claims: claims({ role: 'service_role', sub: actorId }),
+	};
+}
+
+function claims(members: Record<string, string | undefined>): string {
+	return JSON.stringify(members);
+}
+
+export function checkUuid(name: string, value: unknown): string {
+	if (typeof value === 'string' && uuidPattern.test(value)) return value.toLowerCase();
+	throw new ValidationError([{ path: [name], message: 'must be a UUID' }]);
+}

@@ -1,0 +1,196 @@
+import type { PoolClient, QueryArrayResult, QueryConfig } from 'pg';
+import { DestinationsError, RetryError, UnsupportedError } from '../errors.ts';
+import { DiscardSession } from './discard-session.ts';
+import { type Errand, refuse } from './execution-context.ts';
+import { isIdle, submit } from './pg-protocol.ts';
+import type { Scope } from './scope.ts';
+import { ScopedQuery } from './scoped-query.ts';
+import type { ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
+import { connectionAfter, withoutValues } from './sql-errors.ts';
+import type { nameStatements } from './statement-names.ts';
+import { setTextForm } from './text-form.ts';
+
+/**
+ * What Prisma sends to begin and end transactions. These go out without a scope: they touch no row, and
+ * SET TRANSACTION must come before any query.
+ */
+const transactionControl =
+	/^(BEGIN|COMMIT|ROLLBACK|SET TRANSACTION ISOLATION LEVEL [A-Z ]+|(SAVEPOINT|ROLLBACK TO SAVEPOINT|RELEASE SAVEPOINT) \w+)$/;
+
+/** Connections on which raw SQL ran for an earlier errand. They were cleaned, as far as cleaning reaches. */
+const cleaned = new WeakSet<PoolClient>();
+
+export interface ScopedConnectionOptions {
+	/** Whether statements are kept prepared on the connection. */
+	readonly namedStatements: boolean;
+	readonly nameStatement: ReturnType<typeof nameStatements>;
+}
+
+/**
+ * A connection of the pool, for one errand: everything it sends is in the errand's scope. It is handed
+ * back in the state in which it came, or closed.
+ */
+export class ScopedConnection implements ScopedSql {
+	readonly #client: PoolClient;
+	readonly #errand: Errand;
+	readonly #options: ScopedConnectionOptions;
+	#transaction: 'none' | 'begun' | 'ended' = 'none';
+	/** When the transaction began, on the clock of `performance`. */
+	#begunAt = 0;
+	/** How long it took until it was rolled back, in milliseconds. */
+	#took = 0;
+	/** Whether an error leaves open what state the connection is in. */
+	#inDoubt = false;
+	/** Whether an error may come from what an earlier errand's raw SQL left behind. */
+	#inherited = false;
+	/** Settles when nothing is under way. */
+	#idle: Promise<unknown> = Promise.resolve();
+
+	constructor(client: PoolClient, errand: Errand, options: ScopedConnectionOptions) {
+		this.#client = client;
+		this.#errand = errand;
+		this.#options = options;
+	}
+
+	/**
+	 * Whether a statement failed for what an earlier errand's raw SQL may have left on this connection. Nothing of it
+	 * was done, and on another connection it may succeed.
+	 */
+	get inheritedFailure(): boolean {
+		return this.#inherited;
+	}
+
+	query(config: QueryConfig): Promise<QueryArrayResult> {
+		return this.#inTurn(config, this.#errand.scope);
+	}
+
+	async run(
+		scope: Scope,
+		text: string,
+		values: unknown[],
+		{ plannedByValues = false }: StatementOptions = {},
+	): Promise<TextRow[]> {
+		// A statement without a name is parsed anew each time, and has no earlier plan.
+		const name = plannedByValues ? '' : this.#options.nameStatement({ sql: text });
+		const { rows } = await this.#inTurn({ name, text, values }, scope);
+		return rows as TextRow[]; // read without parsers
+	}
+
+	/** A connection that is at hand is that of a transaction. */
+	transaction<T>(_scope: Scope, work: (sql: ScopedSql) => Promise<T>): Promise<T> {
+		return work(this);
+	}
+
+	/** In a transaction several may be sent at once, by Prisma and beside it, and pg wants them one by one. */
+	#inTurn(config: QueryConfig, scope: Scope): Promise<QueryArrayResult> {
+		const sent = this.#idle.then(() => this.#send(config, scope));
+		this.#idle = sent.catch(() => {});
+		return sent;
+	}
+
+	async #send(config: QueryConfig, scope: Scope): Promise<QueryArrayResult> {
+		const inTransaction = !isIdle(this.#client);
+		if (this.#transaction === 'ended' || (this.#transaction === 'begun' && !inTransaction)) {
+			throw this.#refuse(this.#whyOver());
+		}
+		if (transactionControl.test(config.text)) return this.#control(config.text);
+		// Raw SQL may give the name of a prepared statement to another one, of its own making.
+		const named = this.#options.namedStatements && !this.#errand.ranRawSql;
+		return new Promise((resolve, reject) => {
+			const query = new ScopedQuery(
+				named ? config : { ...config, name: '' },
+				scope,
+				{ named, inTransaction },
+				(error, result) => {
+					if (error instanceof DestinationsError) refuse(error, this.#errand);
+					if (result === undefined) reject(this.#noted(error));
+					else resolve(result);
+				},
+			);
+			submit(this.#client, query);
+		});
+	}
+
+	#whyOver(): string {
+		const { timeout = Number.POSITIVE_INFINITY } = this.#errand;
+		if (this.#took > timeout) return outOfTime(timeout);
+		return 'The transaction is over: its function has returned, the client was closed, or raw SQL ended it. Let the function return, or throw, once everything in it is done.';
+	}
+
+	async #control(text: string): Promise<QueryArrayResult> {
+		if (text === 'BEGIN') this.#begunAt = performance.now();
+		if (text === 'ROLLBACK') this.#took = performance.now() - this.#begunAt;
+		const ends = text === 'COMMIT' || text === 'ROLLBACK';
+		// Before it is sent: where it fails, nobody knows what the transaction has come to, and nothing follows it.
+		this.#transaction = ends ? 'ended' : 'begun';
+		const result = await this.#client.query<unknown[]>(text).catch((error: unknown) => {
+			throw this.#noted(error);
+		});
+		// Postgres takes a COMMIT after a failed statement for a ROLLBACK, and does not call that an error.
+		if (text === 'COMMIT' && result.command === 'ROLLBACK') {
+			throw this.#refuse(
+				'A statement of the transaction failed and its error was caught, so Postgres rolled everything back. Let the error leave the transaction function, or run what may fail in a nested $transaction.',
+			);
+		}
+		return result;
+	}
+
+	/** Hands the connection back. After a failure that leaves its state in doubt it is closed instead. */
+	release(): void {
+		// From here on the connection is somebody else's.
+		this.#transaction = 'ended';
+		if (this.#inDoubt || !isIdle(this.#client)) {
+			// A server's error arrives before its word that it is ready, so the status may still be unknown.
+			this.#client.release(true);
+		} else if (this.#errand.ranRawSql) {
+			cleaned.add(this.#client);
+			this.#clean();
+		} else {
+			this.#client.release();
+		}
+	}
+
+	/** What a failure means for the connection. Gives the failure, without values. */
+	#noted<E>(failure: E): E {
+		const state = connectionAfter(failure);
+		if (state !== 'usable') this.#inDoubt = true;
+		if (state === 'suspect' && cleaned.has(this.#client) && !this.#errand.ranRawSql) {
+			this.#inherited = true;
+			if (this.#transaction !== 'none') refuse(lostToOthers(failure), this.#errand);
+		}
+		return withoutValues(failure);
+	}
+
+	#refuse(message: string): UnsupportedError {
+		return refuse(new UnsupportedError(message), this.#errand);
+	}
+
+	/** Rids the session of what raw SQL left in it, and hands the connection back. */
+	#clean(): void {
+		const client = this.#client;
+		const discard = new DiscardSession((error) => {
+			// Without names each statement brings the form along, and a pooler hands the session to others.
+			if (error || !this.#options.namedStatements) client.release(error ?? false);
+			// A pooler may lose what the session began with, and then it is the server's own again.
+			else
+				client.query(setTextForm).then(
+					() => client.release(),
+					(failure: Error) => client.release(failure),
+				);
+		});
+		submit(client, discard);
+	}
+}
+
+/** What a transaction is told that was rolled back because its time was up. */
+export function outOfTime(timeout: number): string {
+	return `The transaction took longer than its timeout of ${timeout} ms and was rolled back: nothing of it was saved. Do less in one, or allow it more time: transaction(work, { timeout }).`;
+}
+
+/** A transaction cannot run again by itself, as a statement does. */
+function lostToOthers(cause: unknown): RetryError {
+	return new RetryError(
+		'The connection was in a state that raw SQL of somebody else had left, so the transaction was rolled back. Run all of it again: the connection was closed.',
+		{ cause },
+	);
+}

@@ -1,0 +1,125 @@
+import {
+	Pool,
+	type PoolClient,
+	type PoolConfig,
+	type QueryArrayResult,
+	type QueryConfig,
+} from 'pg';
+import { UnsupportedError } from '../errors.ts';
+import { type Errand, refuse, requireErrand } from './execution-context.ts';
+import { watchTransactionStatus } from './pg-protocol.ts';
+import type { Scope } from './scope.ts';
+import { ScopedConnection, type ScopedConnectionOptions } from './scoped-connection.ts';
+import type { ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
+import { nameStatements } from './statement-names.ts';
+import { withTextForm } from './text-form.ts';
+
+export type ScopedPoolOptions = Omit<ScopedConnectionOptions, 'nameStatement'>;
+
+/**
+ * A pool that sends every statement in the scope of the {@link Errand} it is called for. Without one it sends
+ * nothing. Of pg's pool it shows nothing, because that would send statements without a scope.
+ */
+export class ScopedPool implements ScopedSql {
+	/** Names the statements that the connections keep prepared. */
+	readonly nameStatement = nameStatements();
+	readonly #pool: Pool;
+	readonly #options: ScopedConnectionOptions;
+	/** Who waits for a connection: a pool that ends forgets them. */
+	readonly #waiting = new Set<Promise<unknown>>();
+	#closed = false;
+
+	constructor(config: PoolConfig, options: ScopedPoolOptions) {
+		this.#pool = new Pool(options.namedStatements ? withTextForm(config) : config);
+		this.#options = { ...options, nameStatement: this.nameStatement };
+		this.#pool.on('connect', (client) => {
+			watchTransactionStatus(client);
+			client.on('error', leaveToQuery);
+		});
+		this.#pool.on('error', leaveToQuery);
+	}
+
+	/** Runs one statement. */
+	async query(config: QueryConfig): Promise<QueryArrayResult> {
+		return this.#once(requireErrand(), (connection) => connection.query(config));
+	}
+
+	/** Takes a connection for one errand: a statement or a transaction. */
+	async connect(): Promise<ScopedConnection> {
+		return this.#take(requireErrand());
+	}
+
+	async run(
+		scope: Scope,
+		text: string,
+		values: unknown[],
+		options?: StatementOptions,
+	): Promise<TextRow[]> {
+		return this.#once({ scope, ranRawSql: false }, (connection) =>
+			connection.run(scope, text, values, options),
+		);
+	}
+
+	async transaction<T>(scope: Scope, work: (sql: ScopedSql) => Promise<T>): Promise<T> {
+		return this.#once({ scope, ranRawSql: false }, async (connection) => {
+			await connection.query({ text: 'BEGIN' });
+			try {
+				const result = await work(connection);
+				await connection.query({ text: 'COMMIT' });
+				return result;
+			} catch (error) {
+				// What went wrong is told by the statement; a connection that is gone rolls back by itself.
+				await connection.query({ text: 'ROLLBACK' }).catch(() => {});
+				throw error;
+			}
+		});
+	}
+
+	/** @throws UnsupportedError once the pool was closed. */
+	requireOpen(errand: Errand): void {
+		if (!this.#closed) return;
+		throw refuse(
+			new UnsupportedError('The client was closed. Use it before close(), or make another.'),
+			errand,
+		);
+	}
+
+	/** Takes no more, and ends once all that was taken is done. */
+	async close(): Promise<void> {
+		this.#closed = true;
+		while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
+		await this.#pool.end();
+	}
+
+	/** Runs one statement, and again where it failed only for what somebody's raw SQL left on a connection. */
+	async #once<T>(errand: Errand, work: (connection: ScopedConnection) => Promise<T>): Promise<T> {
+		for (;;) {
+			const connection = await this.#take(errand);
+			try {
+				return await work(connection);
+			} catch (error) {
+				// Each such connection is closed, so that this comes to an end.
+				if (!connection.inheritedFailure) throw error;
+			} finally {
+				connection.release();
+			}
+		}
+	}
+
+	async #take(errand: Errand): Promise<ScopedConnection> {
+		this.requireOpen(errand);
+		const connecting: Promise<PoolClient> = this.#pool.connect();
+		this.#waiting.add(connecting);
+		const client = await connecting.finally(() => this.#waiting.delete(connecting));
+		const connection = new ScopedConnection(client, errand, this.#options);
+		errand.connection = connection;
+		return connection;
+	}
+}
+
+/**
+ * A lost connection fails the query that waits for it, which is where it is told; one that is idle is replaced.
+ * Node ends the process when nobody listens to an event of this name, and from one errand to the next nobody
+ * would: pg's pool listens to idle connections only, and tells what it hears by an event of its own.
+ */
+function leaveToQuery(): void {}

@@ -1,0 +1,199 @@
+import type { QueryArrayResult, QueryConfig } from 'pg';
+import { ConfigurationError } from '../errors.ts';
+import {
+	type CommandComplete,
+	collect,
+	type DataRow,
+	forgetSubmitted,
+	isPrepared,
+	PlainQuery,
+	type RowDescription,
+	type Wire,
+} from './pg-protocol.ts';
+import { knownShape, type RowShape, readRow, shapeOf, shapesOn } from './row-shape.ts';
+import type { Scope } from './scope.ts';
+import { statementName } from './statement-names.ts';
+import { textForm } from './text-form.ts';
+
+type Callback = (error: Error | null, result?: QueryArrayResult) => void;
+
+/** A statement that is sent before the caller's, and whose answer nobody needs. */
+interface Preamble {
+	readonly name: string;
+	readonly text: string;
+	readonly values: unknown[];
+}
+
+/**
+ * `true` makes each setting end with the transaction. By its schema, because raw SQL in the same
+ * transaction may have set a `search_path` with another function of this name. A condition that no row
+ * meets, because an answer without rows is the cheapest.
+ */
+const setContext = `select where pg_catalog.set_config('role', $1, true) is null
+	or pg_catalog.set_config('request.jwt.claims', $2, true) is null`;
+
+/**
+ * For connections on which the session's own settings cannot be relied on: those of a pooler, which hands sessions on,
+ * and those on which raw SQL ran in the same transaction.
+ */
+const setContextAndTextForm = [
+	setContext,
+	...Object.entries({ ...textForm, client_encoding: 'UTF8' }).map(
+		([name, value]) => `or pg_catalog.set_config('${name}', '${value}', true) is null`,
+	),
+].join(' ');
+
+/** The statement that sets the scope, by the name under which connections keep it prepared. */
+export const contextName = statementName(setContext);
+
+const resetRole = 'reset role';
+/** The statement that takes the login's own role again, likewise. */
+export const resetName = statementName(resetRole);
+
+export interface ScopedQueryOptions {
+	/** Whether statements are kept prepared on the connection. */
+	readonly named: boolean;
+	/** Whether a transaction is open, so that an earlier statement may have changed the role. */
+	readonly inTransaction: boolean;
+}
+
+/**
+ * A query that takes its scope along: the messages that set role and claims, and the query's own, go out
+ * in one write with one Sync, so the scope costs no round trip. Up to that Sync Postgres runs them as one
+ * implicit transaction, so the scope ends with the query
+ * (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING).
+ */
+export class ScopedQuery {
+	/** Called once, with what came of it. pg replaces it to time a query out. */
+	callback: Callback;
+	readonly #query: InstanceType<typeof PlainQuery>;
+	readonly #types: QueryConfig['types'];
+	readonly #scope: Scope;
+	readonly #preambles: readonly Preamble[];
+	/** How many preambles have not been answered; their answers come before the query's. */
+	#pending: number;
+	/** What rows look like; without columns until Postgres describes them, and for good where there are none. */
+	#shape = shapeOf([], undefined);
+	/** Keeps the shape of a statement that the connection keeps prepared. */
+	#learn: (shape: RowShape) => void = () => {};
+	#command = '';
+	#rowCount: number | null = null;
+	readonly #rows: unknown[][] = [];
+	#unreadable: Error | undefined;
+
+	constructor(
+		config: QueryConfig,
+		scope: Scope,
+		{ named, inTransaction }: ScopedQueryOptions,
+		callback: Callback,
+	) {
+		this.callback = callback;
+		this.#query = new PlainQuery(config, undefined, (error) => this.callback(error));
+		this.#types = config.types;
+		this.#scope = scope;
+		const context = {
+			name: named ? contextName : '',
+			text: named ? setContext : setContextAndTextForm,
+			values: [scope.role, scope.claims],
+		};
+		// set_config may be granted to the login alone, so the role is the login's again before it is called.
+		const reset = { name: named ? resetName : '', text: resetRole, values: [] };
+		this.#preambles = inTransaction ? [reset, context] : [context];
+		this.#pending = this.#preambles.length;
+	}
+
+	/** pg files a statement as prepared under the name that the query has when the answer comes. */
+	get name(): string | undefined {
+		return this.#current()?.name ?? this.#query.name;
+	}
+
+	get text(): string {
+		return this.#current()?.text ?? this.#query.text;
+	}
+
+	submit(wire: Wire): Error | null {
+		const { name } = this.#query;
+		const known = knownShape(wire, name);
+		const messages = collect(wire, (collecting) => {
+			for (const preamble of this.#preambles) send(collecting, preamble);
+			if (known !== undefined) collecting.describe = () => {};
+			this.#query.prepare(collecting);
+		});
+		if (known !== undefined) this.#shape = known;
+		else this.#learn = (shape) => shapesOn(wire).set(name, shape);
+		wire.stream.write(messages);
+		return null;
+	}
+
+	handleRowDescription({ fields }: RowDescription): void {
+		this.#shape = shapeOf(fields, this.#types);
+		this.#learn(this.#shape);
+	}
+
+	handleDataRow({ fields }: DataRow): void {
+		if (this.#pending > 0) return;
+		try {
+			this.#rows.push(readRow(this.#shape, fields));
+		} catch (error) {
+			this.#unreadable = error instanceof Error ? error : new Error(String(error));
+		}
+	}
+
+	handleCommandComplete({ text }: CommandComplete): void {
+		if (this.#pending > 0) {
+			this.#pending -= 1;
+			return;
+		}
+		this.#command = text.slice(0, text.search(/ |$/));
+		// CREATE TABLE has two words and no number.
+		const count = / (\d+)$/.exec(text)?.[1];
+		this.#rowCount = count === undefined ? null : Number(count);
+	}
+
+	handleReadyForQuery(): void {
+		if (this.#unreadable !== undefined) {
+			this.callback(this.#unreadable);
+			return;
+		}
+		this.callback(null, {
+			command: this.#command,
+			rowCount: this.#rowCount,
+			oid: 0,
+			fields: this.#shape.fields,
+			rows: this.#rows,
+		});
+	}
+
+	handleError(error: Error & { code?: string }, wire: Wire): void {
+		const refused = this.#pending > 0 && error.code === '42501';
+		if (this.#query.name) forgetSubmitted(wire, this.#query.name);
+		this.callback(refused ? this.#mayNotSwitch(error) : error);
+	}
+
+	handleCopyInResponse(wire: Wire): void {
+		wire.sendCopyFail('COPY FROM STDIN is not supported');
+		// While it waits for data, Postgres skips a Sync, and the one that went out with the query is gone.
+		wire.sync();
+	}
+
+	// An empty statement gives nothing, and what COPY TO STDOUT sends is dropped.
+	handleEmptyQuery(): void {}
+	handleCopyData(): void {}
+
+	#current(): Preamble | undefined {
+		return this.#preambles[this.#preambles.length - this.#pending];
+	}
+
+	#mayNotSwitch(cause: Error): ConfigurationError {
+		return new ConfigurationError(
+			`The database login may not switch to the role ${this.#scope.role}: ${cause.message}. As an administrator: GRANT ${this.#scope.role} TO the login (prisma/grants/logins.sql).`,
+			{ cause },
+		);
+	}
+}
+
+function send(wire: Wire, { name, text, values }: Preamble): void {
+	if (!isPrepared(wire, name)) wire.parse({ text, name });
+	wire.bind({ statement: name, values });
+	wire.execute({});
+}

@@ -1,0 +1,126 @@
+import type { PoolConfig } from 'pg';
+import { z } from 'zod';
+import { withDatabaseAddress } from '../../database/database-address.ts';
+import { checkPoolOptions } from '../../database/pg-options.ts';
+import { checkUuid } from '../../database/scope.ts';
+import { callback, text } from '../../input/checks.ts';
+import { checkConfiguration, type OptionSchemas, optionsOf } from '../../input/options.ts';
+import { DataKeys, type DataKeysOptions } from '../data-keys.ts';
+import { isKeyProvider, type KeyProvider } from '../key-provider.ts';
+import { PostgresDataKeys } from './postgres-data-keys.ts';
+
+/** Options of {@link EnvelopeKeyProvider}. */
+export interface EnvelopeKeyProviderOptions extends DataKeysOptions {
+	/**
+	 * URL of the database, with a login that may switch to the role `authenticated`; to `service_role` as
+	 * well for `renew` and `shred`.
+	 *
+	 * @defaultValue the environment variable `DATABASE_URL`, unless `pool` names a host
+	 */
+	readonly connectionString?: string | undefined;
+	/** Options of pg's pool. @defaultValue 4 connections */
+	readonly pool?: PoolConfig | undefined;
+}
+
+const seconds = z.custom<number>((value) => typeof value === 'number' && value >= 0, {
+	error: 'must be a number of seconds from 0 on',
+});
+
+const providerOptions = optionsOf({
+	connectionString: text.optional(),
+	pool: z.custom<PoolConfig>().optional(),
+	wrap: callback<EnvelopeKeyProviderOptions['wrap']>(),
+	unwrap: callback<EnvelopeKeyProviderOptions['unwrap']>(),
+	cacheSeconds: seconds,
+	timeoutSeconds: seconds.optional(),
+	olderKeys: z
+		.custom<KeyProvider>(isKeyProvider, { error: 'must be a provider of keys' })
+		.optional(),
+} satisfies OptionSchemas<EnvelopeKeyProviderOptions>);
+
+/**
+ * Envelope encryption: each organization has a data key of its own, which the database keeps wrapped by a key
+ * management service. `wrap` and `unwrap` are all that a service has to offer. Whoever has the database, or a
+ * backup, has nothing without it; and {@link shred} makes one organization's settings unreadable.
+ *
+ * The data key of an organization is made with its first write. It is unwrapped once in `cacheSeconds` by
+ * each process.
+ *
+ * @example
+ * ```ts
+ * import { createDestinationsClient, EnvelopeKeyProvider } from '@consent-io/destinations';
+ *
+ * declare const kms: {
+ *   encrypt(bytes: Uint8Array): Promise<Uint8Array>;
+ *   decrypt(bytes: Uint8Array): Promise<Uint8Array>;
+ * };
+ *
+ * const keys = new EnvelopeKeyProvider({
+ *   wrap: (plaintextKey) => kms.encrypt(plaintextKey),
+ *   unwrap: (wrappedKey) => kms.decrypt(wrappedKey),
+ *   cacheSeconds: 300,
+ * });
+ * const db = createDestinationsClient({ keys });
+ * await db.close();
+ * await keys.close();
+ * ```
+ */
+export class EnvelopeKeyProvider implements KeyProvider, AsyncDisposable {
+	readonly cacheSeconds: number;
+	readonly timeoutSeconds: number | undefined;
+	readonly #dataKeys: DataKeys;
+	readonly #store: PostgresDataKeys;
+
+	/** @throws ConfigurationError if the functions or the connection are missing, or an option is unknown. */
+	constructor(given: EnvelopeKeyProviderOptions) {
+		const options = checkConfiguration('EnvelopeKeyProvider', providerOptions, given);
+		const pool = checkPoolOptions('`pool` of EnvelopeKeyProvider', options.pool);
+		const config = withDatabaseAddress(options.connectionString, pool, 'pool');
+		this.#store = new PostgresDataKeys(config);
+		this.#dataKeys = new DataKeys(options, this.#store);
+		this.cacheSeconds = options.cacheSeconds;
+		this.timeoutSeconds = options.timeoutSeconds;
+	}
+
+	primaryKeyId(organizationId: string): Promise<string> {
+		return this.#dataKeys.primaryKeyId(organizationId);
+	}
+
+	getKey(keyId: string, organizationId: string): Promise<Uint8Array> {
+		return this.#dataKeys.getKey(keyId, organizationId);
+	}
+
+	/**
+	 * Makes a new data key for an organization, which seals from now on, in other processes after
+	 * `cacheSeconds`. Then `rotateKeys({ keys: provider, organizationId })` brings its settings over.
+	 *
+	 * @returns The id of the key.
+	 */
+	async renew(organizationId: string): Promise<string> {
+		return this.#dataKeys.renew(checkUuid('organizationId', organizationId));
+	}
+
+	/**
+	 * Deletes the data keys of an organization. Its settings can be read no more: reads fail with
+	 * `UNKNOWN_KEY`, in processes that have the key cached after `cacheSeconds`. What they write until then is
+	 * lost as well, so stop writing for the organization first.
+	 *
+	 * A backup of the database has the wrapped keys: with it, and the key management service, the settings can
+	 * be read until the backup is gone or the service unwraps them no more.
+	 *
+	 * @returns How many keys were deleted.
+	 */
+	async shred(organizationId: string): Promise<number> {
+		return this.#dataKeys.shred(checkUuid('organizationId', organizationId));
+	}
+
+	/** Closes the provider's connections. Close the clients that use it first. */
+	close(): Promise<void> {
+		return this.#store.close();
+	}
+
+	/** {@link close}, for `await using`. */
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.close();
+	}
+}

@@ -1,0 +1,117 @@
+import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
+import { ValidationError, type ValidationIssue } from '../../errors.ts';
+import type { Arguments } from './arguments.ts';
+import { copyArguments, refusalArgument } from './copy-arguments.ts';
+import { knownModel } from './models.ts';
+import { openResult } from './open-result.ts';
+import { planOperation } from './operations.ts';
+import { identityOfNew, type LookUp, type NewRow, seal } from './seal.ts';
+import type { Batch } from './transaction.ts';
+import { asOneStatement, idOfUpsert, isTaken, onlyKnownRow } from './upsert.ts';
+
+/** One operation of Prisma, as it was called. */
+export interface Operation {
+	readonly model: string;
+	readonly operation: string;
+	/** Anything: it is copied, because arguments are rewritten in place. */
+	readonly args: unknown;
+	/** Whether it is a client with extensions that runs it. */
+	readonly extended?: boolean;
+	/** The batch that it is part of. It is committed when results come, so that opening them must not fail. */
+	readonly batch?: Batch | undefined;
+}
+
+type Send = (args: Arguments) => PromiseLike<unknown>;
+
+/** Runs an operation with settings sealed on the way in and opened on the way out, and deleted rows hidden. */
+export async function runOperation(
+	encryption: SettingsEncryption,
+	called: Operation,
+	lookUp: LookUp,
+	send: Send,
+): Promise<unknown> {
+	const args = copyArguments(called.args);
+	const refusal = args[refusalArgument];
+	// The package's own argument: nobody else has a use for it.
+	if (refusal !== undefined) throw new ValidationError(refusal as ValidationIssue[]);
+	const id = idOfUpsert(called, args);
+	if (id === undefined) return attempt(encryption, { ...called, args }, lookUp, send);
+	if (called.batch !== undefined) {
+		// A batch is committed before its results are known, and repeated as a whole.
+		called.batch.upserts.add(id);
+		return attempt(encryption, { ...called, args }, lookUp, send);
+	}
+	return upsert(encryption, { ...called, args }, id, lookUp, send);
+}
+
+/**
+ * Runs an upsert that many may call at once. In a transaction that has failed the look-up fails as well, so
+ * that its first error stands.
+ */
+async function upsert(
+	encryption: SettingsEncryption,
+	called: Operation,
+	id: string,
+	lookUp: LookUp,
+	send: Send,
+): Promise<unknown> {
+	// An attempt rewrites its arguments.
+	const again = () =>
+		attempt(encryption, { ...called, args: copyArguments(called.args) }, lookUp, send);
+	try {
+		const args = copyArguments(called.args);
+		const result = await attempt(encryption, { ...called, args, atOnce: true }, lookUp, send);
+		if (result !== null) return result;
+	} catch (error) {
+		if (!(await isTaken(error, [id], lookUp))) throw error;
+	}
+	// The row is there now, with a type and settings that are known. One that the filter does not find, such
+	// as a deleted one, fails here.
+	return again();
+}
+
+/** An operation with a copy of its arguments, which is rewritten in place. */
+interface Attempt extends Operation {
+	readonly args: Arguments;
+	/** Whether an upsert is to be one statement, if it can be. */
+	readonly atOnce?: boolean;
+}
+
+async function attempt(
+	encryption: SettingsEncryption,
+	{ model, operation, args, extended = false, batch, atOnce = false }: Attempt,
+	lookUp: LookUp,
+	send: Send,
+): Promise<unknown> {
+	const { result: plan, opening = {}, writes } = planOperation(knownModel(model), operation, args);
+	if (writes !== undefined) {
+		const look = lookUpIn(batch, writes.newRows, lookUp);
+		const existing = await seal(encryption, args, writes, look);
+		if (idOfUpsert({ model, operation }, args) !== undefined) onlyKnownRow(args, existing);
+		if (atOnce) asOneStatement(args);
+	}
+	const result = await send(args);
+	if (plan !== undefined) {
+		const { manyRows = false, mustOpen = false } = opening;
+		const options = { manyRows, mustOpen: mustOpen && batch === undefined, prismaReads: extended };
+		await openResult(encryption, plan, result, options);
+	}
+	return result;
+}
+
+/** A look-up cannot see what earlier operations of the batch create: nothing of it was sent yet. */
+function lookUpIn(batch: Batch | undefined, newRows: readonly NewRow[], lookUp: LookUp): LookUp {
+	if (batch === undefined) return lookUp;
+	const earlier = new Map(batch.rows);
+	for (const row of newRows) {
+		const identity = identityOfNew(row);
+		batch.rows.set(identity.id, identity);
+	}
+	return async (ids) => {
+		const found = await lookUp(ids);
+		const seen = new Set(found.map(({ id }) => id));
+		const made = ids.map((id) => earlier.get(id)).filter((row) => row !== undefined);
+		const stored = found.map((row) => ({ ...row, inBatch: true }));
+		return [...stored, ...made.filter(({ id }) => !seen.has(id))];
+	};
+}

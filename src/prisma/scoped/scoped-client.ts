@@ -1,0 +1,159 @@
+import { type Errand, runInScope } from '../../database/execution-context.ts';
+import type { Scope } from '../../database/scope.ts';
+import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
+import { ForbiddenError, ValidationError } from '../../errors.ts';
+import { modelsByDelegate } from '../extension/models.ts';
+import { scopeDelegate } from './delegate.ts';
+import { lazyPromise } from './lazy-promise.ts';
+import type { ModelOperation } from './operation.ts';
+import { type TransactionWork, transactionView } from './transaction-view.ts';
+import { call, type Method, type Methods, rawMethods, view } from './view.ts';
+
+/** A Prisma client without any extension, and the scope that it is seen in. */
+interface Scoped {
+	readonly client: Methods;
+	readonly encryption: SettingsEncryption;
+	readonly scope: Scope;
+}
+
+/** How a promise of a scoped client is run, by itself or inside a transaction. */
+interface Recipe extends Scoped {
+	readonly ranRawSql: boolean;
+	readonly run: (client: Methods) => PromiseLike<unknown>;
+}
+
+const recipes = new WeakMap<object, Recipe>();
+
+/**
+ * A view of a Prisma client in which every statement runs in one scope, settings are sealed and opened,
+ * and deleted rows are hidden. It has the methods of `ScopedPrismaClient` and nothing that leads to the
+ * client itself.
+ *
+ * The scope belongs to the view, not to the caller: a promise made here runs in this scope wherever it is
+ * awaited. Prisma gathers `findUnique` calls and batch transactions of one tick, of every client that
+ * shares its engine, and runs them together, in the context of whichever came first. So neither reaches
+ * Prisma from here: `findUnique` goes out as `findFirst`, a batch as an interactive transaction.
+ */
+export function scopeClient(client: object, encryption: SettingsEncryption, scope: Scope): Methods {
+	// A Prisma client is an object of methods, and of such objects.
+	const scoped = { client: client as Methods, encryption, scope };
+	const delegates = new Map<PropertyKey, Methods>();
+	const raw = (method: PropertyKey, args: readonly unknown[]) =>
+		scopePromise({
+			...scoped,
+			ranRawSql: true,
+			// Prisma's raw methods give Prisma promises.
+			run: (on) => call(on, method, args) as PromiseLike<unknown>,
+		});
+	return view((property) => {
+		if (modelsByDelegate.has(property)) {
+			const delegate =
+				delegates.get(property) ??
+				scopeDelegate(
+					scoped.client,
+					property,
+					(operation) => scopeOperation(scoped, operation),
+					raw,
+				);
+			delegates.set(property, delegate);
+			return delegate;
+		}
+		if (property === '$transaction') return scopeTransaction(scoped);
+		if (rawMethods.has(property)) return (...args: unknown[]) => raw(property, args);
+		return undefined;
+	});
+}
+
+function scopeOperation(scoped: Scoped, operation: ModelOperation): object {
+	return scopePromise(
+		{ ...scoped, ranRawSql: false, run: (on) => operation.run(scoped.encryption, on) },
+		(relation) => {
+			const follow = operation.follow(relation);
+			return follow && ((args: unknown) => scopeOperation(scoped, follow(args)));
+		},
+	);
+}
+
+/**
+ * A promise that runs in its scope, alone or in a transaction of that scope.
+ *
+ * @param follow gives the fluent method of a name, where there is one.
+ */
+function scopePromise(
+	recipe: Recipe,
+	follow: (name: PropertyKey) => unknown = () => undefined,
+): object {
+	const promise = lazyPromise(
+		() => start(recipe),
+		(property) => (property === 'requestTransaction' ? refuseForeignTransaction : follow(property)),
+	);
+	recipes.set(promise, recipe);
+	return promise;
+}
+
+function start({ client, scope, ranRawSql, run }: Recipe): Promise<unknown> {
+	return settle({ scope, ranRawSql }, () => run(client));
+}
+
+function refuseForeignTransaction(): never {
+	throw new ForbiddenError(
+		'A promise of a scoped client can only be part of a transaction of the same client and scope.',
+	);
+}
+
+function scopeTransaction(scoped: Scoped): Method {
+	return async (work, options) => {
+		if (typeof work === 'function') {
+			const inView = work as TransactionWork;
+			return runTransaction(
+				scoped,
+				(transaction, errand) => inView(transactionView(transaction, scoped.encryption, errand)),
+				options,
+			);
+		}
+		if (!Array.isArray(work)) {
+			throw new ValidationError([
+				{ path: [], message: '$transaction takes a function or an array of Prisma promises' },
+			]);
+		}
+		const batch = work.map((promise) => recipeFor(promise, scoped));
+		const inOrder = async (transaction: Methods, errand: Errand) => {
+			const results: unknown[] = [];
+			for (const { ranRawSql, run } of batch) {
+				if (ranRawSql) errand.ranRawSql = true;
+				results.push(await run(transaction));
+			}
+			return results;
+		};
+		return runTransaction(scoped, inOrder, options);
+	};
+}
+
+function recipeFor(promise: unknown, { client, scope }: Scoped): Recipe {
+	const recipe = recipes.get(Object(promise));
+	// The claims name the role as well.
+	if (recipe?.client === client && recipe.scope.claims === scope.claims) return recipe;
+	return refuseForeignTransaction();
+}
+
+function runTransaction(
+	{ client, scope }: Scoped,
+	work: (transaction: Methods, errand: Errand) => unknown,
+	options: unknown,
+): Promise<unknown> {
+	const { timeout } = (options ?? {}) as { timeout?: number }; // Prisma refuses others
+	const errand: Errand = { scope, ranRawSql: false, timeout };
+	return settle(errand, () => {
+		const inScope = (transaction: Methods) => work(transaction, errand);
+		// Prisma's $transaction gives a promise.
+		return call(client, '$transaction', [inScope, options]) as PromiseLike<unknown>;
+	});
+}
+
+/** Runs something in a scope. What the caller does with the promise it gives is outside it. */
+function settle(errand: Errand, run: () => PromiseLike<unknown>): Promise<unknown> {
+	return new Promise((resolve, reject) => {
+		const fail = (error: unknown) => reject(errand.refusal ?? error);
+		runInScope(errand, () => run().then(resolve, fail));
+	});
+}

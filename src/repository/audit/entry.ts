@@ -1,0 +1,93 @@
+import type { TextRow } from '../../database/scoped-sql.ts';
+
+/** What can happen to a destination, and a key rotation, which concerns all of them. */
+export type AuditAction =
+	| 'created'
+	| 'updated'
+	| 'enabled'
+	| 'disabled'
+	| 'soft_deleted'
+	| 'restored'
+	| 'purged'
+	| 'tested'
+	| 'keys_rotated';
+
+/** A field before and after a change. Times are ISO 8601. A field of a new destination has no `old`. */
+export interface FieldChange {
+	/** What it was. */
+	readonly old?: unknown;
+	/** What it became. */
+	readonly new?: unknown;
+}
+
+/** One change of one destination, as the database recorded it. */
+export interface AuditEntry {
+	/** Its place in the log, a decimal number. */
+	readonly id: string;
+	/** Null for a key rotation, like `destinationId` and `version`. */
+	readonly organizationId: string | null;
+	/** UUID. The destination need not exist any more. */
+	readonly destinationId: string | null;
+	/** The destination's version after the change. */
+	readonly version: number | null;
+	/** What happened. */
+	readonly action: AuditAction;
+	/** What changed, by field. Settings are not among them. */
+	readonly changes: Readonly<Record<string, FieldChange>>;
+	/** Whether settings changed; which of them, where the writer told. Never a value. */
+	readonly settings: { readonly changed: boolean; readonly fields: readonly string[] };
+	/** The user who acted. Null for a system. The user need not exist any more. */
+	readonly actorId: string | null;
+	/** The database role that wrote. */
+	readonly role: string;
+	/** The database login that wrote. */
+	readonly login: string;
+	/** When the transaction began, by the database's clock. */
+	readonly recordedAt: Date;
+	/** Postgres's number of the transaction, the same for all that happened in it. */
+	readonly transactionId: string;
+}
+
+/** Changes by column, as the log stores them. */
+type ColumnChanges = Readonly<Record<string, FieldChange & { fields?: readonly string[] }>>;
+
+/** As {@link toEntry} reads them. */
+export const entryColumns = `id, organization_id, destination_id, version, action, changes, actor_id, role, login,
+	recorded_at, transaction_id`;
+
+/**
+ * Entries that made a version, by whether it changed settings. A test made none. Both are in the order of their
+ * index, which takes its own condition alone.
+ */
+export const versionKinds = ['', 'NOT '].map(
+	(not) => `${not}settings_changed AND settings_changed IS NOT NULL`,
+);
+
+export function toEntry(texts: TextRow): AuditEntry {
+	// By the order of `entryColumns`; the table says which are never null.
+	const [id, , , version, action, changesText, , role, login, recordedAt, transactionId] =
+		texts as string[];
+	// The database writes it in this form, and nobody else does.
+	const { settings, ...changes }: ColumnChanges = JSON.parse(changesText ?? '{}');
+	return {
+		id: String(id),
+		organizationId: texts[1] ?? null,
+		destinationId: texts[2] ?? null,
+		version: version === null ? null : Number(version),
+		action: action as AuditAction, // the database writes no others
+		changes: Object.fromEntries(
+			Object.entries(changes).map(([column, change]) => [fieldName(column), change]),
+		),
+		settings: { changed: settings !== undefined, fields: settings?.fields ?? [] },
+		actorId: texts[6] ?? null,
+		role: String(role),
+		login: String(login),
+		recordedAt: new Date(String(recordedAt)),
+		transactionId: String(transactionId),
+	};
+}
+
+/** `required_consent` as the API calls it. */
+export function fieldName(column: string): string {
+	return column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { wholeNumber } from '../../input/checks.ts';
+
+/** Which part of a long list is wanted. */
+export interface PageOptions {
+	/** `nextCursor` of the page before. @defaultValue the first page */
+	readonly cursor?: string | undefined;
+	/** How many at most, from 1 to 1,000. @defaultValue 25 */
+	readonly limit?: number | undefined;
+}
+
+/** A part of a list, the newest first. What is added meanwhile shifts nothing from one page to another. */
+export interface Page<T> {
+	/** At most as many as `limit` says. */
+	readonly items: readonly T[];
+	/** Where the next page begins; null after the last one. */
+	readonly nextCursor: string | null;
+}
+
+const defaultLimit = 25;
+const maxLimit = 1000;
+/** Postgres's largest bigint. */
+const maxId = 2n ** 63n - 1n;
+
+export const pageLimit = wholeNumber(1, maxLimit).default(defaultLimit);
+
+const cursorExpected = 'must be the cursor of a page, unchanged';
+
+/** The id in a cursor of the log. */
+export const logCursor = z
+	.string({ error: cursorExpected })
+	.regex(/^\d{1,19}$/, { error: cursorExpected })
+	.transform(BigInt)
+	.refine((id) => id <= maxId, { error: cursorExpected });
+
+/**
+ * A page of what was read with one more than its limit, which tells whether there is another page.
+ *
+ * @param cursorOf the place of an item, where the next page begins behind it.
+ */
+export function pageOf<Row, T>(
+	rows: readonly Row[],
+	limit: number,
+	cursorOf: (row: Row) => string,
+	itemOf: (row: Row) => T,
+): Page<T> {
+	const shown = rows.slice(0, limit);
+	const last = shown.at(-1);
+	return {
+		items: shown.map(itemOf),
+		nextCursor: rows.length > limit && last !== undefined ? cursorOf(last) : null,
+	};
+}

@@ -1,0 +1,23 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Scope } from '../../database/scope.ts';
+
+/** Which settings an update changes, for the log: it sees ciphertext, and cannot tell. */
+export interface SettingsChange {
+	readonly id: string;
+	/** The version that is changed. At any other the database takes no notice of this. */
+	readonly version: number;
+	readonly fields: readonly string[];
+}
+
+/** The names of the settings that differ. */
+export function changedFields(before: object, after: object): string[] {
+	const [old, now] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
+	const names = new Set([...old.keys(), ...now.keys()]);
+	return [...names].filter((name) => !isDeepStrictEqual(old.get(name), now.get(name))).sort();
+}
+
+/** The scope, with the change in its claims: they are sent along anyway, so it costs no round trip. */
+export function scopeTelling(scope: Scope, change: SettingsChange): Scope {
+	const claims: object = JSON.parse(scope.claims);
+	return { ...scope, claims: JSON.stringify({ ...claims, settings_change: change }) };
+}

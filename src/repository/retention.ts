@@ -1,0 +1,161 @@
+import { ValidationError } from '../errors.ts';
+import { abortSignal, callback, date, wholeNumber } from '../input/checks.ts';
+import { checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
+import type { Statements } from './statements.ts';
+
+/** Options of a removal that goes on in batches, each a transaction of its own. */
+export interface BatchOptions {
+	/** How many at once, from 1 to 10,000. @defaultValue 500 */
+	readonly batch?: number | undefined;
+	/** Called after each batch with how many are gone so far. */
+	readonly onProgress?: ((progress: { readonly removed: number }) => void) | undefined;
+	/** Stops between two batches. What is removed stays removed. @defaultValue never */
+	readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link DestinationRepository.purgeDeleted}. */
+export interface PurgeDeletedOptions extends BatchOptions {
+	/** Purges what was soft-deleted before this. */
+	readonly olderThan: Date;
+}
+
+/** Options of {@link DestinationRepository.pruneSettingsHistory}. At least one of the two bounds. */
+export interface PruneOptions extends BatchOptions {
+	/** How many earlier settings each destination keeps. @defaultValue any number */
+	readonly keep?: number | undefined;
+	/** Deletes what was replaced before this. @defaultValue of any age */
+	readonly olderThan?: Date | undefined;
+}
+
+const batchSchemas = {
+	batch: wholeNumber(1, 10_000).default(500),
+	onProgress: callback<NonNullable<BatchOptions['onProgress']>>().optional(),
+	signal: abortSignal.optional(),
+} satisfies OptionSchemas<BatchOptions>;
+const purgeOptions = optionsOf({
+	...batchSchemas,
+	olderThan: date,
+} satisfies OptionSchemas<PurgeDeletedOptions>);
+const pruneOptions = optionsOf({
+	...batchSchemas,
+	keep: wholeNumber(0, 2 ** 31 - 1).optional(),
+	olderThan: date.optional(),
+} satisfies OptionSchemas<PruneOptions>);
+
+/** Removes a soft-deleted destination for good. Says whether there was one. */
+export async function purge(statements: Statements, id: string): Promise<boolean> {
+	const rows = await statements.run(
+		'DELETE FROM public.destinations WHERE id = $1 AND deleted_at IS NOT NULL RETURNING id',
+		[id],
+	);
+	return rows.length > 0;
+}
+
+/** Purges soft-deleted destinations; gives how many. */
+export async function purgeDeleted(
+	statements: Statements,
+	options: PurgeDeletedOptions,
+): Promise<number> {
+	const { batch, olderThan, onProgress, signal } = checkOptions(purgeOptions, options);
+	let removed = 0;
+	for (;;) {
+		signal?.throwIfAborted();
+		// Locked in the sub-select, so that one that is restored meanwhile stays. One that somebody else holds
+		// is left to the next run.
+		const [row] = await statements.run(
+			`WITH gone AS (
+				DELETE FROM public.destinations WHERE id IN (
+					SELECT id FROM public.destinations
+					 WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2
+					   FOR UPDATE SKIP LOCKED)
+				RETURNING 1)
+			 SELECT pg_catalog.count(*) FROM gone`,
+			[olderThan.toISOString(), batch],
+		);
+		const count = Number(row?.[0]);
+		if (count === 0) return removed;
+		removed += count;
+		onProgress?.({ removed });
+	}
+}
+
+/** Deletes earlier settings that are too many or too old; gives how many. */
+export async function pruneSettingsHistory(
+	statements: Statements,
+	options: PruneOptions,
+): Promise<number> {
+	const { batch, keep, olderThan, onProgress, signal } = checkOptions(pruneOptions, options);
+	if (keep === undefined && olderThan === undefined) {
+		throw new ValidationError([{ path: [], message: 'must have `keep`, `olderThan` or both' }]);
+	}
+	let place: Place = { destinationId: afterAll, version: maxVersion, newer: 0 };
+	let removed = 0;
+	for (;;) {
+		signal?.throwIfAborted();
+		const page = await prunePage(statements, place, { batch, keep, olderThan });
+		if (page === undefined) return removed;
+		removed += page.removed;
+		place = page.last;
+		onProgress?.({ removed });
+	}
+}
+
+/** A row of the history, and how many newer ones its destination has that are to stay or went already. */
+interface Place {
+	readonly destinationId: string;
+	readonly version: number;
+	readonly newer: number;
+}
+
+const afterAll = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+const maxVersion = 2 ** 31 - 1;
+
+/**
+ * Looks at the next rows in the order of the primary key, backwards, so that a destination's newest come first
+ * and are counted from page to page: however many a destination has, a statement sees `batch` of them. The
+ * number stands in the text: planned for an unknown one, it would read and sort the whole table.
+ */
+const deletePage = (batch: number) => `WITH next AS MATERIALIZED (
+		SELECT destination_id, version, replaced_at FROM public.destination_settings_history
+		 WHERE (destination_id, version) < ($1::uuid, $2::integer)
+		 ORDER BY destination_id DESC, version DESC LIMIT ${batch}
+	), page AS MATERIALIZED (
+		SELECT next.*, pg_catalog.row_number() OVER (PARTITION BY destination_id ORDER BY version DESC)
+		         + CASE WHEN destination_id = $1::uuid THEN $3::bigint ELSE 0 END AS place
+		  FROM next
+	), gone AS (
+		DELETE FROM public.destination_settings_history AS history USING page
+		 WHERE history.destination_id = page.destination_id AND history.version = page.version
+		   AND (page.place > $4::bigint OR page.replaced_at < $5::timestamptz)
+		RETURNING 1
+	)
+	SELECT destination_id, version, place, (SELECT pg_catalog.count(*) FROM gone)
+	  FROM page ORDER BY destination_id, version LIMIT 1`;
+
+async function prunePage(
+	statements: Statements,
+	{ destinationId, version, newer }: Place,
+	{
+		batch,
+		keep,
+		olderThan,
+	}: { batch: number; keep: number | undefined; olderThan: Date | undefined },
+): Promise<{ readonly last: Place; readonly removed: number } | undefined> {
+	const values = [
+		...[destinationId, version, newer],
+		...[keep ?? null, olderThan?.toISOString() ?? null],
+	];
+	const [row] = await statements.transaction(async (transaction) => {
+		// The database takes deletions of no one who does not say this.
+		await transaction.run(`SET LOCAL destinations.retention = 'on'`, []);
+		const rows = await transaction.run(deletePage(batch), values);
+		await transaction.run(`SET LOCAL destinations.retention = 'off'`, []);
+		return rows;
+	});
+	if (row === undefined) return undefined;
+	const [id, lastVersion, place, removed] = row;
+	return {
+		last: { destinationId: String(id), version: Number(lastVersion), newer: Number(place) },
+		removed: Number(removed),
+	};
+}
