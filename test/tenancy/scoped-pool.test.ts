@@ -214,18 +214,57 @@ describe('after raw SQL', () => {
 		},
 	);
 
-	test('a connection that cannot be cleaned is closed', async () => {
-		const before = await pid();
-		await withConnection({ ranRawSql: true }, async (run) => {
-			await run('CREATE TEMP TABLE locked ()');
-			const { rows } = await run(`SELECT 'locked'::regclass::oid::int`);
+	test('without named statements the session is discarded, and nothing is set', async () => {
+		const { pool: unnamed } = database.pool(
+			{ connectionString: wire.through(database.url) },
+			{ namedStatements: false },
+		);
+		const look = async () => (await unnamed.run(scope, 'SELECT pg_backend_pid()', []))[0]?.[0];
+		const before = await look();
+		wire.take();
+		await runInScope({ scope, ranRawSql: true }, () =>
+			unnamed.query(statement("SET work_mem = '65kB'")),
+		);
+		expect(await look()).toBe(before);
+		expect(wire.take().simpleQueries).toEqual(['DISCARD ALL']);
+	});
+
+	test.each([true, false])(
+		'a connection that cannot be cleaned is closed, with namedStatements: %s',
+		async (namedStatements) => {
+			const { pool: each } = database.pool({}, { namedStatements });
+			const look = async () => (await each.run(scope, 'SELECT pg_backend_pid()', []))[0]?.[0];
+			const before = await look();
+			const connection = await runInScope({ scope, ranRawSql: true }, () => each.connect());
+			await connection.query(statement('CREATE TEMP TABLE locked ()'));
+			const { rows } = await connection.query(statement(`SELECT 'locked'::regclass::oid::int`));
 			await database.admin.query(`BEGIN; DO $$ BEGIN
 				EXECUTE format('LOCK TABLE %s IN ACCESS SHARE MODE', ${rows[0]?.[0]}::regclass); END $$`);
-		});
-		const cancelled = `SELECT pg_cancel_backend(pid) FROM pg_locks WHERE pid = ${before} AND NOT granted`;
-		while ((await database.admin.query(cancelled)).rowCount === 0) await setTimeout(5);
-		await database.admin.query('ROLLBACK');
+			connection.release();
+			const cancelled = `SELECT pg_cancel_backend(pid) FROM pg_locks WHERE pid = ${before} AND NOT granted`;
+			while ((await database.admin.query(cancelled)).rowCount === 0) await setTimeout(5);
+			await database.admin.query('ROLLBACK');
+			expect(await look()).not.toBe(before);
+		},
+	);
+
+	test('a connection that is lost after it was discarded is replaced', async () => {
+		const before = await pid();
+		wire.endWithAnswer(2);
+		await query(one, "SET work_mem = '65kB'", { scope, ranRawSql: true });
 		expect(await pid()).not.toBe(before);
+	});
+
+	test('what is wrong with a later statement is not put down to it', async () => {
+		await query(one, 'SELECT 1', { scope, ranRawSql: true });
+		const before = await pid();
+		await withConnection({}, async (run, errand) => {
+			await run('BEGIN');
+			await expect(run('SELECT 1 / 0')).rejects.toMatchObject({ code: '22012' });
+			await run('ROLLBACK');
+			expect(errand.refusal).toBeUndefined();
+		});
+		expect(await pid()).toBe(before);
 	});
 
 	/** Compiles a function against a type that is dropped with the session, which DISCARD does not reach. */
