@@ -128,7 +128,7 @@ function settingsChanged(): Finding {
 function outcomeOf(finding: Finding, startedAt: number): ConnectionTestOutcome {
 	return {
 		...finding,
-		ok: finding.verdict === 'partial' || finding.verdict === 'verified',
+		ok: finding.verdict === 'partial',
 		durationMs: Math.round(performance.now() - startedAt),
 	};
 }

@@ -43,7 +43,7 @@ export class ConnectionTests {
 				const stale = outcome.code === 'settings_changed' && left > 1;
 				if (!missed() && !stale) return outcome;
 			} catch (error) {
-				if (signal?.aborted || !missed()) throw error;
+				if (!missed()) throw error;
 			}
 		}
 	}
@@ -86,19 +86,22 @@ class SharedTest {
 	/** @throws The reason of `signal`, once that is aborted. */
 	async join(signal: AbortSignal | undefined): Promise<ConnectionTestOutcome> {
 		this.#callers += 1;
+		if (signal === undefined) return this.outcome;
 		const left = new Promise<never>((_, reject) => {
 			// The last caller waits until the destination is free for the next test.
 			const leave = () => {
 				this.#callers -= 1;
-				if (this.#callers > 0) reject(signal?.reason);
-				else this.#cancel.abort(signal?.reason);
+				if (this.#callers > 0) reject(signal.reason);
+				else this.#cancel.abort(signal.reason);
 			};
-			signal?.addEventListener('abort', leave, { once: true });
-			const stay = () => signal?.removeEventListener('abort', leave);
+			signal.addEventListener('abort', leave);
+			const stay = () => signal.removeEventListener('abort', leave);
 			this.outcome.then(stay, stay);
 		});
-		const outcome = await Promise.race([this.outcome, left]);
-		signal?.throwIfAborted();
-		return outcome;
+		try {
+			return await Promise.race([this.outcome, left]);
+		} finally {
+			signal.throwIfAborted();
+		}
 	}
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { type Database, openDatabase } from '../../src/client/database.ts';
@@ -42,6 +43,19 @@ async function saved(handler: Handler) {
 const status = async (id: string) =>
 	(await service.admin.query('SELECT connection_status FROM destinations WHERE id = $1', [id]))
 		.rows[0].connection_status;
+
+/** Locks the row of a destination; returns what frees it. */
+async function hold(id: string) {
+	const { admin } = service;
+	await admin.query('BEGIN');
+	await admin.query('SELECT FROM destinations WHERE id = $1 FOR UPDATE', [id]);
+	return () => admin.query('COMMIT');
+}
+
+async function waitForLock(): Promise<void> {
+	const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+	while ((await service.admin.query(waiting)).rowCount === 0) await sleep(20);
+}
 
 describe('callers of one process', () => {
 	test('share a test, also by scopes of other actors of the organization', async () => {
@@ -113,6 +127,112 @@ describe('callers of one process', () => {
 		expect(await status(id)).toBe('connected');
 	});
 
+	test('share the test that follows one which they left, while that one ends', async () => {
+		const slow = onDemand(accepts);
+		const { destinations, id, provider } = await saved(slow.handler);
+		const leaving = new AbortController();
+		const left = destinations.testConnectionOutcome(id, { signal: leaving.signal });
+		await slow.asked;
+		const release = await hold(id);
+		leaving.abort(new Error('closed the page'));
+		const next = destinations.testConnectionOutcome(id);
+		await release();
+		await expect(left).rejects.toThrow('closed the page');
+		slow.release();
+		const outcomes = await Promise.all([next, destinations.testConnectionOutcome(id)]);
+		expect(outcomes.map(({ code }) => code)).toEqual(['verified', 'verified']);
+		expect(provider.received).toHaveLength(2);
+	});
+
+	test('leave nothing behind on their signals, and share no test that has ended', async () => {
+		const { destinations, id, provider } = await saved(accepts);
+		const { signal } = new AbortController();
+		expect(await destinations.testConnectionOutcome(id, { signal })).toMatchObject({ ok: true });
+		expect(getEventListeners(signal, 'abort')).toEqual([]);
+		await destinations.testConnectionOutcome(id, { signal });
+		expect(provider.received).toHaveLength(2);
+	});
+
+	test('that have left before they asked ask nobody', async () => {
+		const { destinations, id, provider } = await saved(accepts);
+		const query = jest.spyOn(Client.prototype, 'query');
+		const signal = AbortSignal.abort(new Error('gone'));
+		await expect(destinations.testConnection(id)).resolves.toBe(true);
+		const { length } = query.mock.calls;
+		await expect(destinations.testConnectionOutcome(id, { signal })).rejects.toThrow('gone');
+		expect(query.mock.calls).toHaveLength(length);
+		query.mockRestore();
+		expect(provider.received).toHaveLength(1);
+	});
+
+	test('that leave while what was found is saved are told so, and it is saved', async () => {
+		const { handler, asked, release } = onDemand(accepts);
+		const { destinations, id } = await saved(handler);
+		const leaving = new AbortController();
+		const left = destinations.testConnectionOutcome(id, { signal: leaving.signal });
+		await asked;
+		const free = await hold(id);
+		release();
+		await waitForLock();
+		leaving.abort(new Error('closed the page'));
+		await free();
+		await expect(left).rejects.toThrow('closed the page');
+		expect(await status(id)).toBe('connected');
+	});
+
+	test('leave a destination that nobody tests any more', async () => {
+		const { handler, asked } = onDemand(accepts);
+		const { destinations, id } = await saved(handler);
+		const leaving = new AbortController();
+		const left = destinations.testConnectionOutcome(id, { signal: leaving.signal });
+		await asked;
+		leaving.abort(new Error('closed the page'));
+		await expect(left).rejects.toThrow('closed the page');
+		expect(await destinations.findById(id)).toMatchObject({
+			...{ connectionStatus: 'unknown', lastError: null },
+		});
+	});
+
+	test('take part in three tests at most, whose settings change each time', async () => {
+		let changes = 0;
+		const { destinations, id, provider } = await saved(async (request, response) => {
+			changes += 1;
+			if (changes < 4) {
+				await destinations.patchSettings(id, { apiKey: `phc_${String(changes).repeat(30)}` });
+			}
+			accepts(request, response);
+		});
+		// The first of them begins the first test, the next ones those that follow.
+		const callers = Array.from({ length: 4 }, () => destinations.testConnectionOutcome(id));
+		const outcomes = await Promise.all(callers);
+		expect(outcomes.map(({ code }) => code)).toEqual(new Array(4).fill('settings_changed'));
+		for (const { ok, durationMs } of outcomes) {
+			expect(ok).toBe(false);
+			expect(durationMs).toBeGreaterThanOrEqual(0);
+		}
+		expect(provider.received).toHaveLength(3);
+	});
+
+	test('take part in three tests at most that fail before they begin', async () => {
+		const { destinations, id } = await saved(accepts);
+		await destinations.softDelete(id);
+		const query = jest.spyOn(Client.prototype, 'query');
+		const callers = Array.from({ length: 5 }, () => destinations.testConnectionOutcome(id));
+		const results = await Promise.allSettled(callers);
+		const { length } = query.mock.calls;
+		query.mockRestore();
+		expect(results).toEqual(
+			new Array(5).fill({
+				status: 'rejected',
+				reason: expect.objectContaining({
+					code: 'NOT_FOUND',
+					message: expect.stringContaining(id),
+				}),
+			}),
+		);
+		expect(length).toBe(3);
+	});
+
 	test('are told about settings that were saved before they asked, never about earlier ones', async () => {
 		const { handler, asked, release } = onDemand(accepts);
 		const { destinations, id, provider } = await saved(handler);
@@ -131,63 +251,13 @@ describe('callers of one process', () => {
 		const { destinations, id, provider } = await saved(handler);
 		const first = destinations.testConnectionOutcome(id);
 		await asked;
-		const { admin } = service;
-		await admin.query('BEGIN');
-		await admin.query('SELECT FROM destinations WHERE id = $1 FOR UPDATE', [id]);
+		const free = await hold(id);
 		release();
-		const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
-		while ((await admin.query(waiting)).rowCount === 0) await sleep(20);
+		await waitForLock();
 		const second = destinations.testConnectionOutcome(id);
 		await sleep(100);
-		await admin.query('COMMIT');
+		await free();
 		await Promise.all([first, second]);
 		expect(provider.received).toHaveLength(2);
 	});
 });
-
-test('a thousand that wait for another process send what one sends, and slow nobody down', async () => {
-	const { destinations, id } = await saved(accepts);
-	const other = await saved(accepts);
-	await service.admin.query(
-		`UPDATE destinations SET connection_status = 'testing', last_tested_at = now() WHERE id = $1`,
-		[id],
-	);
-	const alone = await medianOf(() => other.destinations.findById(other.id));
-	const query = jest.spyOn(Client.prototype, 'query');
-	const startedAt = performance.now();
-	const waiting = Promise.all(
-		Array.from({ length: 1000 }, () => destinations.testConnectionOutcome(id)),
-	);
-	await sleep(500);
-	const sentAlone = query.mock.calls.length;
-	const beside = await medianOf(() => other.destinations.findById(other.id));
-	const sentBeside = query.mock.calls.length - sentAlone - reads;
-	const outcomes = await waiting;
-	const sent = query.mock.calls.length - reads;
-	query.mockRestore();
-	expect(sentAlone).toBeLessThan(12);
-	expect(sentBeside).toBeLessThan(12);
-	// With a statement of each of them it was a thousand times as much.
-	expect(beside / alone).toBeLessThan(50);
-	// The look at the beginning, the claim, and looks with growing pauses.
-	expect(sent).toBeLessThan(25);
-	// They wait for ten seconds, and not for the minute after which the claim is void.
-	expect(performance.now() - startedAt).toBeGreaterThan(9_000);
-	expect(performance.now() - startedAt).toBeLessThan(45_000);
-	expect(new Set(outcomes.map(({ verdict, code }) => `${verdict} ${code}`))).toEqual(
-		new Set(['inconclusive tested_by_another']),
-	);
-	expect(await status(id)).toBe('testing');
-});
-
-const reads = 50;
-
-async function medianOf(read: () => Promise<unknown>): Promise<number> {
-	const times: number[] = [];
-	while (times.length < reads) {
-		const startedAt = performance.now();
-		await read();
-		times.push(performance.now() - startedAt);
-	}
-	return times.sort((a, b) => a - b)[reads / 2] ?? 0;
-}
