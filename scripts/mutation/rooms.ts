@@ -98,31 +98,26 @@ const rooms = {
 		],
 		tests: ['extension/sent-arguments.test.ts', 'extension/opening.test.ts'],
 	},
-	writes: {
+	arguments: {
 		sources: [
 			'prisma/extension/copy-arguments.ts',
 			'prisma/extension/destination-methods.ts',
 			'prisma/extension/plain-arguments.ts',
+		],
+		tests: ['extension/copied-arguments.test.ts', 'extension/checked-client.test.ts'],
+	},
+	'nested-writes': {
+		sources: ['prisma/extension/writes.ts'],
+		tests: ['extension/sent-writes.test.ts', 'extension/sent-arguments.test.ts'],
+	},
+	writes: {
+		sources: [
 			'prisma/extension/run-operation.ts',
 			'prisma/extension/seal.ts',
 			'prisma/extension/transaction.ts',
 			'prisma/extension/upsert.ts',
-			'prisma/extension/writes.ts',
 		],
-		tests: [
-			'extension/sent-writes.test.ts',
-			'extension/create.test.ts',
-			'extension/update.test.ts',
-			'extension/upsert.test.ts',
-			'extension/delete.test.ts',
-			'extension/nested-create.test.ts',
-			'extension/nested-change.test.ts',
-			'extension/nested-connect.test.ts',
-			'extension/unchanged-arguments.test.ts',
-			'extension/batch-transactions.test.ts',
-			'extension/interactive-transactions.test.ts',
-			'extension/same-settings.test.ts',
-		],
+		tests: ['extension/sent-settings.test.ts', 'extension/current-transaction.test.ts'],
 	},
 	lease: {
 		sources: [
@@ -131,9 +126,10 @@ const rooms = {
 			'repository/tested-destination.ts',
 		],
 		tests: [
-			'repository/connection.test.ts',
-			'repository/connection-lease.test.ts',
+			'repository/awaited-connection-test.test.ts',
 			'repository/shared-connection-test.test.ts',
+			'repository/connection-lease.test.ts',
+			'repository/connection.test.ts',
 		],
 	},
 	purge: {

@@ -5,7 +5,10 @@ import { markDeleted } from './soft-deletes.ts';
 import type { RowFilter } from './where.ts';
 
 /** Prisma's own methods of `prisma.destination`, of the client or the transaction that is called. */
-type Delegate = Record<string, (args: Arguments) => unknown> & {
+type Delegate = Record<
+	'update' | 'updateMany' | (typeof reads)[number],
+	(args: Arguments) => unknown
+> & {
 	readonly $parent: {
 		$executeRaw(query: TemplateStringsArray, ...values: unknown[]): unknown;
 	};
@@ -28,11 +31,11 @@ const reads = [
  */
 export const destinationMethods = {
 	delete(this: Delegate, args: unknown): unknown {
-		return this.update?.({ ...copyArguments(args), data: markDeleted() });
+		return this.update({ ...copyArguments(args), data: markDeleted() });
 	},
 
 	deleteMany(this: Delegate, args: unknown): unknown {
-		return this.updateMany?.({ ...copyArguments(args), data: markDeleted() });
+		return this.updateMany({ ...copyArguments(args), data: markDeleted() });
 	},
 
 	withDeleted(this: Delegate): unknown {
@@ -45,7 +48,7 @@ export const destinationMethods = {
 
 	restore(this: Delegate, args: unknown): unknown {
 		const data = { deletedAt: null };
-		return this.update?.({ ...copyArguments(args), data, [rowFilterArgument]: 'deleted' });
+		return this.update({ ...copyArguments(args), data, [rowFilterArgument]: 'deleted' });
 	},
 
 	purge(this: Delegate, args: unknown): unknown {
@@ -55,18 +58,18 @@ export const destinationMethods = {
 		if (refusal !== undefined || typeof id !== 'string' || Object.keys(others).length > 0) {
 			const issue = { path: ['where'], message: 'must name the id, and nothing else' };
 			// An operation that is refused, so that the refusal comes by its promise.
-			return this.update?.({ [refusalArgument]: refusal ?? [issue] });
+			return this.update({ [refusalArgument]: refusal ?? [issue] });
 		}
 		return this.$parent.$executeRaw`
 			DELETE FROM public.destinations WHERE id = ${id}::uuid AND deleted_at IS NOT NULL`;
 	},
 };
 
-function readsWith(delegate: Delegate, rows: Exclude<RowFilter, 'live'>): Delegate {
+function readsWith(delegate: Delegate, rows: Exclude<RowFilter, 'live'>): object {
 	return Object.fromEntries(
 		reads.map((name) => [
 			name,
-			(args: unknown) => delegate[name]?.({ ...copyArguments(args), [rowFilterArgument]: rows }),
+			(args: unknown) => delegate[name]({ ...copyArguments(args), [rowFilterArgument]: rows }),
 		]),
-	) as Delegate;
+	);
 }
