@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { DatabaseError, type QueryConfig } from 'pg';
+import { Client, DatabaseError, type QueryConfig } from 'pg';
 import { runInScope } from '../../src/database/execution-context.ts';
 import { organizationScope, type Scope, serviceScope } from '../../src/database/scope.ts';
 import { contextName, resetName } from '../../src/database/scoped-query.ts';
 import { statementName } from '../../src/database/statement-names.ts';
+import { setTextForm } from '../../src/database/text-form.ts';
 import { ConfigurationError } from '../../src/index.ts';
 import { HardenedDatabase, type OnePool, query } from './hardened-pool.ts';
 import { Wire } from './wire.ts';
@@ -46,7 +47,8 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 	});
 
 	test('so is each of a transaction, whatever role the one before it had', async () => {
-		const seen = await one.pool.transaction(scope, async (sql) => [
+		const { pool } = database.pool({}, { namedStatements });
+		const seen = await pool.transaction(scope, async (sql) => [
 			await sql.run(scope, whoAmI, []),
 			await sql.run(service, whoAmI, []),
 			await sql.run(scope, whoAmI, []),
@@ -111,7 +113,7 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 	});
 
 	const results: [string, string, number | null, number][] = [
-		['SELECT generate_series(1, 3)', 'SELECT', 3, 3],
+		['SELECT generate_series(1, 12)', 'SELECT', 12, 12],
 		['SELECT WHERE false', 'SELECT', 0, 0],
 		['CREATE TEMP TABLE mine (id int)', 'CREATE', null, 0],
 		['INSERT INTO mine VALUES (1), (2)', 'INSERT', 2, 0],
@@ -244,7 +246,7 @@ test('rows that come before the answer of the statement are nobody’s', async (
 
 describe('of the statements that are sent', () => {
 	test('the first 300 are kept prepared by name, and what comes later is not', async () => {
-		const one = database.pool();
+		const one = database.pool({ connectionString: wire.through(database.url) });
 		for (let sent = 0; sent < 303; sent += 1) {
 			// The session of the connection is looked at by another statement of this package.
 			await one.pool.run(scope, `SELECT ${sent}`, []);
@@ -264,6 +266,9 @@ describe('of the statements that are sent', () => {
 		expect(await one.pool.run(scope, 'SELECT 7', [])).toEqual([['7']]);
 		expect(await one.pool.run(scope, 'SELECT 302', [])).toEqual([['302']]);
 		expect(await names()).toEqual(first);
+		wire.take();
+		await one.pool.run(scope, 'SELECT 7', []);
+		expect(wire.take().types).toBe('BEBES');
 	});
 
 	test('one that is planned by its values has no name', async () => {
@@ -273,6 +278,14 @@ describe('of the statements that are sent', () => {
 			`SELECT FROM pg_prepared_statements WHERE statement LIKE '%planned%' AND from_sql = false`,
 		);
 		expect(rows).toEqual([]);
+	});
+
+	test('each is prepared anew on a session that was discarded', async () => {
+		const one = database.pool();
+		const run = () => one.pool.run(scope, 'SELECT pg_backend_pid()', []);
+		const before = await run();
+		await query(one, "SET work_mem = '65kB'", { scope, ranRawSql: true });
+		expect(await run()).toEqual(before);
 	});
 
 	test('one that raw SQL may have replaced answers with its own rows, and its new columns', async () => {
@@ -315,5 +328,14 @@ describe('values are read and written in one form', () => {
 			await (await one.session()).query(`SET client_encoding = 'LATIN1'`);
 		}
 		expect(await one.pool.run(scope, look, [])).toEqual([form]);
+	});
+
+	test('for the rest of a session', async () => {
+		const client = new Client({ connectionString: database.url, options });
+		await client.connect();
+		await client.query("SET client_encoding = 'LATIN1'");
+		await client.query(setTextForm);
+		expect((await client.query({ text: look, rowMode: 'array' })).rows).toEqual([form]);
+		await client.end();
 	});
 });
