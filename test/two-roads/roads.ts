@@ -27,7 +27,7 @@ async function dataOf({ prisma }: ScopedTransaction, id: string, changes: Change
 	return { ...others, settings: settingsOf(type, secret) };
 }
 
-export function inputOf({ type, environment, name, secret }: Call & { kind: 'create' }) {
+function inputOf({ type, environment, name, secret }: Call & { kind: 'create' }) {
 	return { type, environment, name, settings: settingsOf(type, secret) };
 }
 
