@@ -505,18 +505,18 @@ describe('in a transaction', () => {
 		},
 	);
 
-	test.each(['COMMIT', 'ROLLBACK'])(
-		'nor does anything follow a %s without an answer',
-		async (end) => {
+	test.each(['BEGIN', 'COMMIT', 'ROLLBACK'])(
+		'nothing follows a %s without an answer',
+		async (text) => {
 			const hasty = database.pool({
 				connectionString: wire.through(database.url),
 				query_timeout: 300,
 			});
 			const errand: Errand = { scope, ranRawSql: false };
 			const connection = await runInScope(errand, () => hasty.pool.connect());
-			await connection.query({ text: 'BEGIN' });
+			if (text !== 'BEGIN') await connection.query({ text: 'BEGIN' });
 			const letThrough = wire.hold();
-			await expect(connection.query({ text: end })).rejects.toThrow('Query read timeout');
+			await expect(connection.query({ text })).rejects.toThrow('Query read timeout');
 			const late = connection.query(statement('INSERT INTO public.kept VALUES (1)'));
 			await expect(late).rejects.toThrow(UnsupportedError);
 			letThrough();
