@@ -77,8 +77,7 @@ async function waitForAnother(
 		const state = await destination.look();
 		const late = performance.now() >= deadline;
 		if (!state.held) {
-			if (!isFree(state, version)) return findingOfAnother(state);
-			return late ? settingsChanged() : undefined;
+			return findingOfAnother(state, version) ?? (late ? settingsChanged() : undefined);
 		}
 		if (late) {
 			return inconclusive(
@@ -90,29 +89,27 @@ async function waitForAnother(
 	}
 }
 
-/** Whether nothing was found: the version is gone, whoever tested it has died, or was cancelled. */
-function isFree({ status, lastError, version }: TestState, read: number): boolean {
-	if (version !== read || status === 'testing') return true;
-	return status === 'unknown' && lastError === null;
-}
-
 /** Grows, and differs from process to process, so that many that wait do not look at the same moments. */
 function pauseMs(looks: number): number {
 	const longest = Math.min(firstPauseMs * 1.6 ** looks, longestPauseMs);
 	return longest * (0.5 + Math.random() / 2);
 }
 
-function findingOfAnother({ status, lastError }: TestState): Finding {
+/** Nothing was found where the version is gone, or whoever tested it has died or was cancelled. */
+function findingOfAnother(
+	{ status, lastError, version }: TestState,
+	read: number,
+): Finding | undefined {
+	if (version !== read) return undefined;
 	switch (status) {
 		case 'connected':
 			return { ...partial('Another test at the same time found it connected.'), code: anothers };
 		case 'failed':
 			return failed(anothers, lastError ?? 'Another test at the same time failed.');
 		default:
-			return inconclusive(
-				anothers,
-				lastError ?? 'Another test at the same time found out nothing.',
-			);
+			// What an earlier test found stands there until this one ends.
+			if (status === 'testing' || lastError === null) return undefined;
+			return inconclusive(anothers, lastError);
 	}
 }
 

@@ -126,6 +126,13 @@ describe('what is not copied', () => {
 		expect(refusalOf(args)).toEqual(refused([], 'must be an object'));
 	});
 
+	it.each([[new Date()], [Buffer.from('x')], [new Prisma.Decimal(1)]])(
+		'is the value %p',
+		(args) => {
+			expect(refusalOf(args)).toEqual(refused([], 'must be an object with members'));
+		},
+	);
+
 	it('is what cannot be read, of which nothing is repeated', () => {
 		const args = {
 			where: {

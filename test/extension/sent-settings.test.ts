@@ -416,13 +416,18 @@ describe('an upsert', () => {
 
 	it('fails as it did where nobody can tell, and where the second attempt does', async () => {
 		const [first, second] = [conflict(), conflict()];
+		let sent = 0;
 		const failing = runOperation(
 			encryption,
 			{ model: 'Destination', operation: 'upsert', args: of(newRow(), { name: 'y' }) },
 			() => Promise.reject(new Error('no look-up')),
-			() => Promise.reject(first),
+			() => {
+				sent += 1;
+				return Promise.reject(first);
+			},
 		);
 		await expect(failing).rejects.toBe(first);
+		expect(sent).toBe(1);
 		const row = await rowWith(posthogSettings());
 		const answerWith = (times: number) => {
 			throw times === 1 ? first : second;
@@ -434,6 +439,7 @@ describe('an upsert', () => {
 	it('is sent once without an id, and of other models', async () => {
 		const { id: _, ...create } = newRow();
 		for (const [model, args] of [
+			['Destination', { create, update: { name: 'y' } }],
 			['Destination', { where: { name: 'x' }, create, update: { name: 'y' } }],
 			['Destination', { where: { id: { equals: 'x' } }, create, update: { name: 'y' } }],
 			['Organization', { where: { id: 'x' }, create: {}, update: {} }],
@@ -515,6 +521,13 @@ describe('what an operation returns', () => {
 		expect(many.result).toEqual([result]);
 		const { result: count } = await run(find('count'), { answer: () => 5 });
 		expect(count).toBe(5);
+	});
+
+	it('is opened where a fluent call follows a write', async () => {
+		const row = await rowWith(posthogSettings());
+		const args = { where: { id: 'o' }, data: {}, select: { destinations: true } };
+		const { result } = await run(['Organization', 'update', args], { answer: () => [{ ...row }] });
+		expect(result).toEqual([{ ...row, settings: await opened(row.settings, row) }]);
 	});
 
 	it('fails where its one row does not open, and is marked after a write and in a batch', async () => {

@@ -64,6 +64,18 @@ describe('the organization of a new destination', () => {
 		expect(writes?.newRows).toMatchObject([{ id: 'i', organizationId: id }]);
 	});
 
+	it('is made an id where the filter by which it is connected names none', () => {
+		for (const where of [{ id: 1 }, { id: { equals: 'o' } }, { name: 'o' }]) {
+			const organization = { connectOrCreate: { where, create: {} } };
+			const { sent } = planned('Destination', 'create', { data: { ...own, organization } });
+			expect(sent.data).toMatchObject({
+				organization: {
+					connectOrCreate: { create: { id: expect.stringMatching(/^[0-9a-f-]{36}$/) } },
+				},
+			});
+		}
+	});
+
 	it.each<object>([
 		{},
 		{ organization: { connect: {} } },

@@ -131,8 +131,11 @@ test.each([
 
 describe.each([
 	['found nothing', `connection_status = 'unknown', last_error = NULL`],
-	['ended without an answer', `last_tested_at = now() - interval '61 seconds'`],
-	['was of other settings', `settings = settings || '{"ct": "AAAA"}', version = version + 1`],
+	[
+		'ended without an answer',
+		`last_tested_at = now() - interval '61 seconds', last_error = 'HTTP 503'`,
+	],
+	['was of other settings', `connection_status = 'connected'`],
 ])('until it is known that it %s', (_, how) => {
 	const other = 'was of other settings';
 
@@ -140,7 +143,7 @@ describe.each([
 		const { destinations, id, provider, set } = await tested();
 		clock(async () => {
 			if (_ === other) await destinations.patchSettings(id, { enableClientSide: false });
-			else await set(how);
+			await set(how);
 		});
 		expect(await destinations.testConnectionOutcome(id)).toMatchObject({ code: 'verified' });
 		expect(provider.received).toHaveLength(1);
@@ -150,7 +153,7 @@ describe.each([
 		const { destinations, id, provider, set } = await tested();
 		const { times } = clock(async () => {
 			if (_ === other) await destinations.patchSettings(id, { enableClientSide: false });
-			else await set(how);
+			await set(how);
 			times.now = 11_000;
 		});
 		expect(await destinations.testConnectionOutcome(id)).toEqual({

@@ -15,12 +15,15 @@ let sealed: SealedService;
 let organizationId: string;
 let id: string;
 
-beforeEach(async () => {
+beforeAll(async () => {
 	sealed = await SealedService.open();
+});
+beforeEach(async () => {
 	organizationId = await sealed.service.createOrganization();
 	id = await insert('production', settings);
 });
-afterEach(() => sealed.close());
+afterEach(() => sealed.clear());
+afterAll(() => sealed.close());
 
 /** A row as an older system left it. */
 async function insert(environment: string, value: object): Promise<string> {

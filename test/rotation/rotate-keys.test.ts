@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { type KeyProvider, Keyring } from '../../src/index.ts';
@@ -7,10 +8,11 @@ import { newKey, SealedService } from './sealed-service.ts';
 
 let sealed: SealedService;
 
-beforeEach(async () => {
+beforeAll(async () => {
 	sealed = await SealedService.open();
 });
-afterEach(() => sealed.close());
+afterEach(() => sealed.clear());
+afterAll(() => sealed.close());
 
 /** Options of a rotation from `old` to `new`. */
 function toNew() {
@@ -286,17 +288,19 @@ describe('beside users', () => {
 test('a login that may not become service_role rotates nothing', async () => {
 	await sealed.fill();
 	const { admin } = sealed.service;
-	await admin.query(`CREATE ROLE rotation_tenant LOGIN PASSWORD 'tenant' NOINHERIT`);
+	// Roles are those of all databases of a server.
+	const tenant = `rotation_${randomUUID().replaceAll('-', '')}`;
+	await admin.query(`CREATE ROLE ${tenant} LOGIN PASSWORD 'tenant' NOINHERIT`);
 	try {
-		await admin.query('GRANT authenticated TO rotation_tenant');
+		await admin.query(`GRANT authenticated TO ${tenant}`);
 		const url = new URL(sealed.connectionString);
-		url.username = 'rotation_tenant';
+		url.username = tenant;
 		url.password = 'tenant';
 		await expect(rotateKeys({ ...toNew(), connectionString: url.href })).rejects.toMatchObject({
 			code: '42501',
 		});
 	} finally {
-		await admin.query('DROP ROLE rotation_tenant');
+		await admin.query(`DROP ROLE ${tenant}`);
 	}
 });
 

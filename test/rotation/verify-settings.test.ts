@@ -5,10 +5,11 @@ import { newKey, SealedService } from './sealed-service.ts';
 
 let sealed: SealedService;
 
-beforeEach(async () => {
+beforeAll(async () => {
 	sealed = await SealedService.open();
 });
-afterEach(() => sealed.close());
+afterEach(() => sealed.clear());
+afterAll(() => sealed.close());
 
 test('opens live, deleted and replaced settings, and counts them by key', async () => {
 	await sealed.fill();
@@ -99,6 +100,8 @@ test('counts what names no valid key id under one name, which repeats none of th
 		keys: { old: 2, '(not a valid key id)': 2 },
 		failed: 2,
 	});
+	await sealed.close();
+	sealed = await SealedService.open();
 });
 
 test('takes the column default for a row without settings', async () => {

@@ -55,7 +55,7 @@ export const destinationMethods = {
 		const { where, [refusalArgument]: refusal } = copyArguments(args);
 		const { id, ...others } = asObject(where) ?? {};
 		// Another condition would go unnoticed in what follows.
-		if (refusal !== undefined || typeof id !== 'string' || Object.keys(others).length > 0) {
+		if (typeof id !== 'string' || Object.keys(others).length > 0) {
 			const issue = { path: ['where'], message: 'must name the id, and nothing else' };
 			// An operation that is refused, so that the refusal comes by its promise.
 			return this.update({ [refusalArgument]: refusal ?? [issue] });

@@ -87,7 +87,8 @@ async function attempt(
 	if (writes !== undefined) {
 		const look = lookUpIn(batch, writes.newRows, lookUp);
 		const existing = await seal(encryption, args, writes, look);
-		if (idOfUpsert({ model, operation }, args) !== undefined) onlyKnownRow(args, existing);
+		// Other writes have no such update.
+		onlyKnownRow(args, existing);
 		if (atOnce) asOneStatement(args);
 	}
 	const result = await send(args);

@@ -109,9 +109,8 @@ export class WriteRewriter implements Writes {
 					break;
 				case 'update': {
 					// Either the data itself, or a filter and the data.
-					const wrapped = 'data' in args;
-					if (wrapped) rewriteWhere(relation.model, args.where);
-					const data = wrapped ? asObject(args.data) : args;
+					rewriteWhere(relation.model, args.where);
+					const data = 'data' in args ? asObject(args.data) : args;
 					if (data !== undefined) this.updateOther(relation.model, data);
 					break;
 				}
