@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
 	ExtendedDatabase,
 	errorOf,
@@ -205,7 +206,7 @@ describe('an extension with methods', () => {
 
 it('two clients on one base keep to their own keys', async () => {
 	const base = db.connectBase();
-	const [one, two] = [db.extend(base), db.extend(base, 'other:'.padEnd(70, '1'))];
+	const [one, two] = [db.extend(base), db.extend(base, `other:${randomBytes(32).toString('hex')}`)];
 	const { id, settings } = await db.newDestination();
 	expect(await run(one, 'destination', 'findUnique', { where: { id } })).toMatchObject({
 		settings,
