@@ -57,11 +57,12 @@ describe('the client', () => {
 		expect(await workMem()).toEqual(untouched);
 	});
 
-	test('prepares what is not raw SQL once', async () => {
-		await live(prisma);
-		await live(prisma);
-		await prisma.$transaction([live(prisma)]);
-		await prisma.$transaction((tx) => tx.destination.findMany());
+	test.each<[string, () => PromiseLike<unknown>]>([
+		['alone', () => live(prisma)],
+		['in a batch', () => prisma.$transaction([live(prisma)])],
+		['in a transaction', () => prisma.$transaction((tx) => tx.destination.findMany())],
+	])('keeps what is not raw SQL prepared, %s', async (_, run) => {
+		await run();
 		const { rows } = await a.client.transaction(async (tx) => ({
 			rows: await tx.prisma.$queryRaw<{ count: number }[]>`
 				SELECT count(*)::int FROM pg_prepared_statements WHERE name LIKE 'consent_%'`,
