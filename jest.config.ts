@@ -1,4 +1,5 @@
 /** @jest-config-loader esbuild-register */
+import { availableParallelism } from 'node:os';
 import type { Config } from 'jest';
 
 const config: Config = {
@@ -11,8 +12,8 @@ const config: Config = {
 	moduleNameMapper: process.env.TEST_PG ? { '^pg$': process.env.TEST_PG } : {},
 	globalSetup: '<rootDir>/test/support/global-setup.ts',
 	globalTeardown: '<rootDir>/test/support/global-teardown.ts',
-	// Tests wait for Postgres, npm and Prisma's command more than they compute.
-	maxWorkers: '150%',
+	// Tests wait for Postgres, npm and Prisma's command more than they compute. A number: Jest takes no more than 100 %.
+	maxWorkers: Math.ceil(availableParallelism() * 1.5),
 	// For what hangs. A machine that does twenty times as much takes twenty times as long, which is no failure.
 	testTimeout: 300_000,
 };

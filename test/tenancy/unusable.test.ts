@@ -82,7 +82,7 @@ describe('isDatabaseUnavailable', () => {
 		);
 
 	test('knows a pool without a free connection', async () => {
-		const busy = deployment.open({ pool: { max: 1, connectionTimeoutMillis: 100 } });
+		const busy = deployment.open({ pool: { max: 1, connectionTimeoutMillis: 500 } });
 		const { destinations, prisma, transaction } = busy.forOrganization(a.id);
 		// The limit is for a new connection too, which a busy machine may not open in that time.
 		while ((await errorOf(busy.connect())) !== undefined);
