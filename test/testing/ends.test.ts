@@ -76,8 +76,15 @@ const isGone = (connectionString: string) => async () =>
 
 /** The data directory of the only server, with the process ids of its supervisor and of Postgres. */
 async function onlyServer() {
-	const [name = ''] = await directories();
-	const pidFile = await readFile(join(folder, name, 'data', 'postmaster.pid'), 'utf8');
+	let name = '';
+	let pidFile = '';
+	// One that was killed at its start may only now go away.
+	await until(async () => {
+		const names = await directories();
+		name = names[0] ?? '';
+		pidFile = await readFile(join(folder, name, 'data', 'postmaster.pid'), 'utf8').catch(() => '');
+		return names.length === 1 && pidFile !== '';
+	});
 	return {
 		name,
 		supervisor: Number(/-(\d+)-\w{6}$/.exec(name)?.[1]),
