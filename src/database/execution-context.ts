@@ -4,45 +4,45 @@ import type { Scope } from './scope.ts';
 import type { ScopedSql } from './scoped-sql.ts';
 
 /** What a connection is taken from the pool for. */
-export interface Errand {
+export interface ExecutionContext {
 	readonly scope: Scope;
 	/** Whether SQL of the caller's own ran, which may leave settings or temporary tables behind. */
 	ranRawSql: boolean;
 	/** How long it may take, in milliseconds, if it is a transaction. */
 	readonly timeout?: number | undefined;
-	/** The connection, once there is one: that of the transaction, if the errand is one. */
+	/** The connection, once there is one: that of the transaction, if the context is one. */
 	connection?: ScopedSql;
 	/** Why this package refused a statement; Prisma would tell it as an error of its own. */
 	refusal?: DestinationsError;
 }
 
-const currentErrand = new AsyncLocalStorage<Errand>();
+const currentContext = new AsyncLocalStorage<ExecutionContext>();
 
 /** Runs `start`, and lets the statements that it sends know their scope. */
-export function runInScope<T>(errand: Errand, start: () => T): T {
-	return currentErrand.run(errand, start);
+export function runInScope<T>(context: ExecutionContext, start: () => T): T {
+	return currentContext.run(context, start);
 }
 
 /** The scope of the statement that is about to be sent. Without one nothing is sent. */
-export function requireErrand(): Errand {
-	const errand = currentErrand.getStore();
-	if (errand === undefined) {
+export function requireContext(): ExecutionContext {
+	const context = currentContext.getStore();
+	if (context === undefined) {
 		throw new ForbiddenError(
 			'A statement was about to run outside any scope. Use a client of forOrganization() or asService().',
 		);
 	}
-	return errand;
+	return context;
 }
 
 /** The connection of the transaction that is under way. */
 export function requireConnection(): ScopedSql {
-	const { connection } = requireErrand();
+	const { connection } = requireContext();
 	if (connection === undefined) throw new Error('No transaction has begun');
 	return connection;
 }
 
 /** Has the caller told why this package refused, and gives the error to throw. */
-export function refuse<E extends DestinationsError>(refusal: E, errand = requireErrand()): E {
-	errand.refusal = refusal;
+export function refuse<E extends DestinationsError>(refusal: E, context = requireContext()): E {
+	context.refusal = refusal;
 	return refusal;
 }

@@ -1,7 +1,7 @@
 import type { PoolClient, QueryArrayResult, QueryConfig } from 'pg';
 import { DestinationsError, RetryError, UnsupportedError } from '../errors.ts';
 import { DiscardSession } from './discard-session.ts';
-import { type Errand, refuse } from './execution-context.ts';
+import { type ExecutionContext, refuse } from './execution-context.ts';
 import { isIdle, submit } from './pg-protocol.ts';
 import type { Scope } from './scope.ts';
 import { ScopedQuery } from './scoped-query.ts';
@@ -17,7 +17,7 @@ import { setTextForm } from './text-form.ts';
 const transactionControl =
 	/^(BEGIN|COMMIT|ROLLBACK|SET TRANSACTION ISOLATION LEVEL [A-Z ]+|(SAVEPOINT|ROLLBACK TO SAVEPOINT|RELEASE SAVEPOINT) \w+)$/;
 
-/** Connections on which raw SQL ran for an earlier errand. They were cleaned, as far as cleaning reaches. */
+/** Connections on which raw SQL ran for an earlier context. They were cleaned, as far as cleaning reaches. */
 const cleaned = new WeakSet<PoolClient>();
 
 export interface ScopedConnectionOptions {
@@ -27,12 +27,12 @@ export interface ScopedConnectionOptions {
 }
 
 /**
- * A connection of the pool, for one errand: everything it sends is in the errand's scope. It is handed
+ * A connection of the pool, for one execution context: everything it sends is in the context's scope. It is handed
  * back in the state in which it came, or closed.
  */
 export class ScopedConnection implements ScopedSql {
 	readonly #client: PoolClient;
-	readonly #errand: Errand;
+	readonly #context: ExecutionContext;
 	readonly #options: ScopedConnectionOptions;
 	#transaction: 'none' | 'begun' | 'ended' = 'none';
 	/** When the transaction began, on the clock of `performance`. */
@@ -41,19 +41,19 @@ export class ScopedConnection implements ScopedSql {
 	#took = 0;
 	/** Whether an error leaves open what state the connection is in. */
 	#inDoubt = false;
-	/** Whether an error may come from what an earlier errand's raw SQL left behind. */
+	/** Whether an error may come from what an earlier context's raw SQL left behind. */
 	#inherited = false;
 	/** Settles when nothing is under way. */
 	#idle: Promise<unknown> = Promise.resolve();
 
-	constructor(client: PoolClient, errand: Errand, options: ScopedConnectionOptions) {
+	constructor(client: PoolClient, context: ExecutionContext, options: ScopedConnectionOptions) {
 		this.#client = client;
-		this.#errand = errand;
+		this.#context = context;
 		this.#options = options;
 	}
 
 	/**
-	 * Whether a statement failed for what an earlier errand's raw SQL may have left on this connection. Nothing of it
+	 * Whether a statement failed for what an earlier context's raw SQL may have left on this connection. Nothing of it
 	 * was done, and on another connection it may succeed.
 	 */
 	get inheritedFailure(): boolean {
@@ -61,7 +61,7 @@ export class ScopedConnection implements ScopedSql {
 	}
 
 	query(config: QueryConfig): Promise<QueryArrayResult> {
-		return this.#inTurn(config, this.#errand.scope);
+		return this.#inTurn(config, this.#context.scope);
 	}
 
 	async run(
@@ -95,14 +95,14 @@ export class ScopedConnection implements ScopedSql {
 		}
 		if (transactionControl.test(config.text)) return this.#control(config.text);
 		// Raw SQL may give the name of a prepared statement to another one, of its own making.
-		const named = this.#options.namedStatements && !this.#errand.ranRawSql;
+		const named = this.#options.namedStatements && !this.#context.ranRawSql;
 		return new Promise((resolve, reject) => {
 			const query = new ScopedQuery(
 				named ? config : { ...config, name: '' },
 				scope,
 				{ named, inTransaction },
 				(error, result) => {
-					if (error instanceof DestinationsError) refuse(error, this.#errand);
+					if (error instanceof DestinationsError) refuse(error, this.#context);
 					if (result === undefined) reject(this.#noted(error));
 					else resolve(result);
 				},
@@ -112,7 +112,7 @@ export class ScopedConnection implements ScopedSql {
 	}
 
 	#whyOver(): string {
-		const { timeout = Number.POSITIVE_INFINITY } = this.#errand;
+		const { timeout = Number.POSITIVE_INFINITY } = this.#context;
 		if (this.#took > timeout) return outOfTime(timeout);
 		return 'The transaction is over: its function has returned, the client was closed, or raw SQL ended it. Let the function return, or throw, once everything in it is done.';
 	}
@@ -142,7 +142,7 @@ export class ScopedConnection implements ScopedSql {
 		if (this.#inDoubt || !isIdle(this.#client)) {
 			// A server's error arrives before its word that it is ready, so the status may still be unknown.
 			this.#client.release(true);
-		} else if (this.#errand.ranRawSql) {
+		} else if (this.#context.ranRawSql) {
 			cleaned.add(this.#client);
 			this.#clean();
 		} else {
@@ -154,15 +154,15 @@ export class ScopedConnection implements ScopedSql {
 	#noted<E>(failure: E): E {
 		const state = connectionAfter(failure);
 		if (state !== 'usable') this.#inDoubt = true;
-		if (state === 'suspect' && cleaned.has(this.#client) && !this.#errand.ranRawSql) {
+		if (state === 'suspect' && cleaned.has(this.#client) && !this.#context.ranRawSql) {
 			this.#inherited = true;
-			if (this.#transaction !== 'none') refuse(lostToOthers(failure), this.#errand);
+			if (this.#transaction !== 'none') refuse(lostToOthers(failure), this.#context);
 		}
 		return withoutValues(failure);
 	}
 
 	#refuse(message: string): UnsupportedError {
-		return refuse(new UnsupportedError(message), this.#errand);
+		return refuse(new UnsupportedError(message), this.#context);
 	}
 
 	/** Rids the session of what raw SQL left in it, and hands the connection back. */

@@ -6,7 +6,7 @@ import {
 	type QueryConfig,
 } from 'pg';
 import { UnsupportedError } from '../errors.ts';
-import { type Errand, refuse, requireErrand } from './execution-context.ts';
+import { type ExecutionContext, refuse, requireContext } from './execution-context.ts';
 import { watchTransactionStatus } from './pg-protocol.ts';
 import type { Scope } from './scope.ts';
 import { ScopedConnection, type ScopedConnectionOptions } from './scoped-connection.ts';
@@ -17,7 +17,7 @@ import { withTextForm } from './text-form.ts';
 export type ScopedPoolOptions = Omit<ScopedConnectionOptions, 'nameStatement'>;
 
 /**
- * A pool that sends every statement in the scope of the {@link Errand} it is called for. Without one it sends
+ * A pool that sends every statement in the scope of the {@link ExecutionContext} it is called for. Without one it sends
  * nothing. Of pg's pool it shows nothing, because that would send statements without a scope.
  */
 export class ScopedPool implements ScopedSql {
@@ -41,12 +41,12 @@ export class ScopedPool implements ScopedSql {
 
 	/** Runs one statement. */
 	async query(config: QueryConfig): Promise<QueryArrayResult> {
-		return this.#once(requireErrand(), (connection) => connection.query(config));
+		return this.#once(requireContext(), (connection) => connection.query(config));
 	}
 
-	/** Takes a connection for one errand: a statement or a transaction. */
+	/** Takes a connection for one execution context: a statement or a transaction. */
 	async connect(): Promise<ScopedConnection> {
-		return this.#take(requireErrand());
+		return this.#take(requireContext());
 	}
 
 	async run(
@@ -76,11 +76,11 @@ export class ScopedPool implements ScopedSql {
 	}
 
 	/** @throws UnsupportedError once the pool was closed. */
-	requireOpen(errand: Errand): void {
+	requireOpen(context: ExecutionContext): void {
 		if (!this.#closed) return;
 		throw refuse(
 			new UnsupportedError('The client was closed. Use it before close(), or make another.'),
-			errand,
+			context,
 		);
 	}
 
@@ -92,9 +92,12 @@ export class ScopedPool implements ScopedSql {
 	}
 
 	/** Runs one statement, and again where it failed only for what somebody's raw SQL left on a connection. */
-	async #once<T>(errand: Errand, work: (connection: ScopedConnection) => Promise<T>): Promise<T> {
+	async #once<T>(
+		context: ExecutionContext,
+		work: (connection: ScopedConnection) => Promise<T>,
+	): Promise<T> {
 		for (;;) {
-			const connection = await this.#take(errand);
+			const connection = await this.#take(context);
 			try {
 				return await work(connection);
 			} catch (error) {
@@ -106,20 +109,20 @@ export class ScopedPool implements ScopedSql {
 		}
 	}
 
-	async #take(errand: Errand): Promise<ScopedConnection> {
-		this.requireOpen(errand);
+	async #take(context: ExecutionContext): Promise<ScopedConnection> {
+		this.requireOpen(context);
 		const connecting: Promise<PoolClient> = this.#pool.connect();
 		this.#waiting.add(connecting);
 		const client = await connecting.finally(() => this.#waiting.delete(connecting));
-		const connection = new ScopedConnection(client, errand, this.#options);
-		errand.connection = connection;
+		const connection = new ScopedConnection(client, context, this.#options);
+		context.connection = connection;
 		return connection;
 	}
 }
 
 /**
  * A lost connection fails the query that waits for it, which is where it is told; one that is idle is replaced.
- * Node ends the process when nobody listens to an event of this name, and from one errand to the next nobody
+ * Node ends the process when nobody listens to an event of this name, and from one context to the next nobody
  * would: pg's pool listens to idle connections only, and tells what it hears by an event of its own.
  */
 function leaveToQuery(): void {}

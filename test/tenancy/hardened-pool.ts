@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { Client, type PoolClient, type PoolConfig, types } from 'pg';
-import { type Errand, runInScope } from '../../src/database/execution-context.ts';
+import { type ExecutionContext, runInScope } from '../../src/database/execution-context.ts';
 import type { Scope } from '../../src/database/scope.ts';
 import { ScopedPool, type ScopedPoolOptions } from '../../src/database/scoped-pool.ts';
 import { withLogin } from '../../src/testing/databases.ts';
@@ -91,10 +91,10 @@ const nobody: Scope = { role: 'authenticated', claims: '{}' };
 export async function query(
 	{ pool }: OnePool,
 	text: string,
-	{ values = [], ...errand }: Partial<Errand> & { scope: Scope; values?: unknown[] },
+	{ values = [], ...context }: Partial<ExecutionContext> & { scope: Scope; values?: unknown[] },
 ) {
 	const name = pool.nameStatement({ sql: text });
-	return runInScope({ ranRawSql: false, ...errand }, () =>
+	return runInScope({ ranRawSql: false, ...context }, () =>
 		pool.query({ name, text, values, types }),
 	);
 }

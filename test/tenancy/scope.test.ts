@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import {
-	type Errand,
+	type ExecutionContext,
 	refuse,
 	requireConnection,
-	requireErrand,
+	requireContext,
 	runInScope,
 } from '../../src/database/execution-context.ts';
 import { checkUuid, organizationScope, serviceScope } from '../../src/database/scope.ts';
@@ -72,29 +72,29 @@ test('an option that is not known is refused', () => {
 });
 
 describe('what runs in a scope', () => {
-	const errand = (): Errand => ({ scope: serviceScope({}), ranRawSql: false });
+	const context = (): ExecutionContext => ({ scope: serviceScope({}), ranRawSql: false });
 
-	test('knows its errand, and nobody else does', async () => {
-		const [first, second] = [errand(), errand()];
+	test('knows its execution context, and nobody else does', async () => {
+		const [first, second] = [context(), context()];
 		const seen = await Promise.all(
 			[first, second].map((each) =>
 				runInScope(each, async () => {
 					await new Promise((resolve) => setImmediate(resolve));
-					return requireErrand();
+					return requireContext();
 				}),
 			),
 		);
 		expect(seen[0]).toBe(first);
 		expect(seen[1]).toBe(second);
-		expect(requireErrand).toThrow(ForbiddenError);
-		expect(requireErrand).toThrow(
+		expect(requireContext).toThrow(ForbiddenError);
+		expect(requireContext).toThrow(
 			'A statement was about to run outside any scope. Use a client of forOrganization() or asService().',
 		);
 		expect(requireConnection).toThrow(ForbiddenError);
 	});
 
 	test('knows the connection of its transaction, once there is one', () => {
-		const own = errand();
+		const own = context();
 		expect(() => runInScope(own, requireConnection)).toThrow('No transaction has begun');
 		const connection = {} as ScopedSql; // never called
 		own.connection = connection;
@@ -102,7 +102,7 @@ describe('what runs in a scope', () => {
 	});
 
 	test('keeps why it was refused', () => {
-		const [first, second] = [errand(), errand()];
+		const [first, second] = [context(), context()];
 		const refusal = new UnsupportedError('x');
 		expect(runInScope(first, () => refuse(refusal))).toBe(refusal);
 		expect(first.refusal).toBe(refusal);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { DatabaseError, type QueryConfig, types } from 'pg';
 import {
-	type Errand,
+	type ExecutionContext,
 	requireConnection,
 	runInScope,
 } from '../../src/database/execution-context.ts';
@@ -58,16 +58,16 @@ const rowsKept = async () =>
 
 const statement = (text: string): QueryConfig => ({ text, values: [], types });
 
-/** Takes a connection for an errand, as Prisma's transactions do, and hands it back. */
+/** Takes a connection for an execution context, as Prisma's transactions do, and hands it back. */
 async function withConnection<T>(
-	errand: Partial<Errand>,
+	context: Partial<ExecutionContext>,
 	work: (
 		run: (text: string) => ReturnType<ScopedConnection['query']>,
-		errand: Errand,
+		context: ExecutionContext,
 		connection: ScopedConnection,
 	) => Promise<T>,
 ): Promise<T> {
-	const whole: Errand = { scope, ranRawSql: false, ...errand };
+	const whole: ExecutionContext = { scope, ranRawSql: false, ...context };
 	const connection = await runInScope(whole, () => pool.connect());
 	try {
 		return await work((text) => connection.query(statement(text)), whole, connection);
@@ -99,12 +99,12 @@ describe('outside a transaction', () => {
 		['22012', 'SELECT 1 / 0'],
 	])('a statement that is refused (%s) costs nobody the connection', async (code, text) => {
 		const before = await pid();
-		const errand: Errand = { scope, ranRawSql: false };
-		const error = await errorOf(runInScope(errand, () => pool.query(statement(text))));
+		const context: ExecutionContext = { scope, ranRawSql: false };
+		const error = await errorOf(runInScope(context, () => pool.query(statement(text))));
 		expect(error).toBeInstanceOf(DatabaseError);
 		expect(error).toMatchObject({ code, detail: undefined, where: undefined });
 		// It is Postgres that refused it, not this package.
-		expect(errand.refusal).toBeUndefined();
+		expect(context.refusal).toBeUndefined();
 		expect(await pid()).toBe(before);
 	});
 
@@ -183,11 +183,11 @@ describe('outside a transaction', () => {
 
 	test('a login that may not switch is refused by this package’s own error', async () => {
 		await database.admin.query(`REVOKE service_role FROM ${database.login}`);
-		const errand: Errand = { scope: serviceScope({}), ranRawSql: false };
-		await expect(runInScope(errand, () => pool.query(statement('SELECT 1')))).rejects.toThrow(
+		const context: ExecutionContext = { scope: serviceScope({}), ranRawSql: false };
+		await expect(runInScope(context, () => pool.query(statement('SELECT 1')))).rejects.toThrow(
 			ConfigurationError,
 		);
-		expect(errand.refusal).toBeInstanceOf(ConfigurationError);
+		expect(context.refusal).toBeInstanceOf(ConfigurationError);
 		await database.admin.query(`GRANT service_role TO ${database.login}`);
 	});
 });
@@ -258,11 +258,11 @@ describe('after raw SQL', () => {
 	test('what is wrong with a later statement is not put down to it', async () => {
 		await query(one, 'SELECT 1', { scope, ranRawSql: true });
 		const before = await pid();
-		await withConnection({}, async (run, errand) => {
+		await withConnection({}, async (run, context) => {
 			await run('BEGIN');
 			await expect(run('SELECT 1 / 0')).rejects.toMatchObject({ code: '22012' });
 			await run('ROLLBACK');
-			expect(errand.refusal).toBeUndefined();
+			expect(context.refusal).toBeUndefined();
 		});
 		expect(await pid()).toBe(before);
 	});
@@ -284,13 +284,13 @@ describe('after raw SQL', () => {
 	test('a statement that fails for what was left runs again on another connection', async () => {
 		await leave();
 		const before = await pid();
-		const errand: Errand = { scope, ranRawSql: false };
-		const { rows } = await runInScope(errand, () =>
+		const context: ExecutionContext = { scope, ranRawSql: false };
+		const { rows } = await runInScope(context, () =>
 			pool.query(statement('SELECT public.compiled()')),
 		);
 		expect(rows).toEqual([[true]]);
 		// Whoever sent it has nothing to do.
-		expect(errand.refusal).toBeUndefined();
+		expect(context.refusal).toBeUndefined();
 		expect(await pid()).not.toBe(before);
 	});
 
@@ -308,14 +308,14 @@ describe('after raw SQL', () => {
 
 	test('a transaction of a caller is over, and is told to run again', async () => {
 		await leave();
-		const errand = await withConnection({}, async (run, own) => {
+		const context = await withConnection({}, async (run, own) => {
 			await run('BEGIN');
 			await expect(run('SELECT public.compiled()')).rejects.toMatchObject({ code: 'XX000' });
 			await run('ROLLBACK');
 			return own;
 		});
-		expect(errand.refusal).toBeInstanceOf(RetryError);
-		expect(errand.refusal).toMatchObject({
+		expect(context.refusal).toBeInstanceOf(RetryError);
+		expect(context.refusal).toMatchObject({
 			message: expect.stringContaining('Run all of it again'),
 			cause: { code: 'XX000' },
 		});
@@ -424,22 +424,22 @@ describe('in a transaction', () => {
 		});
 	});
 
-	test('its connection is the one of the errand', async () => {
-		const errand: Errand = { scope, ranRawSql: false };
-		const connection = await runInScope(errand, () => pool.connect());
-		expect(errand.connection).toBe(connection);
-		expect(runInScope(errand, requireConnection)).toBe(connection);
+	test('its connection is that of the execution context', async () => {
+		const context: ExecutionContext = { scope, ranRawSql: false };
+		const connection = await runInScope(context, () => pool.connect());
+		expect(context.connection).toBe(connection);
+		expect(runInScope(context, requireConnection)).toBe(connection);
 		connection.release();
 	});
 
 	test('a COMMIT of what has failed says that nothing was saved', async () => {
-		await withConnection({}, async (run, errand) => {
+		await withConnection({}, async (run, context) => {
 			await run('BEGIN');
 			await run('INSERT INTO public.kept VALUES (1)');
 			await run('SELECT 1 / 0').catch(() => {});
 			await expect(run('SELECT 1')).rejects.toMatchObject({ code: '25P02' });
 			await expect(run('COMMIT')).rejects.toThrow(UnsupportedError);
-			expect(errand.refusal).toMatchObject({
+			expect(context.refusal).toMatchObject({
 				code: 'UNSUPPORTED',
 				message: expect.stringMatching(
 					/^A statement of the transaction failed .* rolled everything back/,
@@ -451,10 +451,10 @@ describe('in a transaction', () => {
 
 	test('a ROLLBACK is no such error, and a COMMIT that is refused has no values in it', async () => {
 		const before = await pid();
-		await withConnection({}, async (run, errand) => {
+		await withConnection({}, async (run, context) => {
 			await run('BEGIN');
 			await run('ROLLBACK');
-			expect(errand.refusal).toBeUndefined();
+			expect(context.refusal).toBeUndefined();
 		});
 		await withConnection({}, async (run) => {
 			await run('BEGIN');
@@ -470,7 +470,7 @@ describe('in a transaction', () => {
 		'one that lost against another (%s) is over: nothing more of it runs, and it leaves nothing',
 		async (code) => {
 			const before = await pid();
-			await withConnection({}, async (run, errand) => {
+			await withConnection({}, async (run, context) => {
 				await run('BEGIN');
 				await run('INSERT INTO public.kept VALUES (1)');
 				const lost = `DO $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '${code}'; END $$`;
@@ -480,7 +480,7 @@ describe('in a transaction', () => {
 				}
 				await expect(run('COMMIT')).rejects.toThrow(UnsupportedError);
 				await expect(run('INSERT INTO public.kept VALUES (3)')).rejects.toThrow(UnsupportedError);
-				expect(errand.refusal).toMatchObject({ code: 'UNSUPPORTED' });
+				expect(context.refusal).toMatchObject({ code: 'UNSUPPORTED' });
 			});
 			expect(await rowsKept()).toEqual([]);
 			expect(await pid()).toBe(before);
@@ -494,13 +494,13 @@ describe('in a transaction', () => {
 				code: 'UNSUPPORTED',
 				message: expect.stringMatching(/^The transaction is over: /),
 			};
-			const { connection, errand } = await withConnection({}, async (run, errand, connection) => {
+			const { connection, context } = await withConnection({}, async (run, context, connection) => {
 				await run('BEGIN');
 				await run(end);
 				await expect(run('SELECT 1')).rejects.toMatchObject(over);
-				return { connection, errand };
+				return { connection, context };
 			});
-			expect(errand.refusal).toMatchObject(over);
+			expect(context.refusal).toMatchObject(over);
 			await expect(connection.query(statement('SELECT 1'))).rejects.toMatchObject(over);
 		},
 	);
@@ -512,8 +512,8 @@ describe('in a transaction', () => {
 				connectionString: wire.through(database.url),
 				query_timeout: 300,
 			});
-			const errand: Errand = { scope, ranRawSql: false };
-			const connection = await runInScope(errand, () => hasty.pool.connect());
+			const context: ExecutionContext = { scope, ranRawSql: false };
+			const connection = await runInScope(context, () => hasty.pool.connect());
 			if (text !== 'BEGIN') await connection.query({ text: 'BEGIN' });
 			const letThrough = wire.hold();
 			await expect(connection.query({ text })).rejects.toThrow('Query read timeout');
@@ -562,10 +562,10 @@ describe('in a transaction', () => {
 	test('statements that raw SQL replaced are not used again', async () => {
 		const text = 'SELECT 1 AS own';
 		await pool.run(scope, text, []);
-		const rows = await withConnection({}, async (run, errand, connection) => {
+		const rows = await withConnection({}, async (run, context, connection) => {
 			await run('BEGIN');
 			await connection.run(scope, text, []);
-			errand.ranRawSql = true;
+			context.ranRawSql = true;
 			const { rows: mine } = await run(
 				`SELECT name FROM pg_prepared_statements WHERE statement = '${text}'`,
 			);
@@ -582,8 +582,8 @@ describe('in a transaction', () => {
 	});
 
 	describe('that took longer than its timeout', () => {
-		const errorAfter = (errand: Partial<Errand>, took: number, end: string) =>
-			withConnection(errand, async (run) => {
+		const errorAfter = (context: Partial<ExecutionContext>, took: number, end: string) =>
+			withConnection(context, async (run) => {
 				await run('BEGIN');
 				await setTimeout(took);
 				await run(end);
@@ -634,12 +634,12 @@ describe('a pool', () => {
 		const slow = closed.run(scope, 'SELECT pg_sleep(0.1)', []);
 		const waiting = [1, 2, 3].map((each) => closed.run(scope, `SELECT ${each}`, []));
 		const ended = closed.close();
-		const errand: Errand = { scope, ranRawSql: false };
+		const context: ExecutionContext = { scope, ranRawSql: false };
 		const message = 'The client was closed. Use it before close(), or make another.';
-		await expect(runInScope(errand, () => closed.connect())).rejects.toThrow(
+		await expect(runInScope(context, () => closed.connect())).rejects.toThrow(
 			new UnsupportedError(message),
 		);
-		expect(errand.refusal).toMatchObject({ code: 'UNSUPPORTED', message });
+		expect(context.refusal).toMatchObject({ code: 'UNSUPPORTED', message });
 		await expect(closed.run(scope, 'SELECT 4', [])).rejects.toThrow(UnsupportedError);
 		await slow;
 		expect(await Promise.all(waiting)).toEqual([[['1']], [['2']], [['3']]]);

@@ -41,7 +41,7 @@ const names = [
 	...['_executeRequest', '_transactionWithCallback', '_transactionWithArray', '$queryRawInternal'],
 	...['client', 'prisma', 'pool', 'adapter', 'driver', 'connection', 'options', 'config', 'scope'],
 	...[
-		'errand',
+		'context',
 		'target',
 		'methods',
 		'extended',

@@ -9,7 +9,7 @@ import {
 	type Transaction,
 } from '@prisma/driver-adapter-utils';
 import type { FieldDef, QueryArrayResult, QueryConfig } from 'pg';
-import { requireErrand } from '../../database/execution-context.ts';
+import { requireContext } from '../../database/execution-context.ts';
 import type { ScopedConnection } from '../../database/scoped-connection.ts';
 import type { ScopedPool } from '../../database/scoped-pool.ts';
 import { columnParsers, columnTypeOf } from './column-types.ts';
@@ -39,7 +39,7 @@ export class ScopedAdapter implements SqlDriverAdapterFactory {
 	async connect(): Promise<SqlDriverAdapter> {
 		const pool = this.#pool;
 		// Prisma opens a closed client again when it is used.
-		pool.requireOpen(requireErrand());
+		pool.requireOpen(requireContext());
 		return {
 			...queryable(pool, pool.nameStatement),
 			startTransaction: (isolationLevel) => startTransaction(pool, isolationLevel),

@@ -1,4 +1,4 @@
-import { type Errand, runInScope } from '../../database/execution-context.ts';
+import { type ExecutionContext, runInScope } from '../../database/execution-context.ts';
 import type { Scope } from '../../database/scope.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { ForbiddenError, ValidationError } from '../../errors.ts';
@@ -107,7 +107,7 @@ function scopeTransaction(scoped: Scoped): Method {
 			const inView = work as TransactionWork;
 			return runTransaction(
 				scoped,
-				(transaction, errand) => inView(transactionView(transaction, scoped.encryption, errand)),
+				(transaction, context) => inView(transactionView(transaction, scoped.encryption, context)),
 				options,
 			);
 		}
@@ -117,10 +117,10 @@ function scopeTransaction(scoped: Scoped): Method {
 			]);
 		}
 		const batch = work.map((promise) => recipeFor(promise, scoped));
-		const inOrder = async (transaction: Methods, errand: Errand) => {
+		const inOrder = async (transaction: Methods, context: ExecutionContext) => {
 			const results: unknown[] = [];
 			for (const { ranRawSql, run } of batch) {
-				if (ranRawSql) errand.ranRawSql = true;
+				if (ranRawSql) context.ranRawSql = true;
 				results.push(await run(transaction));
 			}
 			return results;
@@ -138,22 +138,22 @@ function recipeFor(promise: unknown, { client, scope }: Scoped): Recipe {
 
 function runTransaction(
 	{ client, scope }: Scoped,
-	work: (transaction: Methods, errand: Errand) => unknown,
+	work: (transaction: Methods, context: ExecutionContext) => unknown,
 	options: unknown,
 ): Promise<unknown> {
 	const { timeout } = (options ?? {}) as { timeout?: number }; // Prisma refuses others
-	const errand: Errand = { scope, ranRawSql: false, timeout };
-	return settle(errand, () => {
-		const inScope = (transaction: Methods) => work(transaction, errand);
+	const context: ExecutionContext = { scope, ranRawSql: false, timeout };
+	return settle(context, () => {
+		const inScope = (transaction: Methods) => work(transaction, context);
 		// Prisma's $transaction gives a promise.
 		return call(client, '$transaction', [inScope, options]) as PromiseLike<unknown>;
 	});
 }
 
 /** Runs something in a scope. What the caller does with the promise it gives is outside it. */
-function settle(errand: Errand, run: () => PromiseLike<unknown>): Promise<unknown> {
+function settle(context: ExecutionContext, run: () => PromiseLike<unknown>): Promise<unknown> {
 	return new Promise((resolve, reject) => {
-		const fail = (error: unknown) => reject(errand.refusal ?? error);
-		runInScope(errand, () => run().then(resolve, fail));
+		const fail = (error: unknown) => reject(context.refusal ?? error);
+		runInScope(context, () => run().then(resolve, fail));
 	});
 }

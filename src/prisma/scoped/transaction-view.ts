@@ -1,4 +1,4 @@
-import type { Errand } from '../../database/execution-context.ts';
+import type { ExecutionContext } from '../../database/execution-context.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { UnsupportedError } from '../../errors.ts';
 import { modelsByDelegate } from '../extension/models.ts';
@@ -16,10 +16,10 @@ export type TransactionWork = (transaction: Methods) => unknown;
 export function transactionView(
 	transaction: Methods,
 	encryption: SettingsEncryption,
-	errand: Errand,
+	context: ExecutionContext,
 ): Methods {
 	const raw = (method: PropertyKey, args: readonly unknown[]) => {
-		errand.ranRawSql = true;
+		context.ranRawSql = true;
 		return call(transaction, method, args);
 	};
 	const start = (operation: ModelOperation): object => lazy(operation, encryption, transaction);
@@ -32,7 +32,7 @@ export function transactionView(
 					throw new UnsupportedError('A nested $transaction takes a function.');
 				}
 				const nested = (inner: Methods) =>
-					(work as TransactionWork)(transactionView(inner, encryption, errand));
+					(work as TransactionWork)(transactionView(inner, encryption, context));
 				return call(transaction, property, [nested, options]);
 			};
 		}
