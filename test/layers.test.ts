@@ -10,8 +10,8 @@ const root = join(__dirname, '..');
 const allowed: Readonly<Record<string, readonly string[]>> = {
 	errors: [],
 	ids: [],
-	input: ['errors'],
-	database: ['errors', 'input'],
+	input: ['errors', 'ids'],
+	database: ['errors', 'ids', 'input'],
 	destinations: ['errors', 'input'],
 	keys: ['errors', 'ids', 'input', 'database'],
 	encryption: ['errors', 'ids', 'input', 'keys'],

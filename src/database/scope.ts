@@ -1,4 +1,5 @@
 import { ValidationError } from '../errors.ts';
+import { uuidPattern } from '../ids/uuid-pattern.ts';
 import { uuid } from '../input/checks.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
 
@@ -18,8 +19,6 @@ export interface ScopeOptions {
 }
 
 const scopeOptions = optionsOf({ actorId: uuid.optional() } satisfies OptionSchemas<ScopeOptions>);
-
-const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export function organizationScope(organizationId: string, options: ScopeOptions): Scope {
 	const organization = checkUuid('organizationId', organizationId);

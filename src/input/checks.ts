@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { uuidPattern } from '../ids/uuid-pattern.ts';
 
 /** The message for a value that is not there, or else that `expected`. Messages never repeat a value. */
 export function required(expected: string): (issue: { readonly input?: unknown }) => string {
@@ -11,7 +12,7 @@ export function required(expected: string): (issue: { readonly input?: unknown }
  */
 export const uuid = z
 	.string({ error: required('must be a UUID') })
-	.regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, { error: 'must be a UUID' })
+	.regex(uuidPattern, { error: 'must be a UUID' })
 	.toLowerCase();
 
 /** Text. */
