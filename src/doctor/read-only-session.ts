@@ -12,7 +12,7 @@ const answerSeconds = statementSeconds + 10;
  * in the catalog must be written as in the manifest, whatever the login or the database sets.
  */
 const begin = `BEGIN READ ONLY;
-	SET LOCAL search_path = '';
+	SET LOCAL search_path = pg_catalog, pg_temp;
 	SET LOCAL quote_all_identifiers = off;
 	SET LOCAL standard_conforming_strings = on;
 	SET LOCAL lock_timeout = '5s';

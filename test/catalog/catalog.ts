@@ -49,7 +49,7 @@ export async function makeManifest(client: Client): Promise<Manifest> {
 }
 
 async function objectsOf(client: Client): Promise<FoundObject[]> {
-	await client.query(`SET search_path = ''`);
+	await client.query(`SET search_path = pg_catalog, pg_temp`);
 	try {
 		return await readObjects(client);
 	} finally {

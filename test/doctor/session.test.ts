@@ -43,6 +43,14 @@ describe('nothing is changed', () => {
 		await expectSoon(async () => expect(await state()).toEqual(before));
 	});
 
+	// With an empty path Postgres looks into pg_temp first, and a pooler may hand on a session that has tables there.
+	test('the catalog is looked into before temporary tables', async () => {
+		await using session = await ReadOnlySession.open({ connectionString: examined.serviceUrl });
+		expect(await session.rows('SHOW search_path')).toEqual([
+			{ search_path: 'pg_catalog, pg_temp' },
+		]);
+	});
+
 	test('a role that was taken on for a look is laid down', async () => {
 		await using session = await ReadOnlySession.open({ connectionString: examined.serviceUrl });
 		const role = async () => {
