@@ -96,7 +96,7 @@ const rooms = {
 			'prisma/extension/soft-deletes.ts',
 			'prisma/extension/where.ts',
 		],
-		tests: ['extension/sent-arguments.test.ts', 'extension/opening.test.ts'],
+		tests: ['prisma/extension/sent-arguments.test.ts', 'prisma/extension/opening.test.ts'],
 	},
 	arguments: {
 		sources: [
@@ -104,11 +104,11 @@ const rooms = {
 			'prisma/extension/destination-methods.ts',
 			'prisma/extension/plain-arguments.ts',
 		],
-		tests: ['extension/copied-arguments.test.ts', 'extension/checked-client.test.ts'],
+		tests: ['prisma/extension/copied-arguments.test.ts', 'prisma/extension/checked-client.test.ts'],
 	},
 	'nested-writes': {
 		sources: ['prisma/extension/writes.ts'],
-		tests: ['extension/sent-writes.test.ts', 'extension/sent-arguments.test.ts'],
+		tests: ['prisma/extension/sent-writes.test.ts', 'prisma/extension/sent-arguments.test.ts'],
 	},
 	writes: {
 		sources: [
@@ -117,7 +117,7 @@ const rooms = {
 			'prisma/extension/transaction.ts',
 			'prisma/extension/upsert.ts',
 		],
-		tests: ['extension/sent-settings.test.ts', 'extension/current-transaction.test.ts'],
+		tests: ['prisma/extension/sent-settings.test.ts', 'prisma/extension/current-transaction.test.ts'],
 	},
 	lease: {
 		sources: [
@@ -134,7 +134,7 @@ const rooms = {
 	},
 	purge: {
 		sources: ['repository/retention.ts'],
-		tests: ['audit/purge.test.ts'],
+		tests: ['repository/audit/purge.test.ts'],
 	},
 	rotation: {
 		sources: [
