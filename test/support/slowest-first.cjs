@@ -13,7 +13,7 @@ const seconds = {
 	'testing/newcomer': 35,
 	'testing/ends': 35,
 	'testing/supervisor': 35,
-	'engine/': 30,
+	'packaging/schema-engine': 30,
 	'unopened/writes': 25,
 	'prisma/extension/hostile-arguments': 20,
 	'prisma/extension/unchanged-arguments': 15,
