@@ -4,7 +4,8 @@
 --
 -- Run it after the migrations and logins.sql, as a superuser; running it again does no harm:
 --   psql "$DATABASE_URL" --single-transaction -v ON_ERROR_STOP=1 \
---     -v tenant_login=destinations_tenant -v service_login=destinations_service -f hardening.sql
+--     -v tenant_login=destinations_tenant -v service_login=destinations_service \
+--     -v loader_login=destinations_loading -f hardening.sql
 --
 -- It holds for the whole database and for everybody in it, so it is for a server of your own: what else uses this database
 -- and sets parameters by set_config(), writes functions or makes temporary tables must be granted that again. The owner of
@@ -13,12 +14,12 @@
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- Claims are parameters, which set_config() changes in the middle of a statement. The logins call it before they become a tenant.
-REVOKE EXECUTE ON FUNCTION set_config(text, text, boolean) FROM PUBLIC, authenticated, service_role, anon;
-GRANT EXECUTE ON FUNCTION set_config(text, text, boolean) TO :"tenant_login", :"service_login";
+REVOKE EXECUTE ON FUNCTION set_config(text, text, boolean) FROM PUBLIC, authenticated, service_role, anon, destinations_loader;
+GRANT EXECUTE ON FUNCTION set_config(text, text, boolean) TO :"tenant_login", :"service_login", :"loader_login";
 
 DO $$
 DECLARE
-  everybody constant text := 'PUBLIC, authenticated, service_role, anon';
+  everybody constant text := 'PUBLIC, authenticated, service_role, anon, destinations_loader';
   language name;
   owner regrole;
 BEGIN

@@ -117,7 +117,10 @@ const rooms = {
 			'prisma/extension/transaction.ts',
 			'prisma/extension/upsert.ts',
 		],
-		tests: ['prisma/extension/sent-settings.test.ts', 'prisma/extension/current-transaction.test.ts'],
+		tests: [
+			'prisma/extension/sent-settings.test.ts',
+			'prisma/extension/current-transaction.test.ts',
+		],
 	},
 	lease: {
 		sources: [

@@ -49,7 +49,7 @@ object (kind, of, name, owner, definition) AS (
          CASE WHEN rolcreatedb THEN 'CREATEDB' ELSE 'NOCREATEDB' END,
          CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END)
     FROM pg_catalog.pg_roles
-   WHERE rolname IN ('anon', 'authenticated', 'service_role')
+   WHERE rolname IN ('anon', 'authenticated', 'destinations_loader', 'service_role')
   UNION ALL
   SELECT 'table', name, '', relowner, concat_ws(' ',
          CASE relpersistence WHEN 'u' THEN 'UNLOGGED' END,

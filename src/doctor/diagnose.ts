@@ -5,7 +5,7 @@ import { lookedAt } from './expected-objects.ts';
 import { type Finding, failure } from './finding.ts';
 import { checkHardening } from './hardening.ts';
 import { checkKeys } from './keys.ts';
-import { checkLogins, type Login, readLogin } from './logins.ts';
+import { checkLoader, checkLogins, type Login, readLogin } from './logins.ts';
 import { checkMembers } from './members.ts';
 import { checkMigrations } from './migrations.ts';
 import { checkPlatformTables } from './platform-tables.ts';
@@ -31,6 +31,8 @@ export interface DiagnoseOptions {
 	 * @defaultValue the login of `connectionString` serves both
 	 */
 	readonly serviceConnectionString?: string | undefined;
+	/** URL with the login of loaders, where there is one. @defaultValue it is not looked at */
+	readonly loaderConnectionString?: string | undefined;
 	/** The keys as text: `id:hex,id:hex`. @defaultValue keys are counted and not compared */
 	readonly keys?: string | undefined;
 	/** Called with where the logins lead, once they are connected: host, port, database and user. */
@@ -71,23 +73,29 @@ export interface Section {
  */
 export async function diagnose(options: DiagnoseOptions = {}): Promise<Section[]> {
 	const config = clientConfig(options);
+	const open = async (connectionString: string | undefined) =>
+		connectionString === undefined
+			? undefined
+			: ReadOnlySession.open({ ...config, connectionString });
 	await using tenant = await ReadOnlySession.open(config);
-	if (options.serviceConnectionString === undefined)
-		return await examine(options, config, tenant, tenant);
-	await using service = await ReadOnlySession.open({
-		...config,
-		connectionString: options.serviceConnectionString,
-	});
-	return await examine(options, config, tenant, service);
+	await using service = await open(options.serviceConnectionString);
+	await using loader = await open(options.loaderConnectionString);
+	return await examine(options, config, { tenant, service: service ?? tenant, loader });
+}
+
+interface Sessions {
+	readonly tenant: ReadOnlySession;
+	readonly service: ReadOnlySession;
+	readonly loader: ReadOnlySession | undefined;
 }
 
 async function examine(
 	options: DiagnoseOptions,
 	config: ClientConfig,
-	tenant: ReadOnlySession,
-	service: ReadOnlySession,
+	{ tenant, service, loader }: Sessions,
 ): Promise<Section[]> {
-	options.onConnected?.([...new Set([tenant, service])].map(({ target }) => target));
+	const connected = [...new Set([tenant, service]), ...(loader === undefined ? [] : [loader])];
+	options.onConnected?.(connected.map(({ target }) => target));
 	const sections: Section[] = [];
 	const report = async (
 		name: Section['name'],
@@ -114,8 +122,9 @@ async function examine(
 	await report('logins', tenant, async () => {
 		const first = await readLogin(tenant);
 		const second = service === tenant ? undefined : await readLogin(service);
-		logins = [first, ...(second === undefined ? [] : [second])];
-		return checkLogins(first, second);
+		const third = loader === undefined ? undefined : await readLogin(loader);
+		logins = [first, second, third].filter((login) => login !== undefined);
+		return [...checkLogins(first, second), ...(third === undefined ? [] : checkLoader(third))];
 	});
 	const names = () => logins.map(({ name }) => name);
 	await report('roles', tenant, async () => [

@@ -2,7 +2,7 @@ import type { CatalogObject } from './catalog.ts';
 import { type Finding, failure, finding } from './finding.ts';
 
 /** Roles that everybody who connects may be. */
-const reachable = ['authenticated', 'service_role', 'anon', 'PUBLIC'];
+const reachable = ['authenticated', 'service_role', 'destinations_loader', 'anon', 'PUBLIC'];
 
 /**
  * What a role may do with an object, against what it should. More than intended opens a wall where

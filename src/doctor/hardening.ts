@@ -27,7 +27,7 @@ export async function checkHardening(session: ReadOnlySession): Promise<Finding[
 	const [row] = await session.rows<{ open: readonly boolean[] }>(`
 		SELECT ARRAY[${conditions.join(', ')}] AS open FROM (
 			SELECT 'public' UNION ALL
-			SELECT rolname FROM pg_catalog.pg_roles WHERE rolname IN ('authenticated', 'service_role', 'anon')
+			SELECT rolname FROM pg_catalog.pg_roles WHERE rolname IN ('authenticated', 'service_role', 'destinations_loader', 'anon')
 		) AS everybody (role)`);
 	const open = measures.filter((_, index) => row?.open[index]).map(([may]) => may);
 	if (open.length === 0) return [ok(`Hardened, as ${script} does`)];

@@ -10,9 +10,9 @@ export interface Login {
 	readonly bypassrls: boolean;
 	readonly createrole: boolean;
 	readonly owner: boolean;
-	/** Powerful roles that it may become, but for service_role. */
+	/** Powerful roles that it may become, but for service_role and, of a loader, destinations_loader. */
 	readonly powerful: readonly string[];
-	/** Of `authenticated` and `service_role`, those whose rights it has without becoming them. */
+	/** Of the roles that statements run as, those whose rights it has without becoming them. */
 	readonly inherited: readonly string[];
 	/** Whether it may call set_config(), by which every statement becomes a tenant's. */
 	readonly sets: boolean;
@@ -21,13 +21,14 @@ export interface Login {
 	/** Why it may not become the role; undefined where it may. */
 	readonly notTenant: string | undefined;
 	readonly notService: string | undefined;
+	readonly notLoader: string | undefined;
 	/** Since PostgreSQL 16 a membership says itself whether it is inherited. */
 	readonly grantsInherit: boolean;
 	/** What tells the database from others. */
 	readonly database: string;
 }
 
-type LoginRow = Omit<Login, 'notTenant' | 'notService'>;
+type LoginRow = Omit<Login, 'notTenant' | 'notService' | 'notLoader'>;
 
 export async function readLogin(session: ReadOnlySession): Promise<Login> {
 	const [row] = await session.rows<LoginRow>(`
@@ -40,7 +41,7 @@ export async function readLogin(session: ReadOnlySession): Promise<Login> {
 					AND ${isPowerful} AND pg_has_role(own.oid, r.oid, 'MEMBER')
 				ORDER BY r.rolname) AS powerful,
 			array(SELECT r.rolname::text FROM pg_catalog.pg_roles AS r
-				WHERE r.rolname IN ('authenticated', 'service_role') AND r.oid <> own.oid
+				WHERE r.rolname IN ('authenticated', 'service_role', 'destinations_loader') AND r.oid <> own.oid
 					AND pg_has_role(own.oid, r.oid, 'USAGE')
 				ORDER BY r.rolname) AS inherited,
 			has_function_privilege(own.oid, 'pg_catalog.set_config(text, text, boolean)', 'EXECUTE') AS sets,
@@ -66,6 +67,7 @@ export async function readLogin(session: ReadOnlySession): Promise<Login> {
 		...row,
 		notTenant: await refusal('authenticated'),
 		notService: await refusal('service_role'),
+		notLoader: await refusal('destinations_loader'),
 	};
 }
 
@@ -104,6 +106,37 @@ export function checkLogins(tenant: Login, service: Login | undefined): Finding[
 		);
 	}
 	findings.push(...wallBetween(tenant, service));
+	return findings;
+}
+
+/** What the login of loaders may do: become its role, and no other. */
+export function checkLoader(login: Login): Finding[] {
+	const { name } = login;
+	const findings = powersOf({
+		...login,
+		powerful: login.powerful.filter((role) => role !== 'destinations_loader'),
+	});
+	if (login.superuser) return findings;
+	if (login.notLoader !== undefined) {
+		findings.push(
+			failure(`${name} may not become destinations_loader: ${login.notLoader}`, {
+				fix: 'createDestinationsLoader() needs it:',
+				sql: `GRANT destinations_loader TO ${name};`,
+			}),
+		);
+	}
+	for (const [role, refused] of [
+		['authenticated', login.notTenant],
+		['service_role', login.notService],
+	]) {
+		if (refused !== undefined) continue;
+		findings.push(
+			failure(`${name} may become ${role}, and a loader does not start with such a login`, {
+				fix: 'A login of loaders becomes destinations_loader alone:',
+				sql: `REVOKE ${role} FROM ${name};`,
+			}),
+		);
+	}
 	return findings;
 }
 

@@ -3,7 +3,7 @@ import type { ReadOnlySession } from './read-only-session.ts';
 
 interface MemberRow {
 	readonly name: string;
-	readonly role: 'authenticated' | 'service_role';
+	readonly role: 'authenticated' | 'service_role' | 'destinations_loader';
 	readonly expected: boolean;
 	/** Who granted the role to it; empty where it has the role by way of another. */
 	readonly grantors: readonly string[];
@@ -11,11 +11,17 @@ interface MemberRow {
 	readonly admin: boolean;
 }
 
+const powers = {
+	authenticated: 'act for any organization',
+	service_role: 'act for every organization',
+	destinations_loader: 'read what every organization has switched on',
+};
+
 /** PostgREST's login, which comes with Supabase and is a member of all three roles. */
 const postgrest = 'authenticator';
 
 /**
- * Logins that may come here as a tenant or as the service, beyond those that the doctor was given, superusers and the
+ * Logins that may come here as a tenant, as the service or as a loader, beyond those that the doctor was given, superusers and the
  * owner of the tables. An attack that once ran as somebody powerful may have left itself such a login.
  */
 export async function checkMembers(
@@ -30,7 +36,7 @@ export async function checkMembers(
 			EXISTS (SELECT FROM pg_catalog.pg_auth_members
 				WHERE roleid = r.oid AND member = own.oid AND admin_option) AS admin
 		FROM pg_catalog.pg_roles AS own
-		JOIN pg_catalog.pg_roles AS r ON r.rolname IN ('authenticated', 'service_role')
+		JOIN pg_catalog.pg_roles AS r ON r.rolname IN ('authenticated', 'service_role', 'destinations_loader')
 			AND r.oid <> own.oid AND pg_has_role(own.oid, r.oid, 'MEMBER')
 		WHERE own.rolcanlogin AND NOT own.rolsuper
 			AND has_database_privilege(own.oid, current_database(), 'CONNECT')
@@ -51,8 +57,7 @@ function judge({ name, role, expected, grantors, admin }: MemberRow): Finding[] 
 			}),
 		];
 	}
-	const whose = role === 'service_role' ? 'every organization' : 'any organization';
-	const message = `${name} may become ${role} here, and so act for ${whose}`;
+	const message = `${name} may become ${role} here, and so ${powers[role]}`;
 	if (name === postgrest) return [note(message, { fix: "It is PostgREST's login." })];
 	if (grantors.length === 0) {
 		return [

@@ -18,7 +18,7 @@ interface RoleRow {
 /** Roles whose members see or change rows, or the server, beside every policy; of a name in `r`. */
 export const isPowerful = `(r.rolsuper OR r.rolbypassrls OR r.rolcreaterole
 	OR r.oid = (SELECT relowner FROM pg_catalog.pg_class WHERE oid = to_regclass('public.destinations'))
-	OR r.rolname IN ('service_role', 'pg_read_all_data', 'pg_write_all_data', 'pg_maintain',
+	OR r.rolname IN ('service_role', 'destinations_loader', 'pg_read_all_data', 'pg_write_all_data', 'pg_maintain',
 		'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))`;
 
 /** The roles that statements run as. */

@@ -18,7 +18,7 @@ const foreign = (catalog: string, oid: string, namespace: string) => `
 const onPath = (namespace: string) => `${namespace} IN (
 	SELECT n.oid FROM pg_catalog.pg_namespace AS n
 	WHERE n.nspname = 'public' OR n.nspname ~ '^pg_temp_' OR quote_ident(n.nspname) = ANY ($2)
-		OR n.nspname IN ('authenticated', 'service_role'))`;
+		OR n.nspname IN ('authenticated', 'service_role', 'destinations_loader'))`;
 
 const tablesOwner = `(SELECT relowner FROM pg_catalog.pg_class WHERE oid = to_regclass('public.destinations'))`;
 

@@ -10,3 +10,4 @@ export {
 } from './test-database.ts';
 export { createTestDestination } from './test-destination.ts';
 export { createTestKeys } from './test-keys.ts';
+export type { TestLogins } from './test-logins.ts';

@@ -26,7 +26,11 @@ export interface MigratedServer {
 	readonly superuser: boolean;
 	/** Tables of this package, and the platform's two, with their schema. */
 	readonly tables: { readonly own: readonly string[]; readonly platform: readonly string[] };
-	readonly logins: { readonly tenant: Login; readonly service: Login };
+	readonly logins: {
+		readonly tenant: Login;
+		readonly service: Login;
+		readonly loader: Login;
+	};
 }
 
 /** The platform's tables, which the migrations create where they are missing. */
@@ -40,6 +44,7 @@ export async function migrateServer({
 	const logins = {
 		tenant: newLogin(`${namePrefix}_tenant`),
 		service: newLogin(`${namePrefix}_service`),
+		loader: newLogin(`${namePrefix}_loader`),
 	};
 	return withClient(connectionString, async (admin) => {
 		const strategy = await fastestStrategy(admin);
@@ -56,6 +61,7 @@ export async function migrateServer({
 		await admin.query(`ALTER DATABASE ${template} ALLOW_CONNECTIONS false`);
 		await createLogin(admin, logins.tenant, 'authenticated');
 		await createLogin(admin, logins.service, 'service_role');
+		await createLogin(admin, logins.loader, 'destinations_loader');
 		return { connectionString, namePrefix, template, strategy, superuser, logins, tables };
 	});
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { text } from '../input/checks.ts';
 import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/options.ts';
-import { createDatabase, dropDatabase, withClient, withDatabase, withLogin } from './databases.ts';
+import { createDatabase, dropDatabase, withClient, withDatabase } from './databases.ts';
 import { type MigratedServer, migrateServer } from './migrated-server.ts';
 import {
 	type PostgresSource,
@@ -9,6 +9,7 @@ import {
 	startPostgresServer,
 } from './postgres-server.ts';
 import { resetDatabase } from './reset-database.ts';
+import { TestLogins } from './test-logins.ts';
 
 /** Options of {@link startTestDatabase}. */
 export interface TestDatabaseOptions {
@@ -30,11 +31,8 @@ const databaseOptions = optionsOf({
 export interface TestDatabase extends AsyncDisposable {
 	/** URL of the database as the server's superuser, for what a test does beside the client: SQL of its own, rows of the platform. */
 	readonly connectionString: string;
-	/** URLs of two logins with no powers but to become `authenticated` or `service_role`, as in production. */
-	readonly logins: {
-		readonly connectionString: string;
-		readonly serviceConnectionString: string;
-	};
+	/** URLs of logins with no powers but to become their role, as in production. */
+	readonly logins: TestLogins;
 	/** Another database on the same server, as new as this one was. Takes some hundredths of a second. */
 	clone(): Promise<TestDatabase>;
 	/**
@@ -81,14 +79,10 @@ export async function cloneTemplate(server: MigratedServer): Promise<TestDatabas
 	const name = `${server.namePrefix}_${randomBytes(6).toString('hex')}`;
 	await withClient(server.connectionString, (admin) => createDatabase(admin, name, server));
 	const connectionString = withDatabase(server.connectionString, name);
-	const { tenant, service } = server.logins;
 	const stop = () => withClient(server.connectionString, (admin) => dropDatabase(admin, name));
 	return {
 		connectionString,
-		logins: {
-			connectionString: withLogin(connectionString, tenant.name, tenant.password),
-			serviceConnectionString: withLogin(connectionString, service.name, service.password),
-		},
+		logins: new TestLogins(connectionString, server.logins),
 		clone: () => cloneTemplate(server),
 		reset: () => resetDatabase(connectionString, server),
 		stop,

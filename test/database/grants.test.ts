@@ -13,11 +13,13 @@ afterAll(() => session.close());
 
 const DENIED = '42501';
 
-describe('the two logins', () => {
+describe('the logins', () => {
 	const suffix = randomUUID().replaceAll('-', '');
 	const [tenantLogin, serviceLogin] = [`tenant_${suffix}`, `service_${suffix}`];
+	const loaderLogin = `loader_${suffix}`;
 	let tenant: Client;
 	let service: Client;
+	let loader: Client;
 
 	beforeAll(async () => {
 		await session.client.query(
@@ -26,13 +28,16 @@ describe('the two logins', () => {
 				tenant_password: `t'${suffix}`,
 				service_login: serviceLogin,
 				service_password: `s"${suffix}`,
+				loader_login: loaderLogin,
+				loader_password: `l'"${suffix}`,
 			}),
 		);
 		tenant = await session.connect(loginUrl(tenantLogin, `t'${suffix}`));
 		service = await session.connect(loginUrl(serviceLogin, `s"${suffix}`));
+		loader = await session.connect(loginUrl(loaderLogin, `l'"${suffix}`));
 	});
 
-	afterAll(() => session.client.query(`DROP ROLE ${tenantLogin}, ${serviceLogin}`));
+	afterAll(() => session.client.query(`DROP ROLE ${tenantLogin}, ${serviceLogin}, ${loaderLogin}`));
 
 	function loginUrl(login: string, password: string): string {
 		const url = new URL(session.connectionString);
@@ -42,15 +47,15 @@ describe('the two logins', () => {
 	}
 
 	test('have no rights of their own', async () => {
-		for (const login of [tenant, service]) {
+		for (const login of [tenant, service, loader]) {
 			for (const table of ['destinations', 'organizations', 'users']) {
 				expect((await refusal(login.query(`SELECT FROM ${table}`))).code).toBe(DENIED);
 			}
 		}
 		const { rows } = await session.client.query(
 			`SELECT DISTINCT rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls
-			 FROM pg_roles WHERE rolname IN ($1, $2)`,
-			[tenantLogin, serviceLogin],
+			 FROM pg_roles WHERE rolname IN ($1, $2, $3)`,
+			[tenantLogin, serviceLogin, loaderLogin],
 		);
 		expect(rows.flatMap(Object.values)).toEqual(Array(6).fill(false));
 	});
@@ -62,7 +67,14 @@ describe('the two logins', () => {
 			[tenant, 'anon', false],
 			[tenant, 'postgres', false],
 			[service, 'service_role', true],
+			[tenant, 'destinations_loader', false],
 			[service, 'authenticated', false],
+			[service, 'destinations_loader', false],
+			[loader, 'destinations_loader', true],
+			[loader, 'authenticated', false],
+			[loader, 'service_role', false],
+			[loader, 'anon', false],
+			[loader, 'postgres', false],
 		];
 		for (const [login, role, allowed] of tries) {
 			const attempt = login.query(`SET ROLE ${role}; RESET ROLE`);

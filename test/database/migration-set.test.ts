@@ -24,7 +24,7 @@ afterEach(() => host.close());
 async function access(): Promise<string[]> {
 	const { rows } = await host.client.query<{ access: string }>(`
 		SELECT concat_ws(' ', role, privilege, object) AS access
-		FROM unnest(ARRAY['anon', 'authenticated', 'service_role']) AS role, LATERAL (
+		FROM unnest(ARRAY['anon', 'authenticated', 'service_role', 'destinations_loader']) AS role, LATERAL (
 			SELECT relname AS object, privilege
 			FROM pg_class, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) AS privilege
 			WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname LIKE 'destination%'

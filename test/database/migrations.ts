@@ -89,9 +89,11 @@ export async function migrate(client: Client, migrations?: Migration[]): Promise
 export async function migrationsWithRoles(suffix: string): Promise<Migration[]> {
 	return (await readMigrations()).map(({ name, sql }) => ({
 		name,
-		sql: sql.replace(/\b(authenticated|service_role|anon)\b/g, `$1_${suffix}`),
+		sql: sql.replace(/\b(authenticated|service_role|anon|destinations_loader)\b/g, `$1_${suffix}`),
 	}));
 }
 
 export const rolesWith = (suffix: string) =>
-	['authenticated', 'service_role', 'anon'].map((role) => `${role}_${suffix}`);
+	['authenticated', 'service_role', 'anon', 'destinations_loader'].map(
+		(role) => `${role}_${suffix}`,
+	);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Client, DatabaseError, type QueryResultRow } from 'pg';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
-export type Role = 'authenticated' | 'service_role' | 'anon';
+export type Role = 'authenticated' | 'service_role' | 'destinations_loader' | 'anon';
 
 /** What `request.jwt.claims` holds: an object is written as JSON, a string as it is. */
 export type Claims = Record<string, unknown> | string;

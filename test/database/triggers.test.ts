@@ -443,7 +443,7 @@ test('nobody but the owner may call the functions of the triggers', async () => 
 	const rows = await session.rows<{ name: string; role: string }>(`
 		SELECT proname AS name, rolname AS role FROM pg_proc, pg_roles
 		WHERE proname IN ('insert_destinations_created_at', 'update_destinations_updated_at')
-			AND rolname IN ('authenticated', 'service_role', 'anon')
+			AND rolname IN ('authenticated', 'service_role', 'destinations_loader', 'anon')
 			AND has_function_privilege(rolname, pg_proc.oid, 'EXECUTE')`);
 	expect(rows).toEqual([]);
 });

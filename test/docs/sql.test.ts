@@ -28,7 +28,9 @@ test.each(blocks)('the SQL at $place runs', async ({ code }) => {
 	await client.query('BEGIN');
 	try {
 		// The names that prisma/grants/logins.sql suggests, and a role as a service of the platform has one.
-		await client.query('CREATE ROLE destinations_tenant; CREATE ROLE destinations_service');
+		await client.query(
+			'CREATE ROLE destinations_tenant; CREATE ROLE destinations_service; CREATE ROLE destinations_loading',
+		);
 		await client.query(code);
 	} finally {
 		await client.query('ROLLBACK');

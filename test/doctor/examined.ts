@@ -43,6 +43,15 @@ export class Examined {
 			GRANT CONNECT ON DATABASE ${database} TO ${logins.join(', ')}`);
 	}
 
+	/** Lets one more login come here. */
+	async letIn(login: string): Promise<void> {
+		await this.run(`GRANT CONNECT ON DATABASE ${await this.#database()} TO ${login}`);
+	}
+
+	async keepOut(login: string): Promise<void> {
+		await this.run(`REVOKE CONNECT ON DATABASE ${await this.#database()} FROM ${login}`);
+	}
+
 	/** Does something while one more login may come here: the one that may become both roles. */
 	async withOneLogin(work: (url: string) => Promise<void>): Promise<void> {
 		const { url } = this.deployment;

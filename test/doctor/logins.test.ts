@@ -149,6 +149,56 @@ test('a login that owns the tables', async () => {
 	}
 });
 
+test("a tenants' login that may become destinations_loader", () =>
+	examined.expectHealing(`GRANT destinations_loader TO ${tenant}`, [
+		'failure',
+		new RegExp(`^${tenant} may become destinations_loader`),
+	]));
+
+describe('the login of loaders', () => {
+	let loaderConnectionString: string;
+	let loader: string;
+	beforeAll(async () => {
+		loaderConnectionString = await examined.deployment.newLogin('destinations_loader');
+		loader = new URL(loaderConnectionString).username;
+		await examined.letIn(loader);
+	});
+	afterAll(() => examined.keepOut(loader));
+	const complaints = () => examined.complaints({ loaderConnectionString });
+
+	test('is well where it may become its role and nothing else', async () => {
+		expect(await complaints()).toEqual([]);
+	});
+
+	test('is reported where doctor was not given it', async () => {
+		expectComplaints(await examined.complaints(), [
+			'warning',
+			new RegExp(`^${loader} may become destinations_loader here, and so read`),
+		]);
+	});
+
+	test.each<[string, RegExp]>([
+		['REVOKE destinations_loader FROM', / may not become destinations_loader/],
+		['GRANT authenticated TO', / may become authenticated, and a loader does not start/],
+		['GRANT pg_read_all_data TO', / may become pg_read_all_data/],
+		['ALTER ROLE LOADER BYPASSRLS', / goes behind row level security/],
+	])('%s it is a failure, and the fix heals it', async (sql, message) => {
+		await examined.run(sql.includes('LOADER') ? sql.replace('LOADER', loader) : `${sql} ${loader}`);
+		const found = await complaints();
+		expectComplaints(found, ['failure', message]);
+		for (const { sql: fix } of found) if (fix !== undefined) await examined.run(fix);
+		expect(await complaints()).toEqual([]);
+	});
+
+	test('that may become service_role is a failure by each of the two rules', async () => {
+		await examined.run(`GRANT service_role TO ${loader}`);
+		const found = await complaints();
+		expectComplaints(found, ['failure', / may become service_role, and a loader does not start/]);
+		for (const { sql: fix } of found) if (fix !== undefined) await examined.run(fix);
+		expect(await complaints()).toEqual([]);
+	});
+});
+
 test('two URLs that lead to different databases', async () => {
 	const other = await Examined.open();
 	try {

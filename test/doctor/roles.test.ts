@@ -37,10 +37,23 @@ const breakages: [sql: string, ...Complaint[]][] = [
 		['failure', /^Role authenticated is a member of service_role/],
 	],
 	['GRANT pg_read_all_data TO anon', ['failure', /^Role anon is a member of pg_read_all_data/]],
+	[
+		'GRANT destinations_loader TO authenticated',
+		['failure', /^Role authenticated is a member of destinations_loader/],
+	],
+	[
+		'ALTER ROLE destinations_loader BYPASSRLS',
+		['failure', /^Role destinations_loader goes behind/],
+	],
+	[
+		'GRANT other TO destinations_loader',
+		['warning', /^Role destinations_loader is a member of other/],
+	],
 	['GRANT other TO authenticated', ['warning', /^Role authenticated is a member of other/]],
 	[
 		'REVOKE USAGE ON SCHEMA public FROM PUBLIC',
 		['failure', /^Role authenticated may not use schema public/],
+		['failure', /^Role destinations_loader may not use schema public/],
 		['failure', /^Role service_role may not use schema public/],
 	],
 	[

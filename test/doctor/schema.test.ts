@@ -184,6 +184,7 @@ const breakages: Record<string, [sql: string, ...Complaint[]]> = {
 		'ALTER TABLE destinations DROP COLUMN test_mode',
 		['failure', /^column test_mode of public.destinations is missing$/],
 		['failure', /^authenticated may not UPDATE \(test_mode\) on table public.destinations$/],
+		['failure', /^destinations_loader may not SELECT \(test_mode\) on table public.destinations$/],
 	],
 	'the share of a page to fill is another': [
 		'ALTER TABLE destinations RESET (fillfactor)',

@@ -12,7 +12,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { newKeys } from '../support/extended-client.ts';
 import { grantScript } from '../support/grant-script.ts';
 
-export type SwitchableRole = 'authenticated' | 'service_role';
+export type SwitchableRole = 'authenticated' | 'service_role' | 'destinations_loader';
 
 /** One organization, with a scoped client and two destinations. */
 export interface Tenant {
@@ -83,12 +83,14 @@ export class Deployment {
 		return this.open({ connectionString, serviceConnectionString });
 	}
 
-	/** Runs prisma/grants/hardening.sql for these two logins. */
-	async harden(tenantUrl: string, serviceUrl: string): Promise<void> {
-		const [tenant_login = '', service_login = ''] = [tenantUrl, serviceUrl].map(
+	/** Runs prisma/grants/hardening.sql for these logins; where no loader is named, for one that is new. */
+	async harden(tenantUrl: string, serviceUrl: string, loaderUrl?: string): Promise<void> {
+		const urls = [tenantUrl, serviceUrl, loaderUrl ?? (await this.newLogin('destinations_loader'))];
+		const [tenant_login = '', service_login = '', loader_login = ''] = urls.map(
 			(url) => new URL(url).username,
 		);
-		await this.admin.query(await grantScript('hardening.sql', { tenant_login, service_login }));
+		const logins = { tenant_login, service_login, loader_login };
+		await this.admin.query(await grantScript('hardening.sql', logins));
 	}
 
 	/** A plain connection, as the superuser or as the login of the URL. */

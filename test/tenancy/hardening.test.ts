@@ -184,7 +184,11 @@ test('an owner who is no superuser migrates on, and dumps', async () => {
 		await host.client.query(`GRANT CREATE ON DATABASE ${rows[0].name} TO ${owner};
 			GRANT CREATE ON SCHEMA public TO ${owner}`);
 		await host.as(owner, () => migrate(host.client));
-		const logins = { tenant_login: 'authenticated', service_login: 'service_role' };
+		const logins = {
+			tenant_login: 'authenticated',
+			service_login: 'service_role',
+			loader_login: 'destinations_loader',
+		};
 		await host.client.query(await grantScript('hardening.sql', logins));
 		await host.as(owner, async () => {
 			// As a later migration may, and as pg_dump begins.

@@ -17,15 +17,18 @@ beforeAll(async () => {
 
 afterAll(() => deployment.close());
 
-/** Runs prisma/grants/logins.sql as psql does; gives the URLs of the two logins that it creates. */
+/** Runs prisma/grants/logins.sql as psql does; gives the URLs of a client's two logins that it creates. */
 async function runLoginsScript(): Promise<{ tenantUrl: string; serviceUrl: string }> {
 	const values: Record<string, string> = {
 		tenant_login: newName(),
 		tenant_password: newName(),
 		service_login: newName(),
 		service_password: newName(),
+		loader_login: newName(),
+		loader_password: newName(),
 	};
-	deployment.dropLater(values.tenant_login ?? '', values.service_login ?? '');
+	const { tenant_login = '', service_login = '', loader_login = '' } = values;
+	deployment.dropLater(tenant_login, service_login, loader_login);
 	await deployment.admin.query(await grantScript('logins.sql', values));
 	const url = (login = '', password = '') => withLogin(deployment.superuserUrl, login, password);
 	return {

@@ -27,15 +27,16 @@ test('of a server that is there, stop() takes what was made and nothing else', a
 	const [, prefix = ''] = /(destinations_test_[0-9a-f]{8})_/.exec(database.connectionString) ?? [];
 	const clone = await database.clone();
 	await clone.clone();
-	// The template, three databases, two logins.
-	expect(await namesLike(prefix)).toHaveLength(6);
+	// The template, three databases, three logins.
+	expect(await namesLike(prefix)).toHaveLength(7);
 	await using other = await startTestDatabase({ source: server() });
 	await database.stop();
 	expect(await namesLike(prefix)).toEqual([]);
 	await rowsOf(other.connectionString, 'SELECT FROM destinations');
 	await rowsOf(other.logins.connectionString, 'SELECT');
-	const shared = "SELECT FROM pg_roles WHERE rolname IN ('authenticated', 'service_role', 'anon')";
-	expect(await rowsOf(server(), shared)).toHaveLength(3);
+	const shared =
+		"SELECT FROM pg_roles WHERE rolname IN ('authenticated', 'service_role', 'anon', 'destinations_loader')";
+	expect(await rowsOf(server(), shared)).toHaveLength(4);
 });
 
 test('a login that may create databases and roles is enough', async () => {
@@ -43,7 +44,7 @@ test('a login that may create databases and roles is enough', async () => {
 	await rowsOf(
 		server(),
 		`CREATE ROLE ${name} LOGIN CREATEDB CREATEROLE PASSWORD '${password}';
-		 GRANT authenticated, service_role TO ${name} WITH ADMIN OPTION`,
+		 GRANT authenticated, service_role, destinations_loader TO ${name} WITH ADMIN OPTION`,
 	);
 	const url = new URL(server());
 	url.username = name;

@@ -40,10 +40,14 @@ describe('a database for tests', () => {
 	test('serves a client with the logins of production', async () => {
 		await using db = open(database);
 		await db.connect();
-		const { connectionString, serviceConnectionString } = database.logins;
+		const { connectionString, serviceConnectionString, loaderConnectionString } = database.logins;
+		// The options of a client, which has no use for the third.
+		expect({ ...database.logins }).toEqual({ connectionString, serviceConnectionString });
 		for (const [url, mayBecome, mayNot] of [
 			[connectionString, 'authenticated', 'service_role'],
 			[serviceConnectionString, 'service_role', 'authenticated'],
+			[loaderConnectionString, 'destinations_loader', 'authenticated'],
+			[loaderConnectionString, 'destinations_loader', 'service_role'],
 		] as const) {
 			const [login] = await rowsOf(
 				url,

@@ -1,7 +1,8 @@
--- What:     the roles authenticated, service_role and anon, auth.jwt(), and destinations_claim(), by which
---           policies read who a tenant is.
--- Why:      all but the last come with Supabase and nowhere else. What exists stays as it is. Before the
---           tables, so that each of them is closed to these roles in the transaction that creates it.
+-- What:     the roles authenticated, service_role, anon and destinations_loader, auth.jwt(), and
+--           destinations_claim(), by which policies read who a tenant is.
+-- Why:      destinations_loader and the last are this package's own, the others come with Supabase and nowhere
+--           else. What exists stays as it is. Before the tables, so that each of them is closed to these roles
+--           in the transaction that creates it.
 -- Breaking: no.
 --
 -- The login that runs it needs CREATEROLE only where a role is missing.
@@ -14,7 +15,7 @@ DO $$
 DECLARE
   wanted text;
 BEGIN
-  FOREACH wanted IN ARRAY ARRAY['authenticated', 'service_role', 'anon'] LOOP
+  FOREACH wanted IN ARRAY ARRAY['authenticated', 'service_role', 'anon', 'destinations_loader'] LOOP
     CONTINUE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted);
     BEGIN
       EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', wanted);
@@ -94,5 +95,6 @@ END
 $$;
 
 -- Hosts such as Supabase grant new functions to everybody by default.
-REVOKE ALL ON FUNCTION public.destinations_claim(text) FROM PUBLIC, authenticated, service_role, anon;
+REVOKE ALL ON FUNCTION public.destinations_claim(text)
+  FROM PUBLIC, authenticated, service_role, anon, destinations_loader;
 GRANT EXECUTE ON FUNCTION public.destinations_claim(text) TO authenticated, service_role;

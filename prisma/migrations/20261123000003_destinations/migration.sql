@@ -94,7 +94,7 @@ CREATE TABLE public.destinations (
 -- otherwise: backfills and dumps run as service_role.
 ALTER TABLE public.destinations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.destinations FORCE ROW LEVEL SECURITY;
-REVOKE ALL ON public.destinations FROM PUBLIC, authenticated, service_role, anon;
+REVOKE ALL ON public.destinations FROM PUBLIC, authenticated, service_role, anon, destinations_loader;
 
 -- One live destination of a type in each environment of an organization. An index, because a constraint
 -- cannot have a predicate.

@@ -151,7 +151,7 @@ $$;
 -- A trigger fires without EXECUTE on its function, so nobody needs it.
 REVOKE ALL ON FUNCTION public.insert_destinations_created_at(), public.update_destinations_updated_at(),
   public.refuse_destination_statement()
-  FROM PUBLIC, authenticated, service_role, anon;
+  FROM PUBLIC, authenticated, service_role, anon, destinations_loader;
 
 CREATE TRIGGER trigger_insert_destinations_created_at
   BEFORE INSERT ON public.destinations

@@ -213,7 +213,7 @@ $$;
 
 REVOKE ALL ON FUNCTION public.destination_settings_fields(uuid, integer), public.log_created_destinations(),
   public.log_changed_destinations(), public.log_purged_destinations(), public.log_destinations_key_rotation()
-  FROM PUBLIC, authenticated, service_role, anon;
+  FROM PUBLIC, authenticated, service_role, anon, destinations_loader;
 
 CREATE TRIGGER trigger_log_created_destinations
   AFTER INSERT ON public.destinations

@@ -36,7 +36,7 @@ CREATE INDEX idx_destination_settings_history_replaced_at
 -- Closed from the start; see destinations.
 ALTER TABLE public.destination_settings_history ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.destination_settings_history FORCE ROW LEVEL SECURITY;
-REVOKE ALL ON public.destination_settings_history FROM PUBLIC, authenticated, service_role, anon;
+REVOKE ALL ON public.destination_settings_history FROM PUBLIC, authenticated, service_role, anon, destinations_loader;
 
 -- These run as their owner, because nobody else may write the two tables.
 
@@ -77,7 +77,7 @@ $$;
 
 REVOKE ALL ON FUNCTION public.log_rotated_destination_settings(),
   public.keep_replaced_destination_settings(), public.delete_purged_destination_settings()
-  FROM PUBLIC, authenticated, service_role, anon;
+  FROM PUBLIC, authenticated, service_role, anon, destinations_loader;
 
 -- At depth 0 a statement wrote here, not a trigger.
 CREATE TRIGGER trigger_refuse_destination_settings_history_insert

@@ -32,7 +32,7 @@ CREATE TABLE public.destination_data_keys (
 -- Closed from the start; see destinations.
 ALTER TABLE public.destination_data_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.destination_data_keys FORCE ROW LEVEL SECURITY;
-REVOKE ALL ON public.destination_data_keys FROM PUBLIC, authenticated, service_role, anon;
+REVOKE ALL ON public.destination_data_keys FROM PUBLIC, authenticated, service_role, anon, destinations_loader;
 
 -- A wrapped key that is overwritten is lost, and the settings with it. Who means to lose them deletes the row.
 CREATE FUNCTION public.refuse_destination_data_keys_change() RETURNS trigger
@@ -47,7 +47,8 @@ BEGIN
     HINT = 'Insert the next generation and rotate; DELETE makes the settings unreadable for good.';
 END
 $$;
-REVOKE ALL ON FUNCTION public.refuse_destination_data_keys_change() FROM PUBLIC, authenticated, service_role, anon;
+REVOKE ALL ON FUNCTION public.refuse_destination_data_keys_change()
+  FROM PUBLIC, authenticated, service_role, anon, destinations_loader;
 
 CREATE TRIGGER trigger_refuse_destination_data_keys_change
   BEFORE UPDATE OR TRUNCATE ON public.destination_data_keys

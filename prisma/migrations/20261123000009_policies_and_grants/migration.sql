@@ -1,7 +1,9 @@
 -- What:     who may do what: every policy and every grant on the tables, role by role.
 -- Why:      each organization sees and changes its own destinations only, whatever the query says. Last, so
 --           that nobody reaches a table before its triggers and its log are in place.
--- Breaking: no. Tables of the platform that existed get no policy and no grant: see
+-- Breaking: no. CREATE POLICY locks its table against everything, reads too; here nobody uses the tables yet.
+--           Where it is done on tables in use, that is for a few milliseconds, and for up to 5 seconds while it
+--           waits for who has them. Tables of the platform that existed get no policy and no grant: see
 --           prisma/grants/platform-tables.sql, which their owner runs.
 
 SET LOCAL lock_timeout = '5s';
@@ -83,6 +85,27 @@ GRANT SELECT, UPDATE (settings, settings_encrypted), DELETE
 GRANT SELECT, INSERT (organization_id, generation, wrapped_key), DELETE
   ON public.destination_data_keys TO service_role;
 
+-- destinations_loader: what a process needs to send events, of every organization, and no write at all: the rows
+-- that are live and switched on, without names, actors and outcomes of tests; which organizations changed; and
+-- wrapped keys, where there are any.
+
+CREATE POLICY destinations_loading ON public.destinations
+  FOR SELECT TO destinations_loader
+  USING (enabled AND deleted_at IS NULL);
+CREATE POLICY destination_audit_log_loading ON public.destination_audit_log
+  FOR SELECT TO destinations_loader
+  USING (true);
+CREATE POLICY destination_data_keys_loading ON public.destination_data_keys
+  FOR SELECT TO destinations_loader
+  USING (true);
+
+GRANT SELECT (
+  id, organization_id, type, environment, settings, settings_encrypted, required_consent, enabled, test_mode,
+  deleted_at, version
+) ON public.destinations TO destinations_loader;
+GRANT SELECT (organization_id, transaction_id, action) ON public.destination_audit_log TO destinations_loader;
+GRANT SELECT (id, organization_id, wrapped_key) ON public.destination_data_keys TO destinations_loader;
+
 -- anon: nothing. Restrictive, because without any policy there is no access either, but a permissive policy
 -- that somebody adds for anon would open the table.
 
@@ -135,7 +158,8 @@ BEGIN
     EXECUTE format(
       'CREATE POLICY %I ON public.%I FOR ALL TO service_role USING (true) WITH CHECK (true)',
       own.name || '_service_access', own.name);
-    EXECUTE format('REVOKE ALL ON public.%I FROM PUBLIC, authenticated, service_role, anon', own.name);
+    EXECUTE format(
+      'REVOKE ALL ON public.%I FROM PUBLIC, authenticated, service_role, anon, destinations_loader', own.name);
     EXECUTE format('GRANT SELECT ON public.%I TO authenticated', own.name);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON public.%I TO service_role', own.name);
   END LOOP;

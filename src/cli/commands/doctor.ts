@@ -17,6 +17,7 @@ Options:
 Environment:
   DATABASE_URL                  The login that serves tenants, or that serves both.
   DATABASE_SERVICE_URL          The login of asService(), where there are two. Needed to count keys then.
+  DATABASE_LOADER_URL           The login of loaders, where there are any.
   DESTINATIONS_ENCRYPTION_KEYS  id:hex,id:hex. Optional: without it keys are counted and not compared.
 
 Exit status: 0 if all is well or there are only warnings, 1 if there are failures, 2 if it could not begin.
@@ -47,6 +48,7 @@ export const doctor: Command = {
 			const sections = await diagnose({
 				connectionString: environment.DATABASE_URL,
 				serviceConnectionString: environment.DATABASE_SERVICE_URL || undefined,
+				loaderConnectionString: environment.DATABASE_LOADER_URL || undefined,
 				keys: environment.DESTINATIONS_ENCRYPTION_KEYS,
 				...form,
 			});
