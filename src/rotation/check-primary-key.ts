@@ -1,4 +1,4 @@
-import { ConfigurationError, DestinationsError } from '../errors.ts';
+import { ConfigurationError } from '../errors.ts';
 import { shownKeyId } from '../keys/key-provider.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
 import type { SealedStore } from './encrypted-tables.ts';
@@ -12,27 +12,27 @@ const samples = 20;
  * Refuses to rotate to a key that has the id of the services' primary key but other bytes: they could open
  * nothing any more. It shows where services have sealed with theirs already. One row that opens is enough,
  * because a single one may be damaged.
+ *
+ * @throws ConfigurationError
  */
-export async function refuseImpostor(
+export async function checkPrimaryKey(
 	connection: MaintenanceConnection,
 	keys: TenantKeys,
 	store: SealedStore,
 	keyId: string,
 ): Promise<void> {
 	const rows = await connection.run<SealedRow>(selectSamples(store, keyId, samples));
+	if (rows.length === 0) return;
 	const pageKeys = await PageKeys.load(keys, rows, false);
-	if (rows.length === 0 || rows.some((row) => opens(pageKeys, row))) return;
+	for (const row of rows) {
+		try {
+			pageKeys.open(row);
+			return;
+		} catch {
+			// It may be the damaged one: the next row shows it.
+		}
+	}
 	throw new ConfigurationError(
 		`The primary key "${shownKeyId(keyId)}" opens nothing of what is sealed under its id. Give it the bytes that the services have, or, if it is a new key, an id of its own. Nothing was changed.`,
 	);
-}
-
-function opens(pageKeys: PageKeys, row: SealedRow): boolean {
-	try {
-		pageKeys.open(row);
-		return true;
-	} catch (error) {
-		if (error instanceof DestinationsError) return false;
-		throw error;
-	}
 }

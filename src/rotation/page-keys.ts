@@ -4,14 +4,14 @@ import {
 	type SettingsContext,
 	type SettingsEnvelope,
 } from '../encryption/envelope.ts';
-import { DecryptionFailedError, DestinationsError } from '../errors.ts';
+import { DecryptionFailedError } from '../errors.ts';
 import { keyIdPattern } from '../keys/key-provider.ts';
 import type { TenantKey } from '../keys/tenant-key.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
 import type { SealedRow } from './statements.ts';
 
-/** A key, or why it cannot be had. */
-type KeyOrRefusal = TenantKey | DestinationsError;
+/** Keys by name, or why they cannot be had. */
+type LoadedKeys = ReadonlyMap<string, PromiseSettledResult<TenantKey>>;
 
 export function contextOf(row: SealedRow): SettingsContext {
 	return {
@@ -23,8 +23,9 @@ export function contextOf(row: SealedRow): SettingsContext {
 
 /** The key id that stands in an envelope, whether or not the rest of it is sound. */
 export function keyIdOf({ settings }: SealedRow): string | undefined {
-	if (typeof settings !== 'object' || settings === null || !('kid' in settings)) return undefined;
-	return typeof settings.kid === 'string' ? settings.kid : undefined;
+	// The cast only lets the member be read, whatever the settings are.
+	const { kid } = (settings ?? {}) as { readonly kid?: unknown };
+	return typeof kid === 'string' ? kid : undefined;
 }
 
 export function ciphertextOf(row: SealedRow): string {
@@ -36,8 +37,13 @@ export function ciphertextOf(row: SealedRow): string {
  * also where the provider lets none be cached.
  */
 export class PageKeys {
-	readonly #opening = new Map<string, KeyOrRefusal>();
-	readonly #primary = new Map<string, KeyOrRefusal>();
+	readonly #opening: LoadedKeys;
+	readonly #primary: LoadedKeys;
+
+	private constructor(opening: LoadedKeys, primary: LoadedKeys) {
+		this.#opening = opening;
+		this.#primary = primary;
+	}
 
 	/** @param sealing whether the organizations' primary keys are needed too. */
 	static async load(
@@ -45,33 +51,18 @@ export class PageKeys {
 		rows: readonly SealedRow[],
 		sealing: boolean,
 	): Promise<PageKeys> {
-		const loaded = new PageKeys();
-		const waiting: Promise<void>[] = [];
-		const load = (
-			into: Map<string, KeyOrRefusal>,
-			name: string,
-			fetch: () => Promise<TenantKey>,
-		) => {
-			if (into.has(name)) return;
-			into.set(name, notLoaded);
-			waiting.push(
-				fetch()
-					.catch(refusalOf)
-					.then((key) => void into.set(name, key)),
-			);
-		};
+		const opening = new Map<string, () => Promise<TenantKey>>();
+		const primary = new Map<string, () => Promise<TenantKey>>();
 		for (const row of rows) {
 			const { organization_id: organizationId } = row;
 			const keyId = keyIdOf(row);
 			if (keyId !== undefined && keyIdPattern.test(keyId)) {
-				load(loaded.#opening, keyName(keyId, organizationId), () =>
-					keys.load(keyId, organizationId),
-				);
+				opening.set(keyName(keyId, organizationId), () => keys.load(keyId, organizationId));
 			}
-			if (sealing) load(loaded.#primary, organizationId, () => keys.primary(organizationId));
+			if (sealing) primary.set(organizationId, () => keys.primary(organizationId));
 		}
-		await Promise.all(waiting);
-		return loaded;
+		const [openingKeys, primaryKeys] = await Promise.all([load(opening), load(primary)]);
+		return new PageKeys(openingKeys, primaryKeys);
 	}
 
 	/** The JSON in a row's envelope. */
@@ -91,16 +82,19 @@ export class PageKeys {
 	}
 }
 
-const notLoaded = new DecryptionFailedError('The key of this row was not loaded.');
-
-function given(key: KeyOrRefusal = notLoaded): TenantKey {
-	if (key instanceof DestinationsError) throw key;
-	return key;
+async function load(asked: ReadonlyMap<string, () => Promise<TenantKey>>): Promise<LoadedKeys> {
+	const loading = [...asked].map(async ([name, ask]) => {
+		const [result] = await Promise.allSettled([ask()]);
+		return [name, result] as const;
+	});
+	return new Map(await Promise.all(loading));
 }
 
-function refusalOf(error: unknown): DestinationsError {
-	if (error instanceof DestinationsError) return error;
-	throw error;
+/** @throws the error with which the key was not loaded; DecryptionFailedError for a row of another page. */
+function given(result: PromiseSettledResult<TenantKey> | undefined): TenantKey {
+	if (result === undefined) throw new DecryptionFailedError('The key of this row was not loaded.');
+	if (result.status === 'rejected') throw result.reason;
+	return result.value;
 }
 
 function keyName(keyId: string, organizationId: string): string {

@@ -19,7 +19,7 @@ export async function resealPage(
 	for (const row of rows) {
 		try {
 			const primary = pageKeys.primary(row);
-			if (row.plaintext === null && keyIdOf(row) === primary.keyId) continue;
+			if (keyIdOf(row) === primary.keyId) continue;
 			const { old, json } = openRow(pageKeys, row);
 			const sealed = JSON.stringify(sealJson(json, primary, contextOf(row)));
 			replacements.push({ key: row.key, old, sealed });

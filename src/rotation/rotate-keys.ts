@@ -4,7 +4,7 @@ import { flag } from '../input/checks.ts';
 import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { Keyring } from '../keys/keyring.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
-import { refuseImpostor } from './check-primary-key.ts';
+import { checkPrimaryKey } from './check-primary-key.ts';
 import { type SealedStore, sealedStores } from './encrypted-tables.ts';
 import { byPrimaryKey, MaintenanceConnection } from './maintenance-connection.ts';
 import {
@@ -51,10 +51,10 @@ export interface RotateKeysResult {
 	readonly stopped: boolean;
 }
 
-/** How many keys of rows that were held are remembered, for another try at the end. */
-const rememberedRows = 10_000;
-const tries = 5;
-const pauseMs = 100;
+/** How many pages of rows that were held are remembered, by their primary keys, for another try at the end. */
+const rememberedPages = 40;
+/** What is waited before each of their tries. The first comes after the rest of the table, so that most are free by then. */
+const pausesMs = [0, 200, 400, 800, 1600];
 
 /**
  * Seals all settings with the primary key that are not sealed with it: of every organization, of
@@ -136,7 +136,7 @@ class Rotation {
 		const { exceptKeyId } = this.#wanted;
 		for (const store of sealedStores) {
 			if (exceptKeyId !== undefined) {
-				await refuseImpostor(this.#reader, this.#keys, store, exceptKeyId);
+				await checkPrimaryKey(this.#reader, this.#keys, store, exceptKeyId);
 			}
 			await this.#run.count(this.#reader, store, this.#wanted);
 		}
@@ -159,7 +159,7 @@ class Rotation {
 				// The database writes one page while the next is read and sealed.
 				await writing;
 				writing = this.#replace(store, page).then((left) => {
-					const remembered = left.slice(0, rememberedRows - held.length);
+					const remembered = left.slice(0, rememberedPages * this.#run.batchSize - held.length);
 					held.push(...remembered);
 					this.busy += left.length - remembered.length;
 					this.#run.done += rows.length - remembered.length;
@@ -174,11 +174,12 @@ class Rotation {
 		await this.#rotateHeld(store, held);
 	}
 
-	/** Rows that a user changed or held meanwhile: most of them are free again by the end. */
+	/** Rows that a user changed or held meanwhile. */
 	async #rotateHeld(store: SealedStore, held: readonly string[]): Promise<void> {
 		let left = held;
-		for (let attempt = 0; attempt < tries && left.length > 0; attempt += 1) {
-			if (attempt > 0) await delay(pauseMs * 2 ** attempt);
+		for (const pauseMs of pausesMs) {
+			if (left.length === 0) return;
+			await delay(pauseMs);
 			const again: string[] = [];
 			for (let at = 0; at < left.length; at += this.#run.batchSize) {
 				if (this.#stops()) return;
@@ -210,7 +211,6 @@ class Rotation {
 			this.#marker,
 		);
 		this.rotated += replaced.length;
-		if (replaced.length === page.length) return [];
 		const done = new Set(replaced.map(({ key }) => key));
 		return page.map(({ key }) => key).filter((key) => !done.has(key));
 	}

@@ -98,13 +98,11 @@ function conditionsOf(store: SealedStore, wanted: Wanted, values: unknown[]): st
 	];
 	if (wanted.organizationId !== undefined) {
 		const organization = `organization_id = $${values.push(wanted.organizationId)}::uuid`;
-		conditions.push(organization);
-		// The history has no index by organization, but one by destination.
-		if (store.destinationId !== 'id') {
-			conditions.push(
-				`${store.destinationId} IN (SELECT id FROM public.destinations WHERE ${organization})`,
-			);
-		}
+		conditions.push(
+			organization,
+			// The history has no index by organization, but one by destination.
+			`${store.destinationId} IN (SELECT id FROM public.destinations WHERE ${organization})`,
+		);
 	}
 	return conditions;
 }

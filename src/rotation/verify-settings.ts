@@ -162,7 +162,7 @@ class Verification {
 				this.empty += 1;
 				return;
 			case 'sealed': {
-				const keyId = shownKeyId(keyIdOf(row) ?? '');
+				const keyId = shownKeyId(keyIdOf(row));
 				this.byKeyId.set(keyId, (this.byKeyId.get(keyId) ?? 0) + 1);
 				if (settingsFromJson(pageKeys.open(row)) === undefined) {
 					throw decryptionFailed(contextOf(row));

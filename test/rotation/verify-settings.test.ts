@@ -118,6 +118,38 @@ test('takes the column default for a row without settings', async () => {
 	});
 });
 
+test('tells its progress, and stops after the page under way', async () => {
+	const { live } = await sealed.fill();
+	await sealed.tamper(
+		`UPDATE destinations SET settings = jsonb_set(settings, '{kid}', '"lost"') WHERE id = $1`,
+		[live],
+	);
+	const { connectionString } = sealed;
+	const stop = new AbortController();
+	const seen: unknown[] = [];
+	const options = { connectionString, keys: sealed.ring, batchSize: 1, signal: stop.signal };
+
+	expect(
+		await verifySettings({ ...options, onProgress: (progress) => seen.push(progress) }),
+	).toMatchObject({ checked: 4, stopped: false });
+	expect(seen).toEqual(
+		[0, 1, 2, 3, 4].map((done) => ({ done, total: 4, failed: Math.min(done, 1) })),
+	);
+
+	expect(
+		await verifySettings({ ...options, onProgress: ({ done }) => done === 2 && stop.abort() }),
+	).toMatchObject({ checked: 2, stopped: true });
+});
+
+test('can be limited to one organization', async () => {
+	const { organizationId } = await sealed.fill();
+	await sealed.fill();
+	const { connectionString } = sealed;
+	expect(
+		await verifySettings({ connectionString, keys: sealed.ring, organizationId }),
+	).toMatchObject({ checked: 4, failed: 0 });
+});
+
 test('a provider that is down ends it, instead of failing every row', async () => {
 	await sealed.fill();
 	const keys = {

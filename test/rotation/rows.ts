@@ -1,0 +1,41 @@
+import type { SettingsContext } from '../../src/encryption/envelope.ts';
+import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
+import type { KeyProvider } from '../../src/keys/key-provider.ts';
+import { type SealedStore, sealedStores } from '../../src/rotation/encrypted-tables.ts';
+import type { SealedRow } from '../../src/rotation/statements.ts';
+
+/** The tables with sealed settings, by name. */
+export function storeOf(table: SealedStore['table']): SealedStore {
+	const store = sealedStores.find((sealed) => sealed.table === table);
+	if (store === undefined) throw new Error(`${table} is not listed`);
+	return store;
+}
+
+/** A row of `destinations` as a page has it. */
+export function rowOf(
+	{ organizationId, destinationId, type }: SettingsContext,
+	settings: unknown,
+): SealedRow {
+	return {
+		key: destinationId,
+		destination_id: destinationId,
+		organization_id: organizationId,
+		type,
+		settings,
+		plaintext: null,
+	};
+}
+
+/** A row that was sealed with the provider's primary key. */
+export async function sealedRow(
+	provider: KeyProvider,
+	context: SettingsContext,
+	settings: object,
+): Promise<SealedRow> {
+	return rowOf(context, await new SettingsEncryption(provider).encrypt(settings, context));
+}
+
+/** A row whose settings are not encrypted. */
+export function plaintextRow(context: SettingsContext, plaintext: string): SealedRow {
+	return { ...rowOf(context, null), plaintext };
+}
