@@ -151,6 +151,7 @@ const rooms = {
 			'rotation/maintenance-connection.test.ts',
 			'rotation/page-keys.test.ts',
 			'rotation/reseal-page.test.ts',
+			'rotation/statements.test.ts',
 		],
 	},
 	rotation: {
