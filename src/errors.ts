@@ -155,8 +155,9 @@ export class KeyUnavailableError extends DestinationsError {
 }
 
 /**
- * The call lost against another transaction: a deadlock, a serialization failure, or a lock that was not free
- * in time. Nothing of it was saved. Inside a transaction all of that must run again.
+ * A statement lost against another transaction (a deadlock, a serialization failure, a lock that was not free in
+ * time), or was cancelled, which `statement_timeout` does. Nothing of it was saved. Inside a transaction all of that
+ * must run again.
  */
 export class RetryError extends DestinationsError {
 	readonly code = 'RETRY';

@@ -48,7 +48,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that may import a package which others must not know. */
 const onlyIn: Readonly<Record<string, RegExp>> = {
-	pg: /^(database|keys\/kms|doctor|rotation|testing|client|prisma\/driver|repository\/translate-errors)\b/,
+	pg: /^(database|keys\/kms|doctor|rotation|testing|client|prisma\/driver)\b/,
 	'@prisma/client': /^prisma\//,
 	'@prisma/driver-adapter-utils': /^prisma\/driver\//,
 };

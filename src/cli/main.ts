@@ -59,11 +59,13 @@ function report(error: unknown, { name }: Command, { stderr }: Terminal): ExitSt
 		return exitStatus.usage;
 	}
 	if (error instanceof DestinationsError) {
-		stderr.line(`${error.code}: ${error.message}`);
-		const begun = error.code !== 'CONFIGURATION' && error.code !== 'VALIDATION';
-		return begun ? exitStatus.failed : exitStatus.usage;
+		const { code, message, cause } = error;
+		stderr.line(`${code}: ${message}`);
+		// What the database says; pg quotes no values of parameters, and the password is in no message of its.
+		if (cause !== undefined) stderr.line(`The database says: ${messageOf(cause)}`);
+		const refusedInput = code === 'VALIDATION' && cause === undefined;
+		return code === 'CONFIGURATION' || refusedInput ? exitStatus.usage : exitStatus.failed;
 	}
-	// What the database says; pg quotes no values of parameters, and the password is in no message of its.
 	stderr.line(`The database refused or did not answer: ${messageOf(error)}`);
 	return exitStatus.failed;
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { withDatabaseAddress } from '../database/database-address.ts';
 import { checkPoolOptions } from '../database/pg-options.ts';
 import { organizationScope, type ScopeOptions, serviceScope } from '../database/scope.ts';
+import { translateErrors } from '../database/translate-errors.ts';
 import { parseAllowedHosts, testSettings } from '../destinations/connection-test/test-settings.ts';
 import {
 	type Keys,
@@ -181,11 +182,12 @@ export class DestinationsClient implements AsyncDisposable {
 	 * the first statement finds out.
 	 *
 	 * @throws ConfigurationError if a login may not switch to its role.
+	 * @throws UnavailableError if the database cannot be reached, or does not let a login in.
 	 */
 	async connect(): Promise<void> {
 		// By way of Prisma, which is loaded then and finds out what is wrong with its adapter.
-		await this.forOrganization(nobody).prisma.$queryRaw`SELECT 1`;
-		await this.asService().prisma.$queryRaw`SELECT 1`;
+		await translateErrors(this.forOrganization(nobody).prisma.$queryRaw`SELECT 1`);
+		await translateErrors(this.asService().prisma.$queryRaw`SELECT 1`);
 	}
 
 	/** Closes all connections. Statements under way are waited for; open transactions are rolled back. */

@@ -3,11 +3,13 @@ import type { Scope } from '../database/scope.ts';
 import { outOfTime } from '../database/scoped-connection.ts';
 import type { ScopedSql } from '../database/scoped-sql.ts';
 import { transientError } from '../database/sql-errors.ts';
+import { translated } from '../database/translate-errors.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { UnsupportedError } from '../errors.ts';
 import { limitedTo } from '../input/argument-count.ts';
 import { callback } from '../input/checks.ts';
 import { checkArgument, checkOptions } from '../input/options.ts';
+import { originalOf } from '../prisma/driver/driver-errors.ts';
 import { scopeClient } from '../prisma/scoped/scoped-client.ts';
 import type { ScopedPrismaClient } from '../prisma/scoped/scoped-prisma-client.ts';
 import {
@@ -96,6 +98,8 @@ export function openScope(
 				isolationLevel === undefined ? limits : { ...limits, isolationLevel },
 			);
 		} catch (error) {
+			const atCommit = originalOf(error);
+			if (atCommit !== undefined) throw translated(atCommit);
 			throw transientError(error) ?? timeoutError(error, limits.timeout) ?? error;
 		}
 	};

@@ -9,6 +9,7 @@ import type { ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
 import { connectionAfter, withoutValues } from './sql-errors.ts';
 import type { nameStatements } from './statement-names.ts';
 import { setTextForm } from './text-form.ts';
+import { translateErrors } from './translate-errors.ts';
 
 /**
  * What Prisma sends to begin and end transactions. These go out without a scope: they touch no row, and
@@ -72,7 +73,7 @@ export class ScopedConnection implements ScopedSql {
 	): Promise<TextRow[]> {
 		// A statement without a name is parsed anew each time, and has no earlier plan.
 		const name = plannedByValues ? '' : this.#options.nameStatement({ sql: text });
-		const { rows } = await this.#inTurn({ name, text, values }, scope);
+		const { rows } = await translateErrors(this.#inTurn({ name, text, values }, scope));
 		return rows as TextRow[]; // read without parsers
 	}
 

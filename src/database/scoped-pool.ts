@@ -13,6 +13,7 @@ import { ScopedConnection, type ScopedConnectionOptions } from './scoped-connect
 import type { ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
 import { nameStatements } from './statement-names.ts';
 import { withTextForm } from './text-form.ts';
+import { translateErrors } from './translate-errors.ts';
 
 export type ScopedPoolOptions = Omit<ScopedConnectionOptions, 'nameStatement'>;
 
@@ -55,13 +56,15 @@ export class ScopedPool implements ScopedSql {
 		values: unknown[],
 		options?: StatementOptions,
 	): Promise<TextRow[]> {
-		return this.#once({ scope, ranRawSql: false }, (connection) =>
-			connection.run(scope, text, values, options),
+		return translateErrors(
+			this.#once({ scope, ranRawSql: false }, (connection) =>
+				connection.run(scope, text, values, options),
+			),
 		);
 	}
 
 	async transaction<T>(scope: Scope, work: (sql: ScopedSql) => Promise<T>): Promise<T> {
-		return this.#once({ scope, ranRawSql: false }, async (connection) => {
+		const committed = this.#once({ scope, ranRawSql: false }, async (connection) => {
 			await connection.query({ text: 'BEGIN' });
 			try {
 				const result = await work(connection);
@@ -73,6 +76,7 @@ export class ScopedPool implements ScopedSql {
 				throw error;
 			}
 		});
+		return translateErrors(committed);
 	}
 
 	/** @throws UnsupportedError once the pool was closed. */

@@ -1,5 +1,4 @@
 import type { QueryArrayResult, QueryConfig } from 'pg';
-import { ConfigurationError } from '../errors.ts';
 import {
 	type CommandComplete,
 	collect,
@@ -14,6 +13,7 @@ import { knownShape, type RowShape, readRow, shapeOf, shapesOn } from './row-sha
 import type { Scope } from './scope.ts';
 import { statementName } from './statement-names.ts';
 import { textForm } from './text-form.ts';
+import { mayNotSwitch } from './translate-errors.ts';
 
 type Callback = (error: Error | null, result?: QueryArrayResult) => void;
 
@@ -167,7 +167,7 @@ export class ScopedQuery {
 	handleError(error: Error & { code?: string }, wire: Wire): void {
 		const refused = this.#pending > 0 && error.code === '42501';
 		if (this.#query.name) forgetSubmitted(wire, this.#query.name);
-		this.callback(refused ? this.#mayNotSwitch(error) : error);
+		this.callback(refused ? mayNotSwitch(this.#scope.role, error) : error);
 	}
 
 	handleCopyInResponse(wire: Wire): void {
@@ -182,13 +182,6 @@ export class ScopedQuery {
 
 	#current(): Preamble | undefined {
 		return this.#preambles[this.#preambles.length - this.#pending];
-	}
-
-	#mayNotSwitch(cause: Error): ConfigurationError {
-		return new ConfigurationError(
-			`The database login may not switch to the role ${this.#scope.role}: ${cause.message}. As an administrator: GRANT ${this.#scope.role} TO the login (prisma/grants/logins.sql).`,
-			{ cause },
-		);
 	}
 }
 

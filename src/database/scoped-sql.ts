@@ -18,7 +18,7 @@ export interface ScopedSql {
 	/**
 	 * Runs one statement in a scope, without Prisma.
 	 *
-	 * @throws pg's DatabaseError for what Postgres refuses.
+	 * @throws errors of this package; pg's DatabaseError for what has none, such as an internal error.
 	 */
 	run(
 		scope: Scope,

@@ -16,14 +16,16 @@ export type Meaning = 'retry' | 'unavailable' | 'statement' | 'unknown';
  * line is `unknown`.
  */
 const sqlStates: readonly (readonly [RegExp, Meaning])[] = [
-	// A serialization failure, a deadlock, a lock that was not free in time.
-	[/40001|40P01|55P03/, 'retry'],
+	// A serialization failure, a deadlock, a lock that was not free in time, a statement that was cancelled, which
+	// `statement_timeout` does.
+	[/40001|40P01|55P03|57014/, 'retry'],
 	// Connection exceptions, no such login, no such database, insufficient resources (a full disk is among them),
-	// operator intervention but a cancelled statement, errors of the system, an unknown outcome, read-only.
-	[/^(08|28|3D|53|58|57P|40003|25006)/, 'unavailable'],
+	// operator intervention, errors of the system, an unknown outcome, read-only, a session that was ended because it
+	// was idle in a transaction or the transaction took too long.
+	[/^(08|28|3D|53|58|57P|40003|25006|25P0[34])/, 'unavailable'],
 	// Cardinality, data, constraints, cursors, states of transactions, objects not in the state that is needed,
-	// RAISE, refused rights, syntax, a cancelled statement.
-	[/^(2[1-5]|2D|34|3B|40|44|55|P0|42501|42601|57014)/, 'statement'],
+	// RAISE, refused rights, syntax.
+	[/^(2[1-5]|2D|34|3B|40|44|55|P0|42501|42601)/, 'statement'],
 ];
 
 /** Errors of the network, as Node names them (https://nodejs.org/api/errors.html#common-system-errors). */
@@ -38,6 +40,12 @@ const networkErrors: ReadonlySet<unknown> = new Set([
 	'EPIPE',
 	'ETIMEDOUT',
 ]);
+
+/** What Node was asked to do when no connection came about, whatever it calls the reason: a socket that is missing, too. */
+const connecting: ReadonlySet<unknown> = new Set(['connect', 'getaddrinfo']);
+
+/** OpenSSL's names of what is wrong with a certificate. */
+const certificateErrors = /CERT|_CRL|ISSUER|_CA$|HOSTNAME_MISMATCH|LEAF_SIGNATURE/;
 
 /** What Prisma tells without a SQLSTATE (https://www.prisma.io/docs/orm/reference/error-reference). */
 const prismaCodes: readonly (readonly [RegExp, Meaning])[] = [
@@ -61,13 +69,18 @@ const driverKinds: ReadonlyMap<unknown, Meaning> = new Map([
 
 /** What pg tells without a code, and Prisma with one that stands for other things too (P2028). */
 const messages =
-	/Unable to start a transaction in the given time|^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/;
+	/Unable to start a transaction in the given time|^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/;
+
+/** What pg says of a server without TLS. */
+const tlsMessages = /server does not support SSL|establishing an SSL connection/;
 
 /** What an error of pg, of Prisma or of Node has of these. Each is looked at before it is used. */
 interface ForeignError {
 	readonly code?: unknown;
 	readonly message?: unknown;
 	readonly name?: unknown;
+	readonly severity?: unknown;
+	readonly syscall?: unknown;
 	readonly meta?: { readonly driverAdapterError?: { readonly cause?: DriverCause } };
 	readonly cause?: DriverCause | null;
 }
@@ -76,6 +89,7 @@ interface ForeignError {
 interface DriverCause {
 	readonly originalCode?: unknown;
 	readonly kind?: unknown;
+	readonly severity?: unknown;
 	detail?: unknown;
 }
 
@@ -92,15 +106,34 @@ export function sqlStateOf(error: unknown): string | undefined {
 export function meaningOf(error: unknown): Meaning {
 	if (error instanceof RetryError) return 'retry';
 	if (error instanceof UnavailableError) return 'unavailable';
-	const { code, message } = foreign(error);
+	const { code, message, syscall } = foreign(error);
 	const { kind } = driverCause(error);
 	const state = sqlStateOf(error);
-	if (state !== undefined) return lookUp(sqlStates, state);
-	if (networkErrors.has(code)) return 'unavailable';
+	if (state !== undefined) return endedSession(error) ? 'unavailable' : lookUp(sqlStates, state);
+	if (networkErrors.has(code) || connecting.has(syscall)) return 'unavailable';
+	if (isTlsFailure(error)) return 'unavailable';
 	const byKind = driverKinds.get(kind);
 	if (byKind !== undefined) return byKind;
 	if (typeof message === 'string' && messages.test(message)) return 'unavailable';
 	return lookUp(prismaCodes, code);
+}
+
+/** Whether a server has no TLS, or not with a certificate that the client trusts. */
+export function isTlsFailure(error: unknown): boolean {
+	const { code, message } = foreign(error);
+	return (
+		(typeof code === 'string' && certificateErrors.test(code)) ||
+		(typeof message === 'string' && tlsMessages.test(message))
+	);
+}
+
+/**
+ * Whether Postgres ended the session, or let none begin
+ * (https://www.postgresql.org/docs/current/runtime-config-logging.html#RUNTIME-CONFIG-SEVERITY-LEVELS).
+ */
+function endedSession(error: unknown): boolean {
+	const severity = driverCause(error).severity ?? foreign(error).severity;
+	return severity === 'FATAL' || severity === 'PANIC';
 }
 
 /**
@@ -112,7 +145,9 @@ export function transientError(error: unknown): RetryError | UnavailableError | 
 	switch (meaningOf(error)) {
 		case 'retry':
 			return new RetryError(
-				'The call lost against another transaction, and nothing of it was saved. Run it again, or, inside a transaction, all of that.',
+				sqlStateOf(error) === '57014'
+					? 'Postgres cancelled the statement, which took longer than statement_timeout or was cancelled by somebody, and saved nothing of it. Run the call again, or, inside a transaction, all of that.'
+					: 'The statement lost against another transaction, and Postgres saved nothing of it. Run the call again, or, inside a transaction, all of that.',
 				{ cause: error },
 			);
 		case 'unavailable':

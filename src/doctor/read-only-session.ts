@@ -1,5 +1,6 @@
 import { Client, type ClientConfig, DatabaseError, type QueryResultRow } from 'pg';
-import { ConfigurationError } from '../errors.ts';
+import { translated } from '../database/translate-errors.ts';
+import { ConfigurationError, UnavailableError } from '../errors.ts';
 import { messageOf } from '../input/message-of.ts';
 
 const connectSeconds = 10;
@@ -19,7 +20,7 @@ const begin = `BEGIN READ ONLY;
 	SET LOCAL statement_timeout = '${statementSeconds}s'`;
 
 /** No session could begin. */
-export class UnreachableError extends Error {
+export class UnreachableError extends UnavailableError {
 	/** @param cause what pg threw; it quotes no password. */
 	constructor(target: string, cause: unknown) {
 		super(`Cannot connect to ${target}: ${messageOf(cause)}`, { cause });
@@ -74,13 +75,13 @@ export class ReadOnlySession implements AsyncDisposable {
 		return this.#client.query.bind(this.#client);
 	}
 
-	/** Runs what may be refused, and gives the refusal. The transaction goes on either way. */
+	/** Runs what may be refused, and returns the refusal. The transaction goes on either way. */
 	async attempt<Result>(work: () => Promise<Result>): Promise<Result | DatabaseError> {
 		await this.#client.query('SAVEPOINT attempt');
 		try {
 			return await work();
 		} catch (error) {
-			if (!(error instanceof DatabaseError) || error.severity !== 'ERROR') throw error;
+			if (!(error instanceof DatabaseError) || error.severity !== 'ERROR') throw translated(error);
 			return error;
 		} finally {
 			// Roles and settings that the work took on go, too. A lost connection has told of itself already.

@@ -12,10 +12,10 @@ import { abortSignal } from '../input/checks.ts';
 import { checkArgument, checkOptions, optionsOf } from '../input/options.ts';
 import type { Page } from './audit/pages.ts';
 import type { ConnectionTests } from './connection-tests.ts';
+import { noSuchDestination } from './not-found.ts';
 import { checkPageOptions, type DestinationPageOptions, pageOfDestinations } from './pages.ts';
 import type { DestinationFilter } from './rows.ts';
 import { TestedDestination } from './tested-destination.ts';
-import { noSuchDestination } from './translate-errors.ts';
 import { DestinationVersions, type RepositoryTools } from './versions.ts';
 
 const testOptions = optionsOf({ signal: abortSignal.optional() });

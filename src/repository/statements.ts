@@ -1,8 +1,7 @@
 import type { Scope } from '../database/scope.ts';
 import type { ScopedSql, StatementOptions, TextRow } from '../database/scoped-sql.ts';
-import { translateErrors } from './translate-errors.ts';
 
-/** Sends the statements of one scope. What Postgres refuses arrives as an error of this package. */
+/** Sends the statements of one scope. */
 export class Statements {
 	readonly #sql: ScopedSql;
 	readonly #scope: Scope;
@@ -18,13 +17,11 @@ export class Statements {
 	}
 
 	run(text: string, values: unknown[], options?: StatementOptions): Promise<TextRow[]> {
-		return translateErrors(this.#sql.run(this.#scope, text, values, options));
+		return this.#sql.run(this.#scope, text, values, options);
 	}
 
 	/** Runs several statements in one transaction: the one that is under way, or one of their own. */
 	transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
-		return translateErrors(
-			this.#sql.transaction(this.#scope, (sql) => work(new Statements(sql, this.#scope))),
-		);
+		return this.#sql.transaction(this.#scope, (sql) => work(new Statements(sql, this.#scope)));
 	}
 }

@@ -18,7 +18,6 @@ import {
 	selected,
 	toRow,
 } from './rows.ts';
-import { translateErrors } from './translate-errors.ts';
 
 /** What never changes of a row, and what its settings are sealed to. */
 export interface Identity {
@@ -153,7 +152,7 @@ export class DestinationTable {
 	}
 
 	#run(text: string, values: unknown[]): Promise<TextRow[]> {
-		return translateErrors(this.#sql.run(this.#scope, text, values));
+		return this.#sql.run(this.#scope, text, values);
 	}
 
 	async #seal(settings: object, { id, organizationId, type }: Target) {

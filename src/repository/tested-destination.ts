@@ -1,9 +1,9 @@
 import type { Destination } from '../destinations/destination.ts';
 import type { ConnectionStatus } from '../destinations/vocabulary.ts';
 import { NotFoundError } from '../errors.ts';
+import { noSuchDestination } from './not-found.ts';
 import type { Statements } from './statements.ts';
 import type { DestinationTable } from './table.ts';
-import { noSuchDestination } from './translate-errors.ts';
 
 /** What a connection test found. */
 export interface TestResult {

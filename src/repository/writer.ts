@@ -15,9 +15,9 @@ import { checkArgument, checkOptions, type OptionSchemas, optionsOf } from '../i
 import { plainFields } from '../input/plain-fields.ts';
 import { changesBackTo } from './audit/revert.ts';
 import { changedFields, type SettingsChange } from './audit/settings-change.ts';
+import { noSuchDestination } from './not-found.ts';
 import type { Statements } from './statements.ts';
 import type { DestinationTable, Identity, Target } from './table.ts';
-import { noSuchDestination } from './translate-errors.ts';
 
 /** For optimistic concurrency. */
 export interface WriteOptions {

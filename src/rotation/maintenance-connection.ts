@@ -1,6 +1,8 @@
 import { Client, type ClientConfig } from 'pg';
 import { withDatabaseAddress } from '../database/database-address.ts';
 import { checkClientOptions } from '../database/pg-options.ts';
+import { sqlStateOf } from '../database/sql-errors.ts';
+import { mayNotSwitch, translated, translateErrors } from '../database/translate-errors.ts';
 import type { SealedSettingsOptions } from './options.ts';
 import type { Statement } from './statements.ts';
 
@@ -19,13 +21,16 @@ export class MaintenanceConnection implements AsyncDisposable {
 		const client = new Client(clientConfig(options));
 		// A lost connection fails the statement that waits for it; Node would end the process besides.
 		client.on('error', () => {});
-		await client.connect();
+		await translateErrors(client.connect());
 		return new MaintenanceConnection(client);
 	}
 
 	/** Runs one statement and gives its rows. @param settings SQL that sets what the statement needs. */
 	async run<Row extends object>({ text, values }: Statement, settings = ''): Promise<Row[]> {
-		await this.#client.query(`${begin}${settings}`);
+		await this.#client.query(`${begin}${settings}`).catch((error: unknown) => {
+			const refused = error instanceof Error && sqlStateOf(error) === '42501';
+			throw refused ? mayNotSwitch('service_role', error) : translated(error);
+		});
 		try {
 			const { rows } = await this.#client.query<Row>(text, values);
 			await this.#client.query('COMMIT');
@@ -33,7 +38,7 @@ export class MaintenanceConnection implements AsyncDisposable {
 		} catch (error) {
 			// What went wrong is told by the statement; a connection that is gone rolls back by itself.
 			await this.#client.query('ROLLBACK').catch(() => {});
-			throw error;
+			throw translated(error);
 		}
 	}
 

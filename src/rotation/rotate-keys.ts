@@ -68,6 +68,8 @@ const pausesMs = [0, 200, 400, 800, 1600];
  * key opens nothing of what was sealed under its id.
  * @throws ValidationError if `organizationId` or `batchSize` is not valid.
  * @throws KeyUnavailableError if the key provider does not answer at all.
+ * @throws UnavailableError or RetryError if the database cannot be reached, or cancels a statement. What was done
+ * stays.
  *
  * @example
  * ```ts

@@ -57,6 +57,7 @@ export interface VerifySettingsResult {
  * @throws ConfigurationError if keys or connection are missing or malformed, or an option is unknown.
  * @throws ValidationError if `organizationId` or `batchSize` is not valid.
  * @throws KeyUnavailableError if the key provider does not answer at all.
+ * @throws UnavailableError or RetryError if the database cannot be reached, or cancels a statement.
  *
  * @example
  * ```ts

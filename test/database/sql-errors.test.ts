@@ -36,11 +36,11 @@ const roads: Record<string, (code: string) => unknown> = {
 };
 
 const states: Record<Meaning, string> = {
-	retry: '40001 40P01 55P03',
+	retry: '40001 40P01 55P03 57014',
 	unavailable:
-		'08000 08006 28000 28P01 3D000 53100 53300 58000 58P01 57P01 57P02 57P03 40003 25006',
+		'08000 08006 28000 28P01 3D000 53100 53300 58000 58P01 57P01 57P02 57P03 40003 25006 25P03 25P04',
 	statement:
-		'21000 22012 23505 24000 25001 25P02 2D000 34000 3B001 40002 44000 55000 55006 P0001 42501 42601 57014',
+		'21000 22012 23505 24000 25001 25P02 2D000 34000 3B001 40002 44000 55000 55006 P0001 42501 42601',
 	unknown:
 		'00000 0A000 20000 26000 2F003 39000 42P01 42P20 42703 54001 57000 72000 F0000 HV008 HV021 XX000 XX001',
 };
@@ -113,7 +113,19 @@ const foreign: Record<Exclude<Meaning, 'statement'>, unknown[]> = {
 			'timeout exceeded when trying to connect',
 			'Query read timeout',
 			'Client has encountered a connection error and is not queryable',
+			'timeout expired',
+			'The server does not support SSL connections',
+			'There was an error establishing an SSL connection',
 		].map((message) => ({ message })),
+		{ code: 'ENOENT', syscall: 'connect' },
+		{ code: 'EACCES', syscall: 'connect' },
+		{ code: 'EAI_FAIL', syscall: 'getaddrinfo' },
+		{ code: 'CERT_HAS_EXPIRED' },
+		{ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' },
+		{ code: 'ERR_TLS_CERT_ALTNAME_INVALID' },
+		databaseError('42501', { severity: 'FATAL' }),
+		databaseError('XX000', { severity: 'PANIC' }),
+		{ name: 'DriverAdapterError', cause: { originalCode: '42501', severity: 'FATAL' } },
 	],
 	unknown: [
 		undefined,
@@ -125,6 +137,10 @@ const foreign: Record<Exclude<Meaning, 'statement'>, unknown[]> = {
 		new Error('it says: Connection terminated'),
 		{ message: ['Connection terminated'] },
 		{ code: 'ENOENT' },
+		{ code: 'ENOENT', syscall: 'open' },
+		{ code: 'CERTIFICATE'.toLowerCase() },
+		{ code: ['CERT_HAS_EXPIRED'] },
+		{ message: 'a timeout expired' },
 		{ code: 'P2002' },
 		{ code: 'P20340' },
 		{ code: 'XP2034' },
@@ -158,10 +174,17 @@ test('errors of this package say themselves whether they are retryable', () => {
 
 test('this package has an error of its own for what may pass by itself', () => {
 	const [lost, away] = [databaseError('40001'), databaseError('57P01')];
+	const cancelled = databaseError('57014');
+	expect(transientError(cancelled)).toMatchObject({
+		code: 'RETRY',
+		message:
+			'Postgres cancelled the statement, which took longer than statement_timeout or was cancelled by somebody, and saved nothing of it. Run the call again, or, inside a transaction, all of that.',
+		cause: cancelled,
+	});
 	expect(transientError(lost)).toBeInstanceOf(RetryError);
 	expect(transientError(lost)).toMatchObject({
 		message:
-			'The call lost against another transaction, and nothing of it was saved. Run it again, or, inside a transaction, all of that.',
+			'The statement lost against another transaction, and Postgres saved nothing of it. Run the call again, or, inside a transaction, all of that.',
 		cause: lost,
 	});
 	expect(transientError(away)).toBeInstanceOf(UnavailableError);

@@ -1,7 +1,7 @@
 import type { ScopedTransaction } from '../../src/index.ts';
 
 /** A destination that calls are made on, and where another one can be created. */
-interface Subject {
+export interface Subject {
 	readonly id: string;
 	readonly organizationId: string;
 }

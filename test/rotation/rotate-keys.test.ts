@@ -277,7 +277,9 @@ test('a login that may not become service_role rotates nothing', async () => {
 		url.username = tenant;
 		url.password = 'tenant';
 		await expect(rotateKeys({ ...toNew(), connectionString: url.href })).rejects.toMatchObject({
-			code: '42501',
+			code: 'CONFIGURATION',
+			message: expect.stringContaining('GRANT service_role TO the login'),
+			cause: expect.objectContaining({ code: '42501' }),
 		});
 	} finally {
 		await admin.query(`DROP ROLE ${tenant}`);

@@ -30,13 +30,12 @@ async function sleepers(selection = 'pid'): Promise<void> {
 	while ((await deployment.rows(select)).length === 0);
 }
 
-// By the repository: test/repository/database-errors.test.ts.
+// By the repository: test/database/no-session.test.ts.
 describe('a database that cannot be used gives the error of Prisma by its API', () => {
 	const expectForeign = async (connectionString: string, codes: RegExp) => {
 		const down = deployment.open({ connectionString, pool: { connectionTimeoutMillis: 60_000 } });
 		const { prisma } = down.forOrganization(a.id);
 		for (const call of [
-			() => down.connect(),
 			() => prisma.destination.findMany(),
 			() => prisma.$queryRaw`SELECT 1`,
 			() => prisma.$transaction(async () => {}),

@@ -1,7 +1,7 @@
-import { DatabaseError, type PoolConfig } from 'pg';
+import type { PoolConfig } from 'pg';
 import { organizationScope, type Scope, serviceScope } from '../../database/scope.ts';
 import { ScopedPool } from '../../database/scoped-pool.ts';
-import { ConflictError, NotFoundError } from '../../errors.ts';
+import { ConflictError } from '../../errors.ts';
 import type { WrappedKeyStore } from '../data-keys.ts';
 
 /** Few: they are asked only where a key is not cached. */
@@ -88,14 +88,7 @@ export class PostgresDataKeys implements WrappedKeyStore {
 
 	/** The first column of the rows that a statement gives. */
 	async #rows(scope: Scope, text: string, values: unknown[]): Promise<string[]> {
-		try {
-			const rows = await this.#pool.run(scope, text, values);
-			return rows.flatMap(([value]) => value ?? []);
-		} catch (error) {
-			if (!(error instanceof DatabaseError) || error.code !== '23503') throw error;
-			throw new NotFoundError(
-				'The organization does not exist, so it has no data key. Where it is made in the same transaction, commit it first: keys are kept apart from transactions.',
-			);
-		}
+		const rows = await this.#pool.run(scope, text, values);
+		return rows.flatMap(([value]) => value ?? []);
 	}
 }

@@ -1,5 +1,6 @@
 import { DriverAdapterError, type MappedError } from '@prisma/driver-adapter-utils';
 import type { DatabaseError } from 'pg';
+import { isTlsFailure, meaningOf } from '../../database/sql-errors.ts';
 
 /**
  * What Prisma's engine is told of an error, from which it makes one of its own codes. What it has no word for,
@@ -10,7 +11,17 @@ import type { DatabaseError } from 'pg';
 export function toPrismaError(error: unknown): unknown {
 	if (!isError(error)) return error;
 	const payload = isDatabaseError(error) ? refused(error) : unreachable(error);
-	return payload === undefined ? error : new DriverAdapterError(payload);
+	if (payload === undefined) return error;
+	const made = new DriverAdapterError(payload);
+	originals.set(made, error);
+	return made;
+}
+
+const originals = new WeakMap<object, unknown>();
+
+/** What pg threw, for an error that Prisma hands on as its driver made it: that of a COMMIT. */
+export function originalOf(error: unknown): unknown {
+	return originals.get(Object(error));
 }
 
 /** By its members: an error may be of another realm, such as Node's own under Jest, or of another copy of pg. */
@@ -23,11 +34,11 @@ function isDatabaseError(error: object): error is DatabaseError {
 }
 
 function refused(error: DatabaseError) {
-	return { originalCode: error.code ?? '', originalMessage: error.message, ...meaningOf(error) };
+	return { originalCode: error.code ?? '', originalMessage: error.message, ...kindOf(error) };
 }
 
 /** By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
-function meaningOf(error: DatabaseError): MappedError {
+function kindOf(error: DatabaseError): MappedError {
 	const { message, column } = error;
 	switch (error.code) {
 		case '22001':
@@ -91,12 +102,16 @@ function quoted<Name extends string>(name: Name, pattern: RegExp, message: strin
 
 /** A server that cannot be reached, by Node's codes (https://nodejs.org/api/errors.html). */
 function unreachable(error: NodeJS.ErrnoException): MappedError | undefined {
-	const { code = '', message } = error;
-	if (isTlsFailure(code, message)) return { kind: 'TlsConnectionError', reason: message };
+	const { code, message } = error;
+	if (isTlsFailure(error)) return { kind: 'TlsConnectionError', reason: message };
 	if (error.syscall === undefined) return undefined;
 	switch (code) {
-		case 'ENOTFOUND':
-		case 'ECONNREFUSED': {
+		case 'ECONNRESET':
+			return { kind: 'ConnectionClosed' };
+		case 'ETIMEDOUT':
+			return { kind: 'SocketTimeout' };
+		default: {
+			if (meaningOf(error) !== 'unavailable') return undefined;
 			// Node tells what it tried, though its type says nothing of it.
 			const { address, hostname, port }: { [name: string]: unknown } = { ...error };
 			const host = address ?? hostname;
@@ -106,19 +121,5 @@ function unreachable(error: NodeJS.ErrnoException): MappedError | undefined {
 				...(typeof port === 'number' ? { port } : {}),
 			};
 		}
-		case 'ECONNRESET':
-			return { kind: 'ConnectionClosed' };
-		case 'ETIMEDOUT':
-			return { kind: 'SocketTimeout' };
-		default:
-			return undefined;
 	}
-}
-
-/** OpenSSL's names of what is wrong with a certificate, and what `pg` says of a server without TLS. */
-function isTlsFailure(code: string, message: string): boolean {
-	return (
-		/CERT|_CRL|ISSUER|_CA$|HOSTNAME_MISMATCH|LEAF_SIGNATURE/.test(code) ||
-		/server does not support SSL|establishing an SSL connection/.test(message)
-	);
 }

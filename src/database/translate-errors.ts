@@ -1,0 +1,39 @@
+import { DatabaseError } from 'pg';
+import { ConfigurationError, DestinationsError, ForbiddenError } from '../errors.ts';
+import { violationOf } from './constraints.ts';
+import type { Scope } from './scope.ts';
+import { sqlStateOf, transientError, withoutValues } from './sql-errors.ts';
+
+/** Waits for a statement. @throws {@link translated} */
+export async function translateErrors<T>(statement: PromiseLike<T>): Promise<T> {
+	try {
+		return await statement;
+	} catch (error) {
+		throw translated(error);
+	}
+}
+
+/**
+ * The error that a call of this package throws for what pg or Prisma threw, so that one refusal is one error, whichever
+ * statement met it. What has no error of this package, such as an internal error of Postgres, stays what it is.
+ */
+export function translated(error: unknown): unknown {
+	if (error instanceof DestinationsError) return error;
+	const cause = withoutValues(error);
+	return transientError(cause) ?? refused(cause) ?? cause;
+}
+
+function refused(cause: unknown): DestinationsError | undefined {
+	if (sqlStateOf(cause) === '42501') {
+		return new ForbiddenError('The database refused this to the scope.', { cause });
+	}
+	return cause instanceof DatabaseError ? violationOf(cause) : undefined;
+}
+
+/** For a login that may not switch to the role of its scope. */
+export function mayNotSwitch(role: Scope['role'], cause: Error): ConfigurationError {
+	return new ConfigurationError(
+		`The database login may not switch to the role ${role}: ${cause.message}. As an administrator: GRANT ${role} TO the login (prisma/grants/logins.sql).`,
+		{ cause },
+	);
+}
