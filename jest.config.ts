@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { Config } from 'jest';
 
 const config: Config = {
-	testEnvironment: 'node',
+	testEnvironment: '<rootDir>/test/support/environment.cjs',
 	testMatch: ['<rootDir>/test/**/*.test.ts'],
 	// Types are checked by `npm run check`; here each file is only transpiled, which is faster.
 	transform: { '^.+\\.ts$': '<rootDir>/test/support/transformer.cjs' },
