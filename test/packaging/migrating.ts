@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Client } from 'pg';
 import { HostDatabase } from '../database/migrations.ts';
 import { type Ended, succeed } from './command.ts';
+import { linkPackages } from './linked-packages.ts';
 import { madeOnce } from './made-once.ts';
 import type { Service } from './service.ts';
 
@@ -54,6 +55,8 @@ export async function newestPrisma(): Promise<string> {
 			join(unfinished, 'package.json'),
 			JSON.stringify({ allowScripts: { prisma: false, '@prisma/engines': false } }),
 		);
+		// Most of what it needs is the same for each version.
+		await linkPackages(['prisma'], unfinished);
 		const install = ['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund'] as const;
 		await succeed([...install, '--ignore-scripts', `prisma@${newest}`], { cwd: unfinished });
 	});

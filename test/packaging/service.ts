@@ -2,8 +2,9 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { type Ended, run, type Surroundings } from './command.ts';
+import { linkPackages } from './linked-packages.ts';
 import { madeOnce, root } from './made-once.ts';
-import { packed } from './packed.ts';
+import { packed, unpacked } from './packed.ts';
 
 /** What a service may have beside the package. Those that this project has too are of the same version. */
 const others = { dotenv: '17.4.2', vitest: '3.2.7' };
@@ -17,7 +18,7 @@ const shared = [
 	'typescript',
 ];
 
-/** A folder in which the tarball is installed as a service does it. Shared by all tests. */
+/** A folder in which npm has installed the tarball, beside what this project has already. Shared by all tests. */
 async function installation(): Promise<string> {
 	const tarball = await packed();
 	const version = basename(dirname(tarball)).replace('packed-', '');
@@ -36,6 +37,8 @@ async function installation(): Promise<string> {
 				allowScripts: { esbuild: true, prisma: false, '@prisma/engines': false },
 			}),
 		);
+		const manifest = JSON.parse(await readFile(join(await unpacked(), 'package.json'), 'utf8'));
+		await linkPackages([...shared, ...Object.keys(manifest.dependencies)], folder);
 		const install = ['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund'] as const;
 		const ended = await run([...install, tarball, ...versions], { cwd: folder });
 		await writeFile(join(folder, 'install.log'), ended.output);

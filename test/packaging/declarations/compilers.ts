@@ -40,27 +40,41 @@ export interface Compiled {
 	readonly seconds: number;
 }
 
-/** Compiles a project by one version of TypeScript. Ends it after four minutes, whatever it does. */
-export async function compile(version: string, project: string): Promise<Compiled> {
+/**
+ * Compiles projects by one version of TypeScript, in one process that reads each file once. Ends it after four
+ * minutes, whatever it does.
+ */
+export async function compile(version: string, projects: readonly string[]): Promise<Compiled[]> {
 	const folder =
 		version === own
 			? join(root, 'node_modules/typescript')
 			: join(await installed(), 'node_modules', `v${version}`);
 	// From TypeScript 7 on several checkers share the work, and do some of it more than once.
 	const alone = Number.parseInt(version, 10) < 7 ? [] : ['--singleThreaded'];
-	const args = [join(folder, 'bin/tsc'), '-p', project, '--extendedDiagnostics', ...alone];
-	const { stdout } = await promisify(execFile)(process.execPath, args, {
-		timeout: 240_000,
-		killSignal: 'SIGKILL',
-		maxBuffer: 64 * 1024 * 1024,
-	}).catch((error: { stdout: string; killed: boolean }) => {
+	const args = ['-b', ...projects, '--force', '--extendedDiagnostics', ...alone];
+	const { stdout } = await promisify(execFile)(
+		process.execPath,
+		[join(folder, 'bin/tsc'), ...args],
+		{
+			timeout: 240_000,
+			killSignal: 'SIGKILL',
+			maxBuffer: 64 * 1024 * 1024,
+		},
+	).catch((error: { stdout: string; killed: boolean }) => {
 		if (error.killed) throw new Error(`TypeScript ${version} did not end`);
 		return error;
 	});
+	// What it says of each project ends with a line of this name.
+	const parts = stdout.split(/(?<=^Total time:.*\n)/m).slice(0, projects.length);
+	if (parts.length < projects.length) throw new Error(`TypeScript ${version} said: ${stdout}`);
+	return parts.map(compiled);
+}
+
+function compiled(said: string): Compiled {
 	const figure = (name: string) =>
-		Number(new RegExp(`^${name}:\\s+([\\d.]+)`, 'm').exec(stdout)?.[1]);
+		Number(new RegExp(`^${name}:\\s+([\\d.]+)`, 'm').exec(said)?.[1]);
 	return {
-		output: stdout.replace(/^Files:[\s\S]*/m, ''),
+		output: said.replace(/^Files:[\s\S]*/m, ''),
 		instantiations: figure('Instantiations'),
 		seconds: figure('Total time'),
 	};

@@ -5,7 +5,7 @@ import { unpacked } from '../packed.ts';
 import { Service } from '../service.ts';
 import { operationFiles, own, scoped } from './sources.ts';
 
-const tsconfig = (options: object, files: string[]) =>
+const tsconfig = (outDir: string, options: object, files: string[]) =>
 	JSON.stringify({
 		compilerOptions: {
 			target: 'ES2022',
@@ -18,7 +18,7 @@ const tsconfig = (options: object, files: string[]) =>
 			declaration: true,
 			emitDeclarationOnly: true,
 			rootDir: '.',
-			outDir: 'out',
+			outDir,
 			...options,
 		},
 		files,
@@ -43,14 +43,14 @@ export async function exportingService(): Promise<Service> {
 			'src/own.cts': own,
 			'src/scoped.ts': scoped,
 			'src/own.ts': own,
-			'nodenext.json': tsconfig(nodenext, [
+			'nodenext.json': tsconfig('out/nodenext', nodenext, [
 				'src/scoped.mts',
 				'src/scoped.cts',
 				...Object.keys(operationFiles),
 				'src/own.mts',
 				'src/own.cts',
 			]),
-			'bundler.json': tsconfig(bundler, ['src/scoped.ts', 'src/own.ts']),
+			'bundler.json': tsconfig('out/bundler', bundler, ['src/scoped.ts', 'src/own.ts']),
 		},
 	});
 	const { status, output } = await service.run('prisma generate', {
@@ -74,7 +74,10 @@ export async function strictService(installed: string): Promise<string> {
 		'package.json': '{ "private": true, "dependencies": { "@consent-io/destinations": "*" } }',
 		'src/scoped.mts': scoped,
 		...operationFiles,
-		'strict.json': tsconfig(nodenext, ['src/scoped.mts', ...Object.keys(operationFiles)]),
+		'strict.json': tsconfig('out/strict', nodenext, [
+			'src/scoped.mts',
+			...Object.keys(operationFiles),
+		]),
 	};
 	for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
 	return folder;
