@@ -62,6 +62,8 @@ export interface ScopedClient extends ScopedTransaction {
 	): Promise<R>;
 }
 
+const workOfTransaction = callback();
+
 /** What all scopes of a client have in common. */
 export interface ScopeTools {
 	readonly encryption: SettingsEncryption;
@@ -90,7 +92,7 @@ export function openScope(
 	// The view has what the type says; see `scopeClient`.
 	const prisma = scopeClient(database.prisma, encryption, scope) as unknown as ScopedPrismaClient;
 	const transaction: ScopedClient['transaction'] = async (work, options) => {
-		checkArgument('work', callback(), work);
+		checkArgument('work', workOfTransaction, work);
 		const { isolationLevel, ...limits } = checkOptions(transactionOptions, options);
 		try {
 			return await prisma.$transaction(

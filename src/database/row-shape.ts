@@ -1,10 +1,13 @@
 import type { CustomTypesConfig, FieldDef } from 'pg';
 import { isPrepared, type Wire } from './pg-protocol.ts';
 
+type Parser = (text: string) => unknown;
+
 /** The columns that a statement gives, and how their texts are read. */
 export interface RowShape {
 	readonly fields: FieldDef[];
-	readonly parsers: readonly ((text: string) => unknown)[];
+	/** The columns that do not stay text, by their places. */
+	readonly parsers: readonly (readonly [column: number, parse: Parser])[];
 }
 
 const shapes = new WeakMap<Wire, Map<string | undefined, RowShape>>();
@@ -27,12 +30,19 @@ export function knownShape(wire: Wire, name: string | undefined): RowShape | und
 }
 
 export function shapeOf(fields: FieldDef[], types: CustomTypesConfig | undefined): RowShape {
-	const parsers = fields.map(
-		({ dataTypeID }) => types?.getTypeParser(dataTypeID, 'text') ?? String,
-	);
+	if (types === undefined) return { fields, parsers: [] };
+	const parsers = fields
+		.map(({ dataTypeID }, column) => [column, types.getTypeParser(dataTypeID, 'text')] as const)
+		.filter(([, parse]) => parse !== String);
 	return { fields, parsers };
 }
 
-export function readRow({ parsers }: RowShape, texts: readonly (string | null)[]): unknown[] {
-	return texts.map((text, column) => (text === null ? null : parsers[column]?.(text)));
+/** Reads a row in its own list, which pg makes for each row and does not use again. */
+export function readRow({ parsers }: RowShape, texts: (string | null)[]): unknown[] {
+	const row: unknown[] = texts;
+	for (const [column, parse] of parsers) {
+		const text = texts[column];
+		if (typeof text === 'string') row[column] = parse(text);
+	}
+	return row;
 }

@@ -5,7 +5,7 @@ import { type ExecutionContext, refuse } from './execution-context.ts';
 import { isIdle, submit } from './pg-protocol.ts';
 import type { Scope } from './scope.ts';
 import { ScopedQuery } from './scoped-query.ts';
-import type { ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
+import type { ReadRow, ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
 import { connectionAfter, withoutValues } from './sql-errors.ts';
 import type { nameStatements } from './statement-names.ts';
 import { setTextForm } from './text-form.ts';
@@ -77,19 +77,38 @@ export class ScopedConnection implements ScopedSql {
 		return rows as TextRow[]; // read without parsers
 	}
 
+	async read<Row>(
+		scope: Scope,
+		text: string,
+		values: unknown[],
+		readRow: ReadRow<Row>,
+	): Promise<Row[]> {
+		const name = this.#options.nameStatement({ sql: text });
+		const { rows } = await translateErrors(this.#inTurn({ name, text, values }, scope, readRow));
+		return rows as unknown[] as Row[]; // made by `readRow`
+	}
+
 	/** A connection that is at hand is that of a transaction. */
 	transaction<T>(_scope: Scope, work: (sql: ScopedSql) => Promise<T>): Promise<T> {
 		return work(this);
 	}
 
 	/** In a transaction several may be sent at once, by Prisma and beside it, and pg wants them one by one. */
-	#inTurn(config: QueryConfig, scope: Scope): Promise<QueryArrayResult> {
-		const sent = this.#idle.then(() => this.#send(config, scope));
+	#inTurn(
+		config: QueryConfig,
+		scope: Scope,
+		readRow?: ReadRow<unknown>,
+	): Promise<QueryArrayResult> {
+		const sent = this.#idle.then(() => this.#send(config, scope, readRow));
 		this.#idle = sent.catch(() => {});
 		return sent;
 	}
 
-	async #send(config: QueryConfig, scope: Scope): Promise<QueryArrayResult> {
+	async #send(
+		config: QueryConfig,
+		scope: Scope,
+		readRow: ReadRow<unknown> | undefined,
+	): Promise<QueryArrayResult> {
 		const inTransaction = !isIdle(this.#client);
 		if (this.#transaction === 'ended' || (this.#transaction === 'begun' && !inTransaction)) {
 			throw this.#refuse(this.#whyOver());
@@ -101,7 +120,7 @@ export class ScopedConnection implements ScopedSql {
 			const query = new ScopedQuery(
 				named ? config : { ...config, name: '' },
 				scope,
-				{ named, inTransaction },
+				{ named, inTransaction, readRow },
 				(error, result) => {
 					if (error instanceof DestinationsError) refuse(error, this.#context);
 					if (result === undefined) reject(this.#noted(error));

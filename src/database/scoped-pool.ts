@@ -10,7 +10,7 @@ import { type ExecutionContext, refuse, requireContext } from './execution-conte
 import { watchTransactionStatus } from './pg-protocol.ts';
 import type { Scope } from './scope.ts';
 import { ScopedConnection, type ScopedConnectionOptions } from './scoped-connection.ts';
-import type { ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
+import type { ReadRow, ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
 import { nameStatements } from './statement-names.ts';
 import { withTextForm } from './text-form.ts';
 import { translateErrors } from './translate-errors.ts';
@@ -59,6 +59,19 @@ export class ScopedPool implements ScopedSql {
 		return translateErrors(
 			this.#once({ scope, ranRawSql: false }, (connection) =>
 				connection.run(scope, text, values, options),
+			),
+		);
+	}
+
+	async read<Row>(
+		scope: Scope,
+		text: string,
+		values: unknown[],
+		readRow: ReadRow<Row>,
+	): Promise<Row[]> {
+		return translateErrors(
+			this.#once({ scope, ranRawSql: false }, (connection) =>
+				connection.read(scope, text, values, readRow),
 			),
 		);
 	}

@@ -5,12 +5,13 @@ import {
 	type DataRow,
 	forgetSubmitted,
 	isPrepared,
-	PlainQuery,
 	type RowDescription,
+	SentQuery,
 	type Wire,
 } from './pg-protocol.ts';
 import { knownShape, type RowShape, readRow, shapeOf, shapesOn } from './row-shape.ts';
 import type { Scope } from './scope.ts';
+import type { ReadRow } from './scoped-sql.ts';
 import { statementName } from './statement-names.ts';
 import { textForm } from './text-form.ts';
 import { mayNotSwitch } from './translate-errors.ts';
@@ -55,6 +56,8 @@ export interface ScopedQueryOptions {
 	readonly named: boolean;
 	/** Whether a transaction is open, so that an earlier statement may have changed the role. */
 	readonly inTransaction: boolean;
+	/** What becomes of a row of texts, as soon as it arrives. @defaultValue the row, with its types read */
+	readonly readRow?: ReadRow<unknown> | undefined;
 }
 
 /**
@@ -66,7 +69,7 @@ export interface ScopedQueryOptions {
 export class ScopedQuery {
 	/** Called once, with what came of it. pg replaces it to time a query out. */
 	callback: Callback;
-	readonly #query: InstanceType<typeof PlainQuery>;
+	readonly #query: SentQuery;
 	readonly #types: QueryConfig['types'];
 	readonly #scope: Scope;
 	readonly #preambles: readonly Preamble[];
@@ -78,19 +81,21 @@ export class ScopedQuery {
 	#learn: (shape: RowShape) => void = () => {};
 	#command = '';
 	#rowCount: number | null = null;
-	readonly #rows: unknown[][] = [];
+	readonly #rows: unknown[] = [];
+	readonly #readRow: ReadRow<unknown> | undefined;
 	#unreadable: Error | undefined;
 
 	constructor(
 		config: QueryConfig,
 		scope: Scope,
-		{ named, inTransaction }: ScopedQueryOptions,
+		{ named, inTransaction, readRow }: ScopedQueryOptions,
 		callback: Callback,
 	) {
 		this.callback = callback;
-		this.#query = new PlainQuery(config, undefined, (error) => this.callback(error));
+		this.#query = new SentQuery(config, (error) => this.callback(error));
 		this.#types = config.types;
 		this.#scope = scope;
+		this.#readRow = readRow;
 		const context = {
 			name: named ? contextName : '',
 			text: named ? setContext : setContextAndTextForm,
@@ -133,7 +138,8 @@ export class ScopedQuery {
 	handleDataRow({ fields }: DataRow): void {
 		if (this.#pending > 0) return;
 		try {
-			this.#rows.push(readRow(this.#shape, fields));
+			const read = this.#readRow;
+			this.#rows.push(read === undefined ? readRow(this.#shape, fields) : read(fields));
 		} catch (error) {
 			this.#unreadable = error instanceof Error ? error : new Error(String(error));
 		}
@@ -160,7 +166,7 @@ export class ScopedQuery {
 			rowCount: this.#rowCount,
 			oid: 0,
 			fields: this.#shape.fields,
-			rows: this.#rows,
+			rows: this.#rows as unknown[][], // unless the caller reads them, who knows as what
 		});
 	}
 

@@ -3,6 +3,9 @@ import type { Scope } from './scope.ts';
 /** A row's values as Postgres writes them; times as `2026-11-23T21:00:00.123456+00:00`. */
 export type TextRow = readonly (string | null)[];
 
+/** Makes something of a row, of which nobody else has a use afterwards. */
+export type ReadRow<Row> = (texts: TextRow) => Row;
+
 export interface StatementOptions {
 	/**
 	 * Whether Postgres plans the statement for its values at each run, where a plan for all values would be right for
@@ -26,6 +29,12 @@ export interface ScopedSql {
 		values: unknown[],
 		options?: StatementOptions,
 	): Promise<TextRow[]>;
+
+	/**
+	 * As {@link run}, and reads each row when it arrives, while Postgres sends the next. What `readRow` throws leaves
+	 * open what the connection is worth, so it throws for nothing that a row may hold.
+	 */
+	read<Row>(scope: Scope, text: string, values: unknown[], readRow: ReadRow<Row>): Promise<Row[]>;
 
 	/**
 	 * Runs `work` in one transaction: all of it happens, or, when it throws, nothing. Inside a transaction it is

@@ -18,6 +18,7 @@ import type { DestinationFilter } from './rows.ts';
 import { TestedDestination } from './tested-destination.ts';
 import { DestinationVersions, type RepositoryTools } from './versions.ts';
 
+const anyEnvironment = environmentName.optional();
 const testOptions = optionsOf({ signal: abortSignal.optional() });
 
 /** Destinations, typed by `type`, with their settings in clear. Soft-deleted ones are hidden. */
@@ -88,7 +89,7 @@ export class DestinationRepository extends DestinationVersions {
 	): Promise<Destination[]> {
 		const wanted = {
 			organizationId: checkUuid('organizationId', organizationId),
-			environment: checkArgument('environment', environmentName.optional(), environment),
+			environment: checkArgument('environment', anyEnvironment, environment),
 		};
 		this.#refuseOthers(wanted.organizationId);
 		return this.#find(wanted);
@@ -103,7 +104,7 @@ export class DestinationRepository extends DestinationVersions {
 	async findByType(type: DestinationType, environment?: Environment): Promise<Destination[]> {
 		return this.#find({
 			type: checkArgument('type', typeName, type),
-			environment: checkArgument('environment', environmentName.optional(), environment),
+			environment: checkArgument('environment', anyEnvironment, environment),
 		});
 	}
 

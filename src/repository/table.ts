@@ -2,9 +2,9 @@ import type { Scope } from '../database/scope.ts';
 import type { ScopedSql, TextRow } from '../database/scoped-sql.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { DestinationType } from '../destinations/registry.ts';
-import { markUnopened } from '../destinations/unopened.ts';
+import { markUnopened, settingsError } from '../destinations/unopened.ts';
 import type { ValidatedCreate, ValidatedUpdate } from '../destinations/validate.ts';
-import { fail, openRow, type Refusal } from '../encryption/open-row.ts';
+import { openRow } from '../encryption/open-row.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { uuidv7 } from '../ids/uuidv7.ts';
 import { type SettingsChange, scopeTelling } from './audit/settings-change.ts';
@@ -57,7 +57,9 @@ export class DestinationTable {
 	async findOne(id: string, organizationId?: string): Promise<Destination | undefined> {
 		const values: unknown[] = [];
 		const where = conditions({ id, organizationId }, values);
-		const [destination] = await this.#open(await this.#run(select(where), values), fail);
+		const [destination] = await this.#rows(select(where), values);
+		const error = destination && settingsError(destination);
+		if (error !== undefined) throw error;
 		return destination;
 	}
 
@@ -166,13 +168,15 @@ export class DestinationTable {
 
 	/** Runs a statement that returns whole rows, and opens their settings or marks those that do not open. */
 	async #rows(text: string, values: unknown[]): Promise<Destination[]> {
-		return this.#open(await this.#run(text, values), markUnopened);
-	}
-
-	/** The rows with their settings in clear. */
-	async #open(texts: readonly TextRow[], refusal: Refusal): Promise<Destination[]> {
-		const rows = texts.map(toRow);
-		await Promise.all(rows.map((row) => openRow(this.#encryption, row, refusal)));
+		const opening: Promise<void>[] = [];
+		const readRow = (texts: TextRow) => {
+			const row = toRow(texts);
+			const later = openRow(this.#encryption, row, markUnopened);
+			if (later !== undefined) opening.push(later);
+			return row;
+		};
+		const rows = await this.#sql.read(this.#scope, text, values, readRow);
+		await Promise.all(opening);
 		// Settings are validated by the row's type when they are written, so type and settings belong together.
 		return rows as unknown as Destination[];
 	}
