@@ -16,6 +16,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 	keys: ['errors', 'ids', 'input', 'database'],
 	encryption: ['errors', 'ids', 'input', 'keys'],
 	repository: ['errors', 'ids', 'input', 'database', 'destinations', 'encryption'],
+	loading: ['errors', 'input', 'database', 'destinations', 'encryption'],
 	'prisma/driver': ['database'],
 	'prisma/extension': [
 		'errors',
@@ -48,7 +49,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that may import a package which others must not know. */
 const onlyIn: Readonly<Record<string, RegExp>> = {
-	pg: /^(database|keys\/kms|doctor|rotation|testing|client|prisma\/driver)\b/,
+	pg: /^(database|keys\/kms|loading\/options|doctor|rotation|testing|client|prisma\/driver)\b/,
 	'@prisma/client': /^prisma\//,
 	'@prisma/driver-adapter-utils': /^prisma\/driver\//,
 };

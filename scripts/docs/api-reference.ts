@@ -26,6 +26,7 @@ const pages = [
 		'Destinations: create, read, change, delete and test them; who did what.',
 		['repository/'],
 	],
+	['loading', 'What is switched on, from memory, for every event.', ['loading/']],
 	[
 		'destinations',
 		'The types of destinations and of their settings, and their forms for logs and browsers.',

@@ -5,7 +5,7 @@ import { checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts
 
 /** In whose name statements run: the role they switch to, and the claims that row level security reads. */
 export interface Scope {
-	readonly role: 'authenticated' | 'service_role';
+	readonly role: 'authenticated' | 'service_role' | 'destinations_loader';
 	/** Set in the scope of one organization. */
 	readonly organizationId?: string;
 	/** The claims as JSON, sent as a parameter of every statement. */
@@ -37,6 +37,12 @@ export function serviceScope(options: ScopeOptions): Scope {
 		claims: claims({ role: 'service_role', sub: actorId }),
 	};
 }
+
+/** Of a process that loads: the rows of every organization that are live and switched on, and no writes. */
+export const loaderScope: Scope = {
+	role: 'destinations_loader',
+	claims: claims({ role: 'destinations_loader' }),
+};
 
 function claims(members: Record<string, string | undefined>): string {
 	return JSON.stringify(members);

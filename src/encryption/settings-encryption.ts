@@ -118,6 +118,16 @@ export class SettingsEncryption {
 		return key === undefined ? undefined : openSettings(parsed, key, context);
 	}
 
+	/**
+	 * Until when what an envelope held may be kept, on the clock of `performance`: as long as its key may be used before
+	 * the provider is asked again. To be called when the envelope was just opened.
+	 *
+	 * @internal
+	 */
+	expiresAt(envelope: unknown, context: SettingsContext): number {
+		return this.#keys.expiresAt(parseEnvelope(envelope, context).kid, context.organizationId);
+	}
+
 	async #load(keyId: string, context: SettingsContext): Promise<TenantKey> {
 		try {
 			return await this.#keys.load(keyId, context.organizationId);

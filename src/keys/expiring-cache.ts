@@ -32,6 +32,11 @@ export class ExpiringCache<Value> {
 		return entry.value;
 	}
 
+	/** Until when the value may be used, on the clock of `performance`; the distant past where it is not at hand. */
+	expiresAt(group: string, name: string): number {
+		return this.#groups.get(group)?.get(name)?.expiresAt ?? Number.NEGATIVE_INFINITY;
+	}
+
 	async load(group: string, name: string, fetch: () => Promise<Value>): Promise<Value> {
 		const cached = this.get(group, name);
 		if (cached !== undefined) return cached;

@@ -45,6 +45,11 @@ export class TenantKeys {
 		return this.#keys.get(keyId, organizationId);
 	}
 
+	/** Until when a key may be used before the provider is asked again, on the clock of `performance`. */
+	expiresAt(keyId: string, organizationId: string): number {
+		return this.#keys.expiresAt(keyId, organizationId);
+	}
+
 	/** The key, asked of the provider once however many callers wait for it. */
 	async load(keyId: string, organizationId: string): Promise<TenantKey> {
 		return this.#keys.load(keyId, organizationId, () => this.#fetch(keyId, organizationId));

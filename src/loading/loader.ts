@@ -1,0 +1,397 @@
+import { withDatabaseAddress } from '../database/database-address.ts';
+import { checkPoolOptions } from '../database/pg-options.ts';
+import { checkUuid } from '../database/scope.ts';
+import { ScopedPool } from '../database/scoped-pool.ts';
+import { Environment } from '../destinations/vocabulary.ts';
+import { type Keys, SettingsEncryption } from '../encryption/settings-encryption.ts';
+import {
+	type DestinationsError,
+	UnavailableError,
+	UnsupportedError,
+	ValidationError,
+} from '../errors.ts';
+import { limitArguments } from '../input/argument-count.ts';
+import { Listeners, type LoaderEvents } from './events.ts';
+import { Feed, type Poll } from './feed.ts';
+import type { LoadedDestination } from './loaded-destination.ts';
+import { loadingError } from './loading-error.ts';
+import { Counters, type LoaderMetrics } from './metrics.ts';
+import type { UnopenedRow } from './opening.ts';
+import { checkLoaderOptions, type DestinationsLoaderOptions, poolOptions } from './options.ts';
+import { Poller } from './poller.ts';
+import { checkFitness } from './server.ts';
+import { Freshness, type LoaderStatus } from './status.ts';
+import { Store } from './store.ts';
+
+/** Opened settings that may not be kept are looked for this often, in milliseconds. */
+const sweepInterval = 1_000;
+
+/**
+ * Makes a loader: the destinations that are switched on, from memory, for what happens too often to ask the
+ * database each time. Nothing is connected before {@link DestinationsLoader.start}.
+ *
+ * @throws ConfigurationError if the keys or the connection are missing or malformed, or an option is unknown.
+ *
+ * @example
+ * ```ts
+ * import { createDestinationsLoader, destinationsFor } from '@consent-io/destinations';
+ *
+ * declare const organizationId: string;
+ *
+ * await using loader = createDestinationsLoader({
+ *   connectionString: process.env.DATABASE_LOADER_URL,
+ *   keys: process.env.DESTINATIONS_ENCRYPTION_KEYS,
+ * });
+ * await loader.start();
+ * const enabled = await loader.findEnabled(organizationId, 'production');
+ * for (const destination of destinationsFor(enabled, ['marketing'])) console.log(destination.type);
+ * ```
+ */
+export function createDestinationsLoader(
+	options: DestinationsLoaderOptions = {},
+): DestinationsLoader {
+	return new DestinationsLoader(options);
+}
+
+/**
+ * The destinations that are switched on, in memory. It asks the database several times a second which organizations
+ * changed, forgets those, and reads them when they are asked for again; so an answer is at most as old as the interval.
+ * While the database is away, answers grow older, up to `maxStalenessMillis`; then there are none until it is back.
+ *
+ * It sees every change that the log has. Writers that switch triggers off are not seen: call {@link resync} after them.
+ */
+export class DestinationsLoader implements AsyncDisposable {
+	readonly #options: ReturnType<typeof checkLoaderOptions>;
+	readonly #pool: ScopedPool;
+	readonly #feed: Feed;
+	readonly #store: Store;
+	readonly #poller: Poller;
+	readonly #freshness: Freshness;
+	readonly #listeners = new Listeners();
+	readonly #counters = new Counters();
+	#starting: Promise<void> | undefined;
+	#closing: Promise<void> | undefined;
+	#sweptAt = 0;
+
+	/** @internal Use {@link createDestinationsLoader}. */
+	constructor(given: DestinationsLoaderOptions) {
+		const options = checkLoaderOptions(given);
+		const pool = checkPoolOptions('`pool` of createDestinationsLoader()', options.pool);
+		const encryption = new SettingsEncryption(keysOf(options.keys), options.plaintext);
+		const address = withDatabaseAddress(
+			...[options.connectionString, pool, 'pool', 'DATABASE_LOADER_URL'],
+		);
+		const { namedStatements } = options;
+		this.#options = options;
+		this.#pool = new ScopedPool(poolOptions(address, namedStatements), { namedStatements });
+		this.#feed = new Feed(this.#pool);
+		this.#poller = new Poller(options.pollIntervalMillis, () => this.#poll());
+		this.#freshness = new Freshness(options.maxStalenessMillis, (status) =>
+			this.#listeners.emit('status', status),
+		);
+		this.#store = new Store(options.maxOrganizations, {
+			encryption,
+			sql: this.#pool,
+			counters: this.#counters,
+			server: () => this.#feed.server,
+			poll: () => this.#poller.now(),
+			leaveOut: (row) => this.#leaveOut(row),
+		});
+	}
+
+	/** What it is doing now. */
+	get status(): LoaderStatus {
+		return this.#freshness.status;
+	}
+
+	/**
+	 * Connects, and with `preload` reads everything. There are no answers before it resolves. Where it fails, it may be
+	 * called again.
+	 *
+	 * @throws UnavailableError if the database cannot be reached, or is a standby that has lost its primary.
+	 * @throws ConfigurationError if the login may become another role than `destinations_loader`, or the database does not
+	 * let it read.
+	 */
+	async start(): Promise<void> {
+		this.#refuseClosed();
+		this.#starting ??= this.#start().catch((error: unknown) => {
+			this.#starting = undefined;
+			throw error;
+		});
+		return this.#starting;
+	}
+
+	/**
+	 * What an organization has enabled in an environment, frozen; an empty list where it has nothing, or does not exist.
+	 * From memory, or read together with whatever else is asked for at the same time.
+	 *
+	 * A destination whose settings do not open is left out and reported by `failure`.
+	 *
+	 * @param organizationId UUID.
+	 * @throws ValidationError if an argument is not valid.
+	 * @throws UnavailableError if the status is `stale`, or the organization is not in memory and the database is away.
+	 * @throws UnsupportedError before `start()`, and after `close()`.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { DestinationsLoader } from '@consent-io/destinations';
+	 *
+	 * declare const loader: DestinationsLoader;
+	 * declare const organizationId: string;
+	 *
+	 * for (const destination of await loader.findEnabled(organizationId, 'production')) {
+	 *   if (destination.type === 'posthog') console.log(destination.settings.host);
+	 * }
+	 * ```
+	 */
+	findEnabled(
+		organizationId: string,
+		environment: Environment,
+	): Promise<readonly LoadedDestination[]> {
+		const now = performance.now();
+		if (now < this.#freshness.goodUntil) {
+			const answer = this.#store.slot(organizationId, environment, now)?.answer;
+			if (answer !== undefined) {
+				this.#counters.hits += 1;
+				return answer;
+			}
+		}
+		return this.#find(organizationId, environment);
+	}
+
+	/**
+	 * The same without waiting: undefined where {@link findEnabled} would wait or fail.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { DestinationsLoader } from '@consent-io/destinations';
+	 *
+	 * declare const loader: DestinationsLoader;
+	 * declare const organizationId: string;
+	 *
+	 * const enabled =
+	 *   loader.peek(organizationId, 'production') ??
+	 *   (await loader.findEnabled(organizationId, 'production'));
+	 * ```
+	 */
+	peek(organizationId: string, environment: Environment): readonly LoadedDestination[] | undefined {
+		const now = performance.now();
+		if (now < this.#freshness.goodUntil) {
+			const opened = this.#store.slot(organizationId, environment, now)?.opened;
+			if (opened !== undefined) {
+				this.#counters.hits += 1;
+				return opened;
+			}
+		}
+		this.#counters.misses += 1;
+		return undefined;
+	}
+
+	/**
+	 * Forgets everything, so that each organization is read anew. For writes that no trigger saw, such as a restore of
+	 * rows with `session_replication_role = replica`.
+	 *
+	 * @throws UnavailableError if the database cannot be reached; everything is forgotten all the same.
+	 * @throws UnsupportedError before `start()`, and after `close()`.
+	 */
+	async resync(): Promise<void> {
+		this.#refuseUnlessStarted();
+		this.#forget('all');
+		await this.#poller.now();
+	}
+
+	/** What it has done, and what it holds, for a service's metrics. */
+	metrics(): LoaderMetrics {
+		const { cache } = this.#store;
+		return {
+			...this.#counters,
+			organizations: cache.size,
+			unknownOrganizations: cache.unknown,
+			evictions: cache.evictions,
+			ageMillis: this.#freshness.age,
+		};
+	}
+
+	/**
+	 * Calls a function at each event of a name.
+	 *
+	 * @throws ValidationError if there are no such events, or the listener is not a function.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { DestinationsLoader } from '@consent-io/destinations';
+	 *
+	 * declare const loader: DestinationsLoader;
+	 *
+	 * loader
+	 *   .on('status', (status) => console.log(`destinations are ${status}`))
+	 *   .on('failure', ({ error, destinationId }) => console.error(error.code, destinationId));
+	 * ```
+	 */
+	on<Name extends keyof LoaderEvents>(
+		event: Name,
+		listener: (...given: LoaderEvents[Name]) => void,
+	): this {
+		this.#listeners.add(event, listener);
+		return this;
+	}
+
+	/** Calls the function no more. */
+	off<Name extends keyof LoaderEvents>(
+		event: Name,
+		listener: (...given: LoaderEvents[Name]) => void,
+	): this {
+		this.#listeners.remove(event, listener);
+		return this;
+	}
+
+	/** Closes its connections and forgets everything. Who waits for an answer that is not under way is refused. */
+	close(): Promise<void> {
+		this.#closing ??= this.#close();
+		return this.#closing;
+	}
+
+	/** {@link close}, for `await using`. */
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.close();
+	}
+
+	async #start(): Promise<void> {
+		await this.#poller.now();
+		// Refuses a role that may not read the columns.
+		await this.#store.find(nobodyId, 'production');
+		if (this.#freshness.age === null) throw lostPrimary();
+		this.#refuseClosed();
+		this.#poller.start();
+		try {
+			if (this.#options.preload) await this.#store.preload();
+			this.#refuseClosed();
+		} catch (error) {
+			await this.#poller.stop();
+			throw error;
+		}
+		this.#freshness.started();
+	}
+
+	async #close(): Promise<void> {
+		this.#freshness.close();
+		this.#store.close(closed());
+		await this.#poller.stop();
+		await this.#pool.close();
+		this.#store.close(closed());
+	}
+
+	async #find(
+		organizationId: string,
+		environment: Environment,
+	): Promise<readonly LoadedDestination[]> {
+		const id = checkUuid('organizationId', organizationId);
+		if (!Object.hasOwn(Environment, environment)) throw unknownEnvironment();
+		this.#refuseUnlessStarted();
+		this.#counters.misses += 1;
+		if (performance.now() >= this.#freshness.goodUntil) throw stale();
+		return this.#store.find(id, environment);
+	}
+
+	async #poll(): Promise<void> {
+		try {
+			const poll = await this.#feed.poll();
+			// Another server, or the first one, may know the login by other rights.
+			if (poll.server !== this.#feed.server) await checkFitness(this.#pool);
+			poll.accept();
+			this.#take(poll);
+		} catch (error) {
+			const reason = loadingError(error);
+			this.#counters.failures += 1;
+			this.#freshness.failed();
+			this.#report(reason);
+			throw reason;
+		}
+	}
+
+	#take({ changed, receives, lag, at }: Poll): void {
+		const isFirst = this.#counters.polls === 0;
+		this.#counters.polls += 1;
+		this.#counters.replicaLagMillis = lag;
+		if (changed === 'all' && !isFirst) this.#forget('all');
+		else if (changed !== 'all' && changed.length > 0) this.#forget(changed);
+		// A standby without its primary says that nothing changed, and does not know.
+		if (receives) this.#freshness.succeeded(at);
+		else this.#freshness.failed();
+		if (at - this.#sweptAt > sweepInterval) {
+			this.#sweptAt = at;
+			this.#store.cache.deleteExpired(at);
+		}
+	}
+
+	#forget(organizationIds: readonly string[] | 'all'): void {
+		this.#store.forget(organizationIds);
+		if (organizationIds === 'all') this.#counters.resyncs += 1;
+		else this.#counters.invalidations += organizationIds.length;
+		this.#listeners.emit('change', { organizationIds });
+	}
+
+	#leaveOut({ row, error }: UnopenedRow): void {
+		this.#counters.rowsLeftOut += 1;
+		this.#counters.failures += 1;
+		this.#report(error, { destinationId: row.id, organizationId: row.organizationId });
+	}
+
+	#report(
+		error: DestinationsError,
+		of: { readonly destinationId?: string; readonly organizationId?: string } = {},
+	): void {
+		this.#listeners.emit('failure', { error, ...of, count: this.#counters.failures });
+	}
+
+	#refuseUnlessStarted(): void {
+		this.#refuseClosed();
+		if (this.status === 'initializing') {
+			throw new UnsupportedError('The loader was not started. Await start() before you ask it.');
+		}
+	}
+
+	#refuseClosed(): void {
+		if (this.#closing !== undefined) throw closed();
+	}
+}
+
+limitArguments(DestinationsLoader.prototype, {
+	start: 0,
+	findEnabled: 2,
+	peek: 2,
+	resync: 0,
+	metrics: 0,
+	on: 2,
+	off: 2,
+	close: 0,
+	[Symbol.asyncDispose]: 0,
+});
+
+/** The nil UUID (RFC 9562, section 5.9), which no organization has. */
+const nobodyId = '00000000-0000-0000-0000-000000000000';
+
+function keysOf(keys: Keys | undefined): Keys | undefined {
+	return keys ?? process.env.DESTINATIONS_ENCRYPTION_KEYS;
+}
+
+function unknownEnvironment(): ValidationError {
+	const message = `must be one of ${Object.values(Environment).join(', ')}`;
+	return new ValidationError([{ path: ['environment'], message }]);
+}
+
+function stale(): UnavailableError {
+	return new UnavailableError(
+		'The database has been away for longer than maxStalenessMillis, so what is in memory may be wrong by now. The loader answers again once it is back.',
+	);
+}
+
+function lostPrimary(): UnavailableError {
+	return new UnavailableError(
+		'The server is a standby that receives nothing from its primary, so nobody knows how old it is. Start again once it streams.',
+	);
+}
+
+function closed(): UnsupportedError {
+	return new UnsupportedError('The loader was closed. Use it before close(), or make another.');
+}

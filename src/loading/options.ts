@@ -1,0 +1,112 @@
+import type { PoolConfig } from 'pg';
+import { z } from 'zod';
+import {
+	type Keys,
+	keysOption,
+	type PlaintextPolicy,
+	plaintextOption,
+} from '../encryption/settings-encryption.ts';
+import { ConfigurationError } from '../errors.ts';
+import { flag, text, wholeNumber } from '../input/checks.ts';
+import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/options.ts';
+
+/** Options of {@link createDestinationsLoader}. */
+export interface DestinationsLoaderOptions {
+	/**
+	 * URL of the database, or of a standby that streams from it, with a login that may become `destinations_loader` and
+	 * nothing else. `prisma/grants/logins.sql` creates it.
+	 *
+	 * @defaultValue the environment variable `DATABASE_LOADER_URL`, unless `pool` names a host
+	 */
+	readonly connectionString?: string | undefined;
+	/**
+	 * Options of pg's pool: timeouts, TLS (https://node-postgres.com/apis/pool). Where the address leads to several
+	 * servers, leave `max` at 1: what is loaded must come from the server that is polled.
+	 *
+	 * @defaultValue 1 connection; 5 seconds to connect, and for a statement
+	 */
+	readonly pool?: PoolConfig | undefined;
+	/**
+	 * The keys that open settings: `id:hex,id:hex`, or a provider.
+	 *
+	 * @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS`
+	 */
+	readonly keys?: Keys | undefined;
+	/** What to make of rows whose settings are not encrypted; see the client's option. @defaultValue `'refuse'` */
+	readonly plaintext?: PlaintextPolicy | undefined;
+	/** Whether statements are kept prepared on each connection; see the client's option. @defaultValue `true` */
+	readonly namedStatements?: boolean | undefined;
+	/**
+	 * How many organizations are kept; an organization with five destinations takes about 4 KB. Those that were not asked
+	 * for lately make room for others.
+	 *
+	 * @defaultValue 50,000
+	 */
+	readonly maxOrganizations?: number | undefined;
+	/**
+	 * How often the database is asked what changed, in milliseconds. The intervals are up to a tenth shorter, so that many
+	 * processes do not ask at the same time.
+	 *
+	 * @defaultValue 250
+	 */
+	readonly pollIntervalMillis?: number | undefined;
+	/**
+	 * How old an answer may be while the database is away, in milliseconds. After that there are no answers, until
+	 * the database is back. At least twice the interval.
+	 *
+	 * @defaultValue 60,000
+	 */
+	readonly maxStalenessMillis?: number | undefined;
+	/**
+	 * Whether `start()` reads every organization, up to `maxOrganizations`, so that the first event of each does not wait
+	 * for the database. Settings stay sealed until they are asked for.
+	 *
+	 * @defaultValue `false`: each organization is read when it is first asked for
+	 */
+	readonly preload?: boolean | undefined;
+}
+
+const hour = 3_600_000;
+
+const loaderOptions = optionsOf({
+	connectionString: text.optional(),
+	pool: z.custom<PoolConfig>().optional(),
+	keys: keysOption.optional(),
+	plaintext: plaintextOption.optional(),
+	namedStatements: flag.default(true),
+	maxOrganizations: wholeNumber(1, 10_000_000).default(50_000),
+	pollIntervalMillis: wholeNumber(10, hour).default(250),
+	maxStalenessMillis: wholeNumber(20, 24 * hour).default(60_000),
+	preload: flag.default(false),
+} satisfies OptionSchemas<DestinationsLoaderOptions>);
+
+/** @throws ConfigurationError if an option is unknown or not valid. */
+export function checkLoaderOptions(given: DestinationsLoaderOptions) {
+	const options = checkConfiguration('createDestinationsLoader()', loaderOptions, given);
+	if (options.maxStalenessMillis < 2 * options.pollIntervalMillis) {
+		throw new ConfigurationError(
+			'createDestinationsLoader(): maxStalenessMillis must be at least twice pollIntervalMillis, or answers would be too old between two polls.',
+		);
+	}
+	return options;
+}
+
+/** Time for a connection, and for a statement, in milliseconds. */
+const patience = 5_000;
+
+/**
+ * One connection, so that what is loaded comes from the server that is polled, also behind an address of several. A
+ * statement that does not end, or whose answer is lost, must not keep that connection: Postgres ends it, and
+ * where the network is gone pg does, a little later.
+ */
+export function poolOptions(pool: PoolConfig, namedStatements: boolean): PoolConfig {
+	return {
+		max: 1,
+		keepAlive: true,
+		connectionTimeoutMillis: patience,
+		query_timeout: patience + 1_000,
+		// A pooler that keeps no statements may refuse what a connection begins with, too.
+		...(namedStatements ? { statement_timeout: patience } : {}),
+		...pool,
+	};
+}

@@ -1,0 +1,116 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Client, type QueryResultRow } from 'pg';
+import {
+	createDestinationsClient,
+	createDestinationsLoader,
+	type DestinationsClient,
+	type DestinationsLoader,
+	type DestinationsLoaderOptions,
+	type DestinationType,
+	type Environment,
+	type Keys,
+} from '../../src/index.ts';
+import { cloneTemplate, type TestDatabase } from '../../src/testing/test-database.ts';
+import { testServer } from '../support/database.ts';
+import { newKeys } from '../support/encryption.ts';
+
+/** A database with a client that writes, and the loaders that a test opens on it. */
+export class Loading implements AsyncDisposable {
+	readonly database: TestDatabase;
+	readonly keys: Keys;
+	readonly db: DestinationsClient;
+	/** The superuser, past every scope. */
+	readonly admin: Client;
+	readonly #loaders: DestinationsLoader[] = [];
+
+	private constructor(database: TestDatabase, keys: Keys) {
+		this.database = database;
+		this.keys = keys;
+		this.db = createDestinationsClient({ ...database.logins, keys });
+		this.admin = new Client({ connectionString: database.connectionString });
+	}
+
+	static async open(keys: Keys = newKeys()): Promise<Loading> {
+		const loading = new Loading(await cloneTemplate(testServer()), keys);
+		await loading.admin.connect();
+		return loading;
+	}
+
+	/** A loader that was not started. It polls often, so that a test need not wait. */
+	loader(options: DestinationsLoaderOptions = {}): DestinationsLoader {
+		const loader = createDestinationsLoader({
+			connectionString: this.database.logins.loaderConnectionString,
+			keys: this.keys,
+			pollIntervalMillis: 20,
+			maxStalenessMillis: 10_000,
+			...options,
+		});
+		this.#loaders.push(loader);
+		return loader;
+	}
+
+	async started(options: DestinationsLoaderOptions = {}): Promise<DestinationsLoader> {
+		const loader = this.loader(options);
+		await loader.start();
+		return loader;
+	}
+
+	async sql<Row extends QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+		return (await this.admin.query<Row>(text, values)).rows;
+	}
+
+	async newOrganization(): Promise<string> {
+		const [row] = await this.sql<{ id: string }>(
+			'INSERT INTO organizations DEFAULT VALUES RETURNING id',
+		);
+		if (row === undefined) throw new Error('no organization');
+		return row.id;
+	}
+
+	/** A destination that is enabled, in an organization of its own unless one is named. */
+	async newDestination(
+		given: {
+			organizationId?: string;
+			type?: DestinationType;
+			environment?: Environment;
+			apiKey?: string;
+		} = {},
+	) {
+		const organizationId = given.organizationId ?? (await this.newOrganization());
+		return this.db.forOrganization(organizationId).destinations.create({
+			organizationId,
+			type: 'posthog',
+			name: 'EU project',
+			environment: given.environment ?? 'production',
+			settings: { apiKey: given.apiKey ?? newApiKey() },
+			requiredConsent: ['measurement'],
+		});
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await Promise.all(this.#loaders.map((loader) => loader.close()));
+		await this.db.close();
+		await this.admin.end();
+		await this.database.stop();
+	}
+}
+
+export function newApiKey(): string {
+	return `phc_${randomBytes(12).toString('hex')}`;
+}
+
+export const unknownId = () => randomUUID();
+
+/** Waits until something is so, and fails where it does not come to be. */
+export async function until(
+	isSo: () => unknown | Promise<unknown>,
+	{ within = 10_000 } = {},
+): Promise<void> {
+	const end = performance.now() + within;
+	while (!(await isSo())) {
+		if (performance.now() > end) throw new Error(`not so within ${within} ms: ${isSo}`);
+		await new Promise((resolve) => setTimeout(resolve, 5));
+	}
+}
+
+export const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis));
