@@ -161,18 +161,23 @@ const rooms = {
 			'rotation/rotate-keys.ts',
 			'rotation/run.ts',
 			'rotation/statements.ts',
-			'rotation/verify-settings.ts',
 		],
 		tests: [
+			'rotation/check-primary-key.test.ts',
 			'rotation/from-plaintext.test.ts',
 			'rotation/held-rows.test.ts',
 			'rotation/key-per-organization.test.ts',
+			'rotation/maintenance-connection.test.ts',
 			'rotation/reseal-page.test.ts',
 			'rotation/rotate-keys.test.ts',
 			'rotation/run.test.ts',
 			'rotation/statements.test.ts',
 			'rotation/verify-settings.test.ts',
 		],
+	},
+	verification: {
+		sources: ['rotation/verify-settings.ts'],
+		tests: ['rotation/maintenance-connection.test.ts', 'rotation/verify-settings.test.ts'],
 	},
 } as const satisfies Record<string, Room>;
 

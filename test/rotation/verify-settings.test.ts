@@ -1,4 +1,6 @@
 import { sealJson } from '../../src/encryption/envelope.ts';
+import type { KeyProvider } from '../../src/keys/key-provider.ts';
+import { Keyring } from '../../src/keys/keyring.ts';
 import { deriveTenantKey } from '../../src/keys/tenant-key.ts';
 import { verifySettings } from '../../src/rotation/verify-settings.ts';
 import { newKey, SealedService } from './sealed-service.ts';
@@ -24,6 +26,25 @@ test('opens live, deleted and replaced settings, and counts them by key', async 
 		failures: [],
 		stopped: false,
 	});
+});
+
+test('asks for the keys that opened what is stored, not for those that would seal it', async () => {
+	const { organizationId } = await sealed.fill();
+	const ring = new Keyring(sealed.ring);
+	const asked = new Set<string>();
+	const primaryKeyId = jest.fn(() => ring.primaryKeyId());
+	const keys: KeyProvider = {
+		cacheSeconds: 0,
+		primaryKeyId,
+		getKey(keyId, organization) {
+			asked.add(`${keyId}/${organization}`);
+			return ring.getKey(keyId);
+		},
+	};
+	const { connectionString } = sealed;
+	expect(await verifySettings({ connectionString, keys })).toMatchObject({ checked: 4, failed: 0 });
+	expect([...asked]).toEqual([`old/${organizationId}`]);
+	expect(primaryKeyId).not.toHaveBeenCalled();
 });
 
 test('reports each row that fails, by id and code', async () => {
