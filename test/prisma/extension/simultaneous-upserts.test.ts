@@ -72,7 +72,9 @@ const roads: [string, Road][] = [
 		'a batch of a scope',
 		async (upsert, organizationId) => {
 			const scope = scopeOf(organizationId);
-			return (await repeated(() => scope.$transaction([upsert(loose(scope)) as never])))[0];
+			return (
+				await repeated(() => scope.$transaction([upsert(loose(scope)) as never], patient))
+			)[0];
 		},
 	],
 ];
