@@ -150,7 +150,7 @@ test('on a server that is there, the next start drops what a killed process left
 	const startAndStop = async () => (await startTestDatabase({ source: server })).stop();
 	try {
 		await startAndStop();
-		expect(await left()).toHaveLength(4);
+		expect(await left()).toHaveLength(5);
 		child.kill('SIGKILL');
 		await once(child, 'exit');
 		await until(async () => {
