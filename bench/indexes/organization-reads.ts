@@ -175,7 +175,7 @@ export const organizationReads: readonly Operation[] = [
 	},
 	{
 		name: 'history',
-		by: ['idx_destination_audit_log_version', 'destination_settings_history_pkey', pkey],
+		by: ['idx_destination_audit_log_version', logOfOne, 'destination_settings_history_pkey', pkey],
 		run: (actors) => {
 			const { client, destinationId } = actors.small();
 			return client.destinations.history(destinationId);

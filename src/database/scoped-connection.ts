@@ -44,6 +44,8 @@ export class ScopedConnection implements ScopedSql {
 	#inDoubt = false;
 	/** Whether an error may come from what an earlier context's raw SQL left behind. */
 	#inherited = false;
+	/** Whether the statement before read in order, by settings that hold in its transaction. */
+	#inOrder = false;
 	/** Settles when nothing is under way. */
 	#idle: Promise<unknown> = Promise.resolve();
 
@@ -61,19 +63,18 @@ export class ScopedConnection implements ScopedSql {
 		return this.#inherited;
 	}
 
-	query(config: QueryConfig): Promise<QueryArrayResult> {
-		return this.#inTurn(config, this.#context.scope);
+	query(config: QueryConfig, options?: StatementOptions): Promise<QueryArrayResult> {
+		return this.#inTurn(config, this.#context.scope, options);
 	}
 
 	async run(
 		scope: Scope,
 		text: string,
 		values: unknown[],
-		{ plannedByValues = false }: StatementOptions = {},
+		options?: StatementOptions,
 	): Promise<TextRow[]> {
-		// A statement without a name is parsed anew each time, and has no earlier plan.
-		const name = plannedByValues ? '' : this.#options.nameStatement({ sql: text });
-		const { rows } = await translateErrors(this.#inTurn({ name, text, values }, scope));
+		const name = this.#options.nameStatement({ sql: text });
+		const { rows } = await translateErrors(this.#inTurn({ name, text, values }, scope, options));
 		return rows as TextRow[]; // read without parsers
 	}
 
@@ -82,9 +83,11 @@ export class ScopedConnection implements ScopedSql {
 		text: string,
 		values: unknown[],
 		readRow: ReadRow<Row>,
+		options?: StatementOptions,
 	): Promise<Row[]> {
 		const name = this.#options.nameStatement({ sql: text });
-		const { rows } = await translateErrors(this.#inTurn({ name, text, values }, scope, readRow));
+		const sent = this.#inTurn({ name, text, values }, scope, options, readRow);
+		const { rows } = await translateErrors(sent);
 		return rows as unknown[] as Row[]; // made by `readRow`
 	}
 
@@ -97,9 +100,10 @@ export class ScopedConnection implements ScopedSql {
 	#inTurn(
 		config: QueryConfig,
 		scope: Scope,
+		options: StatementOptions = {},
 		readRow?: ReadRow<unknown>,
 	): Promise<QueryArrayResult> {
-		const sent = this.#idle.then(() => this.#send(config, scope, readRow));
+		const sent = this.#idle.then(() => this.#send(config, scope, options, readRow));
 		this.#idle = sent.catch(() => {});
 		return sent;
 	}
@@ -107,6 +111,7 @@ export class ScopedConnection implements ScopedSql {
 	async #send(
 		config: QueryConfig,
 		scope: Scope,
+		{ inOrder = false }: StatementOptions,
 		readRow: ReadRow<unknown> | undefined,
 	): Promise<QueryArrayResult> {
 		const inTransaction = !isIdle(this.#client);
@@ -116,11 +121,13 @@ export class ScopedConnection implements ScopedSql {
 		if (transactionControl.test(config.text)) return this.#control(config.text);
 		// Raw SQL may give the name of a prepared statement to another one, of its own making.
 		const named = this.#options.namedStatements && !this.#context.ranRawSql;
+		const afterInOrder = this.#inOrder;
+		this.#inOrder = inOrder;
 		return new Promise((resolve, reject) => {
 			const query = new ScopedQuery(
 				named ? config : { ...config, name: '' },
 				scope,
-				{ named, inTransaction, readRow },
+				{ named, inTransaction, inOrder, afterInOrder, readRow },
 				(error, result) => {
 					if (error instanceof DestinationsError) refuse(error, this.#context);
 					if (result === undefined) reject(this.#noted(error));

@@ -41,8 +41,8 @@ export class ScopedPool implements ScopedSql {
 	}
 
 	/** Runs one statement. */
-	async query(config: QueryConfig): Promise<QueryArrayResult> {
-		return this.#once(requireContext(), (connection) => connection.query(config));
+	async query(config: QueryConfig, options?: StatementOptions): Promise<QueryArrayResult> {
+		return this.#once(requireContext(), (connection) => connection.query(config, options));
 	}
 
 	/** Takes a connection for one execution context: a statement or a transaction. */
@@ -68,10 +68,11 @@ export class ScopedPool implements ScopedSql {
 		text: string,
 		values: unknown[],
 		readRow: ReadRow<Row>,
+		options?: StatementOptions,
 	): Promise<Row[]> {
 		return translateErrors(
 			this.#once({ scope, ranRawSql: false }, (connection) =>
-				connection.read(scope, text, values, readRow),
+				connection.read(scope, text, values, readRow, options),
 			),
 		);
 	}

@@ -18,13 +18,6 @@ import { mayNotSwitch } from './translate-errors.ts';
 
 type Callback = (error: Error | null, result?: QueryArrayResult) => void;
 
-/** A statement that is sent before the caller's, and whose answer nobody needs. */
-interface Preamble {
-	readonly name: string;
-	readonly text: string;
-	readonly values: unknown[];
-}
-
 /**
  * `true` makes each setting end with the transaction. By its schema, because raw SQL in the same
  * transaction may have set a `search_path` with another function of this name. A condition that no row
@@ -37,25 +30,56 @@ const setContext = `select where pg_catalog.set_config('role', $1, true) is null
  * For connections on which the session's own settings cannot be relied on: those of a pooler, which hands sessions on,
  * and those on which raw SQL ran in the same transaction.
  */
-const setContextAndTextForm = [
-	setContext,
-	...Object.entries({ ...textForm, client_encoding: 'UTF8' }).map(
+const sessionForm = { ...textForm, client_encoding: 'UTF8' };
+
+/** A sort then costs more than any index, whatever the server's own settings are. */
+const orderByIndex = { enable_sort: 'off', plan_cache_mode: 'force_custom_plan' };
+
+function setContextAnd(settings: Readonly<Record<string, string>>): string {
+	const others = Object.entries(settings).map(
 		([name, value]) => `or pg_catalog.set_config('${name}', '${value}', true) is null`,
-	),
-].join(' ');
+	);
+	return [setContext, ...others].join(' ');
+}
 
-/** The statement that sets the scope, by the name under which connections keep it prepared. */
-export const contextName = statementName(setContext);
+interface Statement {
+	/** By which connections keep it prepared, those that do. */
+	readonly name: string;
+	readonly text: string;
+}
 
-const resetRole = 'reset role';
-/** The statement that takes the login's own role again, likewise. */
-export const resetName = statementName(resetRole);
+/** A statement that is sent before the caller's, and whose answer nobody needs. */
+interface Preamble extends Statement {
+	readonly values: unknown[];
+}
+
+const statement = (text: string): Statement => ({ name: statementName(text), text });
+
+/** What sets the scope, by whether the session can be relied on, and whether rows are read in order. */
+const contexts = {
+	named: { asPlanned: statement(setContext), inOrder: statement(setContextAnd(orderByIndex)) },
+	unnamed: {
+		asPlanned: statement(setContextAnd(sessionForm)),
+		inOrder: statement(setContextAnd({ ...sessionForm, ...orderByIndex })),
+	},
+};
+const resetRole = statement('reset role');
+const resetOrder = Object.keys(orderByIndex).map((setting) => statement(`reset ${setting}`));
+
+/** The name of the statement that sets the scope. */
+export const contextName = contexts.named.asPlanned.name;
+/** The name of the statement that takes the login's own role again. */
+export const resetName = resetRole.name;
 
 export interface ScopedQueryOptions {
 	/** Whether statements are kept prepared on the connection. */
 	readonly named: boolean;
 	/** Whether a transaction is open, so that an earlier statement may have changed the role. */
 	readonly inTransaction: boolean;
+	/** Whether rows are read by an index in the order asked for. */
+	readonly inOrder: boolean;
+	/** Whether an earlier statement of the transaction was {@link inOrder}. */
+	readonly afterInOrder: boolean;
 	/** What becomes of a row of texts, as soon as it arrives. @defaultValue the row, with its types read */
 	readonly readRow?: ReadRow<unknown> | undefined;
 }
@@ -72,7 +96,7 @@ export class ScopedQuery {
 	readonly #query: SentQuery;
 	readonly #types: QueryConfig['types'];
 	readonly #scope: Scope;
-	readonly #preambles: readonly Preamble[];
+	readonly #preambles: Preamble[];
 	/** How many preambles have not been answered; their answers come before the query's. */
 	#pending: number;
 	/** What rows look like; without columns until Postgres describes them, and for good where there are none. */
@@ -88,7 +112,7 @@ export class ScopedQuery {
 	constructor(
 		config: QueryConfig,
 		scope: Scope,
-		{ named, inTransaction, readRow }: ScopedQueryOptions,
+		{ named, inTransaction, inOrder, afterInOrder, readRow }: ScopedQueryOptions,
 		callback: Callback,
 	) {
 		this.callback = callback;
@@ -96,14 +120,18 @@ export class ScopedQuery {
 		this.#types = config.types;
 		this.#scope = scope;
 		this.#readRow = readRow;
-		const context = {
-			name: named ? contextName : '',
-			text: named ? setContext : setContextAndTextForm,
-			values: [scope.role, scope.claims],
-		};
-		// set_config may be granted to the login alone, so the role is the login's again before it is called.
-		const reset = { name: named ? resetName : '', text: resetRole, values: [] };
-		this.#preambles = inTransaction ? [reset, context] : [context];
+		const preamble = ({ name, text }: Statement, values: unknown[] = []): Preamble => ({
+			name: named ? name : '',
+			text,
+			values,
+		});
+		const context = contexts[named ? 'named' : 'unnamed'][inOrder ? 'inOrder' : 'asPlanned'];
+		this.#preambles = [preamble(context, [scope.role, scope.claims])];
+		if (inTransaction) {
+			// set_config may be granted to the login alone, so the role is the login's again before it is called.
+			const resets = afterInOrder ? [resetRole, ...resetOrder] : [resetRole];
+			this.#preambles.unshift(...resets.map((reset) => preamble(reset)));
+		}
 		this.#pending = this.#preambles.length;
 	}
 

@@ -8,12 +8,12 @@ export type ReadRow<Row> = (texts: TextRow) => Row;
 
 export interface StatementOptions {
 	/**
-	 * Whether Postgres plans the statement for its values at each run, where a plan for all values would be right for
-	 * most of them and far too much work for some.
+	 * Whether Postgres must read by an index that has the order asked for, planned for the values of each run. Left to
+	 * itself it may sort, and reads all rows of an organization for a page of them.
 	 *
-	 * @defaultValue `false`: it is prepared, and Postgres decides
+	 * @defaultValue `false`: Postgres decides
 	 */
-	readonly plannedByValues?: boolean;
+	readonly inOrder?: boolean;
 }
 
 /** Where SQL of this package's own runs: on any connection of a pool, or on the one of a transaction. */
@@ -34,7 +34,13 @@ export interface ScopedSql {
 	 * As {@link run}, and reads each row when it arrives, while Postgres sends the next. What `readRow` throws leaves
 	 * open what the connection is worth, so it throws for nothing that a row may hold.
 	 */
-	read<Row>(scope: Scope, text: string, values: unknown[], readRow: ReadRow<Row>): Promise<Row[]>;
+	read<Row>(
+		scope: Scope,
+		text: string,
+		values: unknown[],
+		readRow: ReadRow<Row>,
+		options?: StatementOptions,
+	): Promise<Row[]>;
 
 	/**
 	 * Runs `work` in one transaction: all of it happens, or, when it throws, nothing. Inside a transaction it is

@@ -1,6 +1,6 @@
 import { DatabaseError } from 'pg';
 import { ConfigurationError } from '../errors.ts';
-import { isCanonicalUuid } from '../ids/canonical-id.ts';
+import { canonicalUuid } from '../ids/canonical-id.ts';
 import { shownKeyId } from '../keys/key-provider.ts';
 import { Keyring } from '../keys/keyring.ts';
 import { sealedStores } from '../rotation/encrypted-tables.ts';
@@ -11,28 +11,50 @@ import type { ReadOnlySession } from './read-only-session.ts';
 const undefinedTable = '42P01';
 
 interface KeyUse {
-	/** Null for settings that are not encrypted, empty for the column's default, which no key sealed. */
+	/**
+	 * Of data keys, of which each organization has its own: those that a key management service wraps, and those that are
+	 * in no table and on no ring. Each of the others is a use of its own.
+	 */
+	readonly kind: 'wrapped' | 'lost' | 'other';
+	/** Null for settings that are not encrypted, and for data keys. */
 	readonly id: string | null;
+	/** How many keys. */
+	readonly keys: number;
 	readonly rows: number;
-	/** Whether it is an organization's own, wrapped by a key management service. */
-	readonly wrapped: boolean;
 }
 
-/** One pass over each table with settings. Only the key's id leaves an envelope. */
+/** Far more than rings have. */
+const mostKeys = 200;
+/** One more than is named, and one for each of the two kinds of data keys. */
+const mostUses = mostKeys + 3;
+
+/**
+ * One pass over each table with settings, and few rows back, however many organizations have a data key. Only the key's
+ * id leaves an envelope. The column's default, which no key sealed, is left out. `$1` are the ids on the ring, which come
+ * before those that nobody gave.
+ */
 const countKeys = `
-	SELECT used.id, sum(used.rows)::float8 AS rows,
-		used.id IN (SELECT id::text FROM public.destination_data_keys) AS wrapped
+	SELECT kind, shown.id, count(*)::float8 AS keys, sum(rows)::float8 AS rows
 	FROM (
-		${sealedStores
-			.map(
-				({
-					table,
-				}) => `SELECT CASE WHEN settings_encrypted THEN coalesce(settings ->> 'kid', '') END AS id,
-					count(*) AS rows FROM public.${table} GROUP BY 1`,
-			)
-			.join(' UNION ALL ')}
-	) AS used
-	GROUP BY used.id ORDER BY used.id`;
+		SELECT id, sum(rows) AS rows,
+			CASE
+				WHEN id IN (SELECT id::text FROM public.destination_data_keys) THEN 'wrapped'
+				WHEN id ~ '${canonicalUuid.source}' AND id <> ALL ($1::text[]) THEN 'lost'
+				ELSE 'other'
+			END AS kind
+		FROM (
+			${sealedStores
+				.map(
+					({
+						table,
+					}) => `SELECT CASE WHEN settings_encrypted THEN coalesce(settings ->> 'kid', '') END AS id,
+						count(*) AS rows FROM public.${table} GROUP BY 1`,
+				)
+				.join(' UNION ALL ')}
+		) AS used
+		WHERE id IS DISTINCT FROM '' GROUP BY id
+	) AS used, LATERAL (SELECT CASE kind WHEN 'other' THEN used.id END AS id) AS shown
+	GROUP BY 1, 2 ORDER BY kind = 'other', shown.id IS NOT NULL, shown.id <> ALL ($1), shown.id LIMIT ${mostUses}`;
 
 /** The keys that stored settings are sealed with, against those that were given. Opens nothing. */
 export async function checkKeys(
@@ -41,7 +63,10 @@ export async function checkKeys(
 ): Promise<Finding[]> {
 	const ring = readRing(keys);
 	const findings = ring instanceof ConfigurationError ? [wrongRing(ring)] : [];
-	const uses = await session.attemptAs('service_role', () => session.rows<KeyUse>(countKeys));
+	const given = ring instanceof Keyring ? ring.keyIds : undefined;
+	const uses = await session.attemptAs('service_role', () =>
+		session.rows<KeyUse>(countKeys, [given ?? []]),
+	);
 	if (uses instanceof DatabaseError) {
 		// Where a table is missing, the schema tells.
 		if (uses.code === undefinedTable) return findings;
@@ -52,14 +77,19 @@ export async function checkKeys(
 			}),
 		];
 	}
-	const given = ring instanceof Keyring ? ring.keyIds : undefined;
+	const others = uses.filter(({ kind }) => kind === 'other');
+	if (others.length > mostKeys) {
+		findings.push(
+			warning(`More than ${mostKeys} keys are in use, of which the first are named here`, {
+				fix: 'consent-destinations verify goes through all rows; rotate brings them to one key.',
+			}),
+		);
+	}
 	return [
 		...findings,
-		...uses
-			.filter(({ id, wrapped }) => id !== '' && !wrapped && !isLostDataKey(id, given))
-			.map(({ id, rows }) => judge(id, rows, given)),
-		...ofDataKeys(uses, given),
-		...unused(uses, given),
+		...others.slice(0, mostKeys).map(({ id, rows }) => judge(id, rows, given)),
+		...ofDataKeys(uses),
+		...unused(others, given),
 	];
 }
 
@@ -100,22 +130,21 @@ function judge(id: string | null, rows: number, given: readonly string[] | undef
 	});
 }
 
-function ofDataKeys(uses: readonly KeyUse[], given: readonly string[] | undefined): Finding[] {
-	const sum = (some: readonly KeyUse[]) => some.reduce((total, { rows }) => total + rows, 0);
-	const wrapped = uses.filter((use) => use.wrapped);
-	const lost = uses.filter(({ id, wrapped }) => !wrapped && isLostDataKey(id, given));
+function ofDataKeys(uses: readonly KeyUse[]): Finding[] {
+	const wrapped = uses.find(({ kind }) => kind === 'wrapped');
+	const lost = uses.find(({ kind }) => kind === 'lost');
 	const findings: Finding[] = [];
-	if (wrapped.length > 0) {
+	if (wrapped !== undefined) {
 		findings.push(
 			note(
-				`${counted(wrapped.length, 'data key')} of organizations sealed ${counted(sum(wrapped), 'row')}; whether the key management service unwraps them was not checked`,
+				`${counted(wrapped.keys, 'data key')} of organizations sealed ${counted(wrapped.rows, 'row')}; whether the key management service unwraps them was not checked`,
 			),
 		);
 	}
-	if (lost.length > 0) {
+	if (lost !== undefined) {
 		findings.push(
 			warning(
-				`${counted(lost.length, 'data key')} that sealed ${counted(sum(lost), 'row')} are gone: nobody can read them`,
+				`${counted(lost.keys, 'data key')} that sealed ${counted(lost.rows, 'row')} are gone: nobody can read them`,
 				{
 					fix: 'After shred() it is meant to be so. Otherwise restore destination_data_keys from a backup.',
 				},
@@ -123,11 +152,6 @@ function ofDataKeys(uses: readonly KeyUse[], given: readonly string[] | undefine
 		);
 	}
 	return findings;
-}
-
-/** The id of a data key that is in no table and on no ring. */
-function isLostDataKey(id: string | null, given: readonly string[] = []): boolean {
-	return id !== null && isCanonicalUuid(id) && !given.includes(id);
 }
 
 function unused(uses: readonly KeyUse[], given: readonly string[] | undefined): Finding[] {

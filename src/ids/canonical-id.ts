@@ -1,8 +1,9 @@
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** A uuid as Postgres writes it; the pattern is one of Postgres's too. */
+export const canonicalUuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Whether a value is a uuid as Postgres writes it. */
 export function isCanonicalUuid(value: unknown): boolean {
-	return typeof value === 'string' && uuid.test(value);
+	return typeof value === 'string' && canonicalUuid.test(value);
 }
 
 /** In capitals, in braces, and with a hyphen, or none, after each group of four digits. */

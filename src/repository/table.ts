@@ -1,5 +1,5 @@
 import type { Scope } from '../database/scope.ts';
-import type { ScopedSql, TextRow } from '../database/scoped-sql.ts';
+import type { ScopedSql, StatementOptions, TextRow } from '../database/scoped-sql.ts';
 import type { Destination } from '../destinations/destination.ts';
 import type { DestinationType } from '../destinations/registry.ts';
 import { markUnopened, settingsError } from '../destinations/unopened.ts';
@@ -67,7 +67,9 @@ export class DestinationTable {
 	async find(filter: DestinationFilter): Promise<Destination[]> {
 		const values: unknown[] = [];
 		const text = newestFirst(conditions(filter, values), filter);
-		return this.#rows(text, values);
+		// The index of a type has the order. Those of an organization or an environment do not.
+		const { organizationId, environment } = filter;
+		return this.#rows(text, values, { inOrder: (organizationId ?? environment) === undefined });
 	}
 
 	/**
@@ -153,8 +155,8 @@ export class DestinationTable {
 		return rows.length > 0;
 	}
 
-	#run(text: string, values: unknown[]): Promise<TextRow[]> {
-		return this.#sql.run(this.#scope, text, values);
+	#run(text: string, values: unknown[], options?: StatementOptions): Promise<TextRow[]> {
+		return this.#sql.run(this.#scope, text, values, options);
 	}
 
 	async #seal(settings: object, { id, organizationId, type }: Target) {
@@ -167,7 +169,7 @@ export class DestinationTable {
 	}
 
 	/** Runs a statement that returns whole rows, and opens their settings or marks those that do not open. */
-	async #rows(text: string, values: unknown[]): Promise<Destination[]> {
+	async #rows(text: string, values: unknown[], options?: StatementOptions): Promise<Destination[]> {
 		const opening: Promise<void>[] = [];
 		const readRow = (texts: TextRow) => {
 			const row = toRow(texts);
@@ -175,7 +177,7 @@ export class DestinationTable {
 			if (later !== undefined) opening.push(later);
 			return row;
 		};
-		const rows = await this.#sql.read(this.#scope, text, values, readRow);
+		const rows = await this.#sql.read(this.#scope, text, values, readRow, options);
 		await Promise.all(opening);
 		// Settings are validated by the row's type when they are written, so type and settings belong together.
 		return rows as unknown as Destination[];

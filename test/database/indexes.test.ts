@@ -113,7 +113,7 @@ describe('for a service', () => {
 		['idx_destinations_created_at', `SELECT * FROM destinations WHERE ${live} ${newestFirst}`],
 		[
 			'idx_destinations_created_at',
-			`SELECT * FROM destinations WHERE created_at > now() - interval '1 day'`,
+			`SELECT * FROM destinations WHERE created_at > now() - interval '1 day' AND ${live}`,
 		],
 		[
 			'idx_destinations_updated_at',

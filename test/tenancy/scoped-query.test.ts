@@ -56,6 +56,23 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 		expect(seen).toEqual([[who(scope)], [who(service)], [who(scope)]]);
 	});
 
+	test('one that reads in order may not sort, whatever its plan, and nothing of that outlives it', async () => {
+		const planning = `SELECT current_setting('enable_sort'), current_setting('plan_cache_mode')`;
+		const [usual, inOrder] = [[['on', 'auto']], [['off', 'force_custom_plan']]];
+		const { pool } = database.pool({}, { namedStatements });
+		expect(await pool.run(scope, planning, [], { inOrder: true })).toEqual(inOrder);
+		expect(await pool.run(scope, planning, [])).toEqual(usual);
+		const seen = await pool.transaction(scope, async (sql) => [
+			await sql.run(scope, planning, []),
+			await sql.run(scope, planning, [], { inOrder: true }),
+			await sql.run(scope, planning, [], { inOrder: true }),
+			await sql.run(service, planning, []),
+			await sql.run(scope, planning, []),
+		]);
+		expect(seen).toEqual([usual, inOrder, inOrder, usual, usual]);
+		expect(await pool.run(scope, planning, [])).toEqual(usual);
+	});
+
 	test('it is one write and one round trip, parsed and described once if it is named', async () => {
 		const sent = async () => {
 			wire.take();
@@ -269,15 +286,6 @@ describe('of the statements that are sent', () => {
 		wire.take();
 		await one.pool.run(scope, 'SELECT 7', []);
 		expect(wire.take().types).toBe('BEBES');
-	});
-
-	test('one that is planned by its values has no name', async () => {
-		const one = database.pool();
-		await one.pool.run(scope, 'SELECT 1 AS planned', [], { plannedByValues: true });
-		const { rows } = await (await one.session()).query(
-			`SELECT FROM pg_prepared_statements WHERE statement LIKE '%planned%' AND from_sql = false`,
-		);
-		expect(rows).toEqual([]);
 	});
 
 	test('each is prepared anew on a session that was discarded', async () => {

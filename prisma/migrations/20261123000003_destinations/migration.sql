@@ -133,10 +133,11 @@ CREATE INDEX idx_destinations_enabled
 -- What is due for purging.
 CREATE INDEX idx_destinations_deleted_at
   ON public.destinations (deleted_at) WHERE deleted_at IS NOT NULL;
--- Newest first across organizations. A B-tree, because unlike a BRIN it has an order; it is cheap, because
--- the column never changes and new rows go to the end.
+-- Pages across organizations, newest first. A B-tree, because unlike a BRIN it has an order; it is cheap,
+-- because the columns never change and new rows go to the end. With the id, because rows that were made in
+-- one transaction have the same time.
 CREATE INDEX idx_destinations_created_at
-  ON public.destinations (created_at);
+  ON public.destinations (created_at DESC, id DESC) WHERE deleted_at IS NULL;
 -- What changed since a time. Every update changes the column, so with anything but a summary of page
 -- ranges no update would be HOT; before PostgreSQL 16 none is with this either.
 CREATE INDEX idx_destinations_updated_at

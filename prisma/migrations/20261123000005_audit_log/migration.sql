@@ -43,8 +43,9 @@ CREATE TABLE public.destination_audit_log (
 -- By id and not by time: of one destination, ids increase with its versions, because a writer locks the row
 -- before its entry gets an id, and until it commits. NULLS LAST, although no id is null, because the primary
 -- key does not have this order: if it had, PostgreSQL would read it past any number of entries of others.
+-- With the organization, which row level security adds: for one that has no such destination nothing is read.
 CREATE INDEX idx_destination_audit_log_destination
-  ON public.destination_audit_log (destination_id, id DESC NULLS LAST);
+  ON public.destination_audit_log (destination_id, organization_id, id DESC NULLS LAST);
 -- A destination's versions among any number of tests, and the next version that changed settings among any
 -- number of others. Partial, so that PostgreSQL does not read the log of one destination by it, whose order
 -- it does not have.

@@ -10,10 +10,13 @@ import {
 } from '@prisma/driver-adapter-utils';
 import type { FieldDef, QueryArrayResult, QueryConfig } from 'pg';
 import { requireContext } from '../../database/execution-context.ts';
+import type { Scope } from '../../database/scope.ts';
 import type { ScopedConnection } from '../../database/scoped-connection.ts';
 import type { ScopedPool } from '../../database/scoped-pool.ts';
+import type { StatementOptions } from '../../database/scoped-sql.ts';
 import { columnParsers, columnTypeOf } from './column-types.ts';
 import { toPrismaError } from './driver-errors.ts';
+import { inOrderOfLog } from './log-order.ts';
 import { toParameter } from './parameters.ts';
 
 const description = {
@@ -23,7 +26,7 @@ const description = {
 
 /** What sends a statement in the scope that is current: a pool, or the connection of a transaction. */
 interface Sender {
-	query(statement: QueryConfig): Promise<QueryArrayResult>;
+	query(statement: QueryConfig, options: StatementOptions): Promise<QueryArrayResult>;
 }
 
 /** The driver that Prisma's client speaks to Postgres by: a pool that scopes every statement. */
@@ -41,7 +44,7 @@ export class ScopedAdapter implements SqlDriverAdapterFactory {
 		// Prisma opens a closed client again when it is used.
 		pool.requireOpen(requireContext());
 		return {
-			...queryable(pool, pool.nameStatement),
+			...queryable(pool, () => requireContext().scope, pool.nameStatement),
 			startTransaction: (isolationLevel) => startTransaction(pool, isolationLevel),
 			executeScript: async () => {
 				throw new Error('Scripts are for migrations, which run outside any scope');
@@ -57,6 +60,7 @@ async function startTransaction(
 	pool: ScopedPool,
 	isolationLevel: IsolationLevel | undefined,
 ): Promise<Transaction> {
+	const { scope } = requireContext();
 	const connection = await translated(pool.connect());
 	const run = (sql: string) => translated(connection.query({ text: sql }));
 	try {
@@ -70,7 +74,7 @@ async function startTransaction(
 	}
 	const release = async () => connection.release();
 	return {
-		...queryable(connection, pool.nameStatement),
+		...queryable(connection, () => scope, pool.nameStatement),
 		// Prisma sends COMMIT and ROLLBACK itself, and says afterwards that it did.
 		options: { usePhantomQuery: false },
 		commit: release,
@@ -83,17 +87,20 @@ async function startTransaction(
 
 function queryable(
 	sender: ScopedPool | ScopedConnection,
+	scopeOf: () => Scope,
 	nameStatement: ScopedPool['nameStatement'],
 ): SqlQueryable {
-	const send = ({ sql, args, argTypes }: SqlQuery) =>
-		translated(
-			(sender as Sender).query({
-				text: sql,
-				name: nameStatement({ sql }),
-				values: args.map((value, index) => toParameter(value, argTypes[index])),
-				types: columnParsers,
-			}),
-		);
+	const send = ({ sql, args, argTypes }: SqlQuery) => {
+		const inOrder = inOrderOfLog(sql, scopeOf().organizationId !== undefined);
+		const text = inOrder ?? sql;
+		const statement = {
+			text,
+			name: nameStatement({ sql: text }),
+			values: args.map((value, index) => toParameter(value, argTypes[index])),
+			types: columnParsers,
+		};
+		return translated((sender as Sender).query(statement, { inOrder: inOrder !== undefined }));
+	};
 	return {
 		...description,
 		queryRaw: async (query) => {

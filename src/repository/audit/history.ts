@@ -38,10 +38,14 @@ export async function readHistory(
 	const place = before === undefined ? '' : `AND version < $${values.push(before)}`;
 	const newest = (kind: string) => `(SELECT ${entryColumns} FROM public.destination_audit_log
 		WHERE destination_id = $1 AND ${kind} ${place} ORDER BY version DESC LIMIT $2)`;
+	// The index of versions would be read to its end for those of another organization, none of which are shown.
+	const visible = `(SELECT true FROM public.destination_audit_log
+		WHERE destination_id = $1 ORDER BY organization_id, id DESC NULLS LAST LIMIT 1)`;
 	const rows = await statements.run(
 		`SELECT * FROM (${versionKinds.map(newest).join(' UNION ALL ')}) AS versions
-		 ORDER BY version DESC LIMIT $2`,
+		 WHERE ${visible} ORDER BY version DESC LIMIT $2`,
 		values,
+		{ inOrder: true },
 	);
 	if (rows.length === 0 && before === undefined && !(await exists(statements, id))) {
 		throw new NotFoundError(noSuchDestination(id));

@@ -42,9 +42,10 @@ const stateAt = `WITH since AS MATERIALIZED (
 	         WHERE destination_id = $1 AND settings_changed AND version > $2 AND version <= $3
 	         ORDER BY version LIMIT 1)`;
 
+/** In the order of the index of versions, so that it is read, and not all entries of the destination. */
 function between(kind: string): string {
-	return `SELECT id, version, changes, configuration FROM public.destination_audit_log
-		WHERE destination_id = $1 AND ${kind} AND version BETWEEN $2 AND $4`;
+	return `(SELECT id, version, changes, configuration FROM public.destination_audit_log
+		WHERE destination_id = $1 AND ${kind} AND version BETWEEN $2 AND $4 ORDER BY version)`;
 }
 
 /**
@@ -61,7 +62,8 @@ export async function changesBackTo(
 ): Promise<UpdateDestinationInput> {
 	const { id } = current;
 	const until = Math.min(current.version, (Math.floor(version / checkpoint) + 1) * checkpoint);
-	const [state] = await statements.run(stateAt, [id, version, current.version, until, columns]);
+	const values = [id, version, current.version, until, columns];
+	const [state] = await statements.run(stateAt, values, { inOrder: true });
 	const [existed, configuration = null, old, replaced = null] = state ?? [];
 	if (existed !== 't') {
 		throw new NotFoundError(`Destination ${id} has no version ${version} in its history.`);
