@@ -13,13 +13,52 @@ export type DestinationsErrorCode =
 	| 'UNSUPPORTED'
 	| 'CONFIGURATION';
 
+/**
+ * What is wrong with an input, for messages in another language. `params` of the issue says more:
+ * - `required`: it must be given, `params.when` while that switch is on, `params.with` with those others
+ * - `not_valid`: anything that has no code of its own
+ * - `wrong_type`: `params.expected`, such as `string` or `boolean`
+ * - `wrong_format`: the text is not of the form that it must have
+ * - `wrong_value`: something else was given in its place: `params.is`, in English
+ * - `too_long`: more than `params.maximum` characters
+ * - `out_of_range`: less than `params.minimum` or more than `params.maximum`
+ * - `not_in_list`: one of `params.allowed` is right
+ * - `unknown_field`: `params.allowed` are known
+ * - `never_changes`: only creating sets it
+ * - `masked`: a mask was sent back in the place of a secret
+ * - `development_only`: it leads to a local network, which only the environment `development` may
+ */
+export type ValidationCode =
+	| 'required'
+	| 'not_valid'
+	| 'wrong_type'
+	| 'wrong_format'
+	| 'wrong_value'
+	| 'too_long'
+	| 'out_of_range'
+	| 'not_in_list'
+	| 'unknown_field'
+	| 'never_changes'
+	| 'masked'
+	| 'development_only';
+
 /** One thing that is wrong with an input. It says where and why, and never repeats the value. */
 export interface ValidationIssue {
 	/** Where in the input, for example `['settings', 'apiKey']`. */
 	readonly path: readonly (string | number)[];
-	/** What is wrong, and what would be right. */
+	/** What is wrong. Stable. */
+	readonly code: ValidationCode;
+	/** What is wrong, and what would be right, in English. */
 	readonly message: string;
+	/** What belongs to the code. Never a value that was given. */
+	readonly params?: Readonly<Record<string, unknown>>;
 }
+
+/** An issue as it is raised. @internal */
+export type RaisedIssue = Omit<ValidationIssue, 'code'> & {
+	/** @defaultValue `'not_valid'` */
+	readonly code?: ValidationCode;
+};
 
 /** The destination that an error is about. */
 export interface ErrorOfDestination {
@@ -88,12 +127,17 @@ export class ValidationError extends DestinationsError {
 	/** Everything that is wrong, by place. */
 	readonly issues: readonly ValidationIssue[];
 
-	constructor(issues: readonly ValidationIssue[], options?: ErrorOptions) {
+	constructor(issues: readonly RaisedIssue[], options?: ErrorOptions) {
 		const lines = issues.map(({ path, message }) =>
 			path.length > 0 ? `${path.join('.')}: ${message}` : message,
 		);
 		super(lines.join('; '), options);
-		this.issues = issues;
+		this.issues = issues.map(({ path, code = 'not_valid', message, params }) => ({
+			path,
+			code,
+			message,
+			...(params !== undefined && { params }),
+		}));
 	}
 
 	override toJSON(): ReturnType<DestinationsError['toJSON']> & {

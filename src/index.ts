@@ -18,6 +18,12 @@ export {
 	testSettings,
 } from './destinations/connection-test/test-settings.ts';
 export type { ConsoleSettings } from './destinations/console.ts';
+export {
+	describeSettings,
+	type SettingDescription,
+	type SettingsDescription,
+	type SettingsGroup,
+} from './destinations/describe-settings.ts';
 export type {
 	CreateDestinationInput,
 	Destination,
@@ -25,6 +31,7 @@ export type {
 	UpdateDestinationInput,
 } from './destinations/destination.ts';
 export type { GoogleAnalyticsSettings } from './destinations/google-analytics.ts';
+export { isMasked } from './destinations/mask.ts';
 export type { MetaPixelSettings } from './destinations/meta-pixel.ts';
 export type { MixpanelSettings } from './destinations/mixpanel.ts';
 export type { PostHogSettings } from './destinations/posthog.ts';
@@ -58,6 +65,7 @@ export {
 	UnavailableError,
 	UnknownKeyError,
 	UnsupportedError,
+	type ValidationCode,
 	ValidationError,
 	type ValidationIssue,
 } from './errors.ts';
@@ -114,7 +122,7 @@ export type { Page, PageOptions } from './repository/audit/pages.ts';
 export type { DestinationPageOptions } from './repository/pages.ts';
 export type { DestinationRepository } from './repository/repository.ts';
 export type { BatchOptions, PruneOptions, PurgeDeletedOptions } from './repository/retention.ts';
-export type { WriteOptions } from './repository/writer.ts';
+export type { SettingsWriteOptions, WriteOptions } from './repository/writer.ts';
 export type {
 	SealedSettingsFailure,
 	SealedSettingsOptions,

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { isJsonRecord } from '../input/json-record.ts';
 import { basicAuth } from './connection-test/basic-auth.ts';
 import type { SendRequest } from './connection-test/guarded-request.ts';
@@ -10,7 +10,8 @@ import {
 	verified,
 } from './connection-test/outcome.ts';
 import { defineDestination, sidesVisibility } from './definition.ts';
-import { choice, printable, sides, text } from './fields.ts';
+import { choice, optionalText, printable, sides, text } from './fields.ts';
+import { type Rule, settingsSchema } from './rules.ts';
 
 /** https://amplitude.com/docs/apis/analytics/http-v2 and https://amplitude.com/docs/apis/analytics/dashboard-rest */
 const regions = {
@@ -18,21 +19,43 @@ const regions = {
 	eu: { dashboard: 'analytics.eu.amplitude.com', ingestion: 'api.eu.amplitude.com' },
 };
 
-const settings = z.strictObject({
-	apiKey: text({
-		// A colon would end the user name in HTTP Basic.
-		pattern: /^[!-9;-~]+$/,
-		max: 128,
-		expected: 'must be an Amplitude API key, without spaces and colons',
-	}),
-	secretKey: text({
-		pattern: printable,
-		max: 128,
-		expected: 'must be an Amplitude secret key, without spaces',
-	}).optional(),
-	dataResidency: choice(['us', 'eu']).default('us'),
-	...sides,
-});
+const rules: readonly Rule[] = [
+	{
+		kind: 'condition',
+		field: 'secretKey',
+		holds: ({ apiKey, secretKey }) => secretKey === undefined || secretKey !== apiKey,
+		message: 'is the API key again; Amplitude shows the secret key below it',
+		code: 'wrong_value',
+		params: { is: 'the API key' },
+	},
+];
+
+const settings = settingsSchema(
+	{
+		apiKey: text({
+			title: 'API key',
+			description: 'In Amplitude under Settings, Projects, your project.',
+			example: '0123456789abcdef0123456789abcdef',
+			// A colon would end the user name in HTTP Basic.
+			pattern: /^[!-9;-~]+$/,
+			max: 128,
+			expected: 'must be an Amplitude API key, without spaces and colons',
+		}),
+		secretKey: optionalText({
+			title: 'Secret key',
+			description: 'Below the API key. With it, a connection test can check both.',
+			pattern: printable,
+			max: 128,
+			expected: 'must be an Amplitude secret key, without spaces',
+		}),
+		dataResidency: choice(['us', 'eu'], 'us', {
+			title: 'Data residency',
+			description: 'Where the project keeps its data. Amplitude drops what is sent elsewhere.',
+		}),
+		...sides,
+	},
+	rules,
+);
 
 /**
  * Settings of an Amplitude destination: `apiKey`, the secret `secretKey` (without it a test proves less), and
@@ -88,13 +111,17 @@ function objectionOf(json: unknown): string {
 }
 
 export const amplitude = defineDestination({
+	title: 'Amplitude',
 	settings,
+	rules,
 	visibility: {
 		apiKey: 'browser',
 		secretKey: 'secret',
-		dataResidency: 'server',
+		// The SDK needs it as `serverZone`, or Amplitude drops the events.
+		dataResidency: 'browser',
 		...sidesVisibility,
 	},
+	requiredConsent: ['measurement'],
 	connectionTest: {
 		hosts: Object.values(regions).flatMap(({ dashboard, ingestion }) => [dashboard, ingestion]),
 		run,

@@ -1,11 +1,18 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { verified } from './connection-test/outcome.ts';
 import { defineDestination, sidesVisibility } from './definition.ts';
 import { choice, sides, toggle } from './fields.ts';
+import { settingsSchema } from './rules.ts';
 
-const settings = z.strictObject({
-	logLevel: choice(['debug', 'info', 'warn', 'error']).default('info'),
-	prettyPrint: toggle(false),
+const settings = settingsSchema({
+	logLevel: choice(['debug', 'info', 'warn', 'error'], 'info', {
+		title: 'Log level',
+		description: 'The level that events are logged at.',
+	}),
+	prettyPrint: toggle(false, {
+		title: 'Pretty print',
+		description: 'Whether events are written over several lines, for people.',
+	}),
 	...sides,
 });
 
@@ -17,8 +24,11 @@ export type ConsoleSettings = z.output<typeof settings>;
 
 /** Named for the file; `console` itself is Node's. */
 export const consoleDestination = defineDestination({
+	title: 'Console',
 	settings,
+	rules: [],
 	visibility: { logLevel: 'browser', prettyPrint: 'browser', ...sidesVisibility },
+	requiredConsent: [],
 	connectionTest: {
 		hosts: [],
 		run: async () => verified('The console needs no connection.'),

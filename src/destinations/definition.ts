@@ -1,10 +1,12 @@
 import type { z } from 'zod';
 import type { SendRequest } from './connection-test/guarded-request.ts';
 import type { Finding } from './connection-test/outcome.ts';
+import type { Rule } from './rules.ts';
+import type { ConsentPurpose } from './vocabulary.ts';
 
 /**
  * Who may see a setting.
- * - `browser`: everyone; it is part of the page that a visitor loads
+ * - `browser`: everyone; it is part of the page that a visitor loads, because the provider's SDK needs it there
  * - `server`: lists and logs, but no browser
  * - `secret`: nobody; lists and logs show a mask
  */
@@ -26,10 +28,18 @@ export interface DestinationDefinition<
 		Visibility
 	>,
 > {
-	/** Strict: an unknown key is an error, defaults are filled in. */
+	/** As the provider writes its name. */
+	readonly title: string;
+	/** Strict: an unknown key is an error, and what counts while nothing is chosen is filled in. */
 	readonly settings: Schema;
+	/** What the schema asks of several settings together. */
+	readonly rules: readonly Rule[];
+	/** The settings that lead to a local network, which only the environment `development` may. */
+	readonly localSettings?: (settings: z.output<Schema>) => readonly string[];
 	/** One entry for each setting, so that a new one cannot be forgotten. */
 	readonly visibility: Fields;
+	/** What a visitor must have consented to, unless the destination says otherwise. */
+	readonly requiredConsent: readonly ConsentPurpose[];
 	readonly connectionTest: ConnectionTest<z.output<Schema>>;
 }
 
@@ -41,5 +51,5 @@ export function defineDestination<
 	return definition;
 }
 
-/** Of the switches that every type has, a browser needs neither: it is only told of what it may load. */
+/** Of the switches that every type has, a browser needs neither: it only learns what it may load. */
 export const sidesVisibility = { enableServerSide: 'server', enableClientSide: 'server' } as const;

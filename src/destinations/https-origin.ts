@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { parseUrl } from '../input/parse-url.ts';
 import { isPublicAddress } from './public-address.ts';
-import { isPublicName } from './public-name.ts';
+import { isHostName, isPublicName } from './public-name.ts';
 
 /** `hostname` of a URL as sockets and certificates want it: no brackets around IPv6, no trailing dot. */
 export function socketHostname(url: URL): string {
@@ -33,8 +33,42 @@ export function parseHttpsOrigin(text: string): string | undefined {
 	if (url.protocol !== 'https:' || url.href !== `${url.origin}/` || url.port === '0') {
 		return undefined;
 	}
-	if (!(isIP(hostname) === 0 ? isPublicName(hostname) : isPublicAddress(hostname))) {
+	return isPublicHost(hostname) ? `https://${hostKey(url)}` : undefined;
+}
+
+/** A URL that browsers send events to, in one canonical form. */
+export interface BaseUrl {
+	/** Without a slash at the end. */
+	readonly url: string;
+	/** Whether it leads to this machine or its network, which is of use for development alone. */
+	readonly local: boolean;
+}
+
+/** One path segment after another, with the characters of RFC 3986, section 3.3. */
+const pathSegments = /^(?:\/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*\/?$/;
+
+/**
+ * Reads the URL that a browser's SDK sends to: https with a path, as of a customer's own proxy
+ * (`https://www.shop.example/ingest`), or http on a developer's machine (`http://localhost:8000`). This package's
+ * own requests are guarded by {@link parseHttpsOrigin}'s rules when they are sent.
+ *
+ * @returns `undefined` for anything else: another scheme, credentials, a query, a fragment, port 0, http to a
+ * public host.
+ */
+export function parseBaseUrl(text: string): BaseUrl | undefined {
+	// To browsers a backslash is a slash, to people it is not.
+	const url = text.includes('\\') ? undefined : parseUrl(text);
+	if (url === undefined || url.href !== `${url.origin}${url.pathname}` || url.port === '0') {
 		return undefined;
 	}
-	return `https://${hostKey(url)}`;
+	const hostname = socketHostname(url);
+	if (isIP(hostname) === 0 && !isHostName(hostname)) return undefined;
+	const local = !isPublicHost(hostname);
+	const secure = url.protocol === 'https:' || (local && url.protocol === 'http:');
+	if (!secure || !pathSegments.test(url.pathname)) return undefined;
+	return { url: `${url.protocol}//${hostKey(url)}${url.pathname.replace(/\/$/, '')}`, local };
+}
+
+function isPublicHost(hostname: string): boolean {
+	return isIP(hostname) === 0 ? isPublicName(hostname) : isPublicAddress(hostname);
 }

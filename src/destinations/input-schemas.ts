@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { required, uuid } from '../input/checks.ts';
-import { choice } from './fields.ts';
+import { oneOf } from './fields.ts';
 import { destinationTypes } from './registry.ts';
 import { ConsentPurpose, Environment } from './vocabulary.ts';
 
@@ -29,13 +29,13 @@ const requiredConsent = z
 	.custom<unknown[]>((value) => Array.isArray(value) && value.length <= 50, {
 		error: PURPOSES_EXPECTED,
 	})
-	.pipe(z.array(choice(purposes)))
+	.pipe(z.array(oneOf(purposes)))
 	.transform((list) => [...new Set(list)]);
 
 const flag = z.boolean({ error: 'must be true or false' });
 
-export const environmentName = choice(Object.values(Environment));
-export const typeName = choice(destinationTypes);
+export const environmentName = oneOf(Object.values(Environment));
+export const typeName = oneOf(destinationTypes);
 
 const changeable = {
 	name: name.optional(),

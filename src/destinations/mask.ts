@@ -15,7 +15,17 @@ export function mask(value: unknown): string {
 		: MASK;
 }
 
-/** Whether a text came out of {@link mask}. No key of any provider has such characters. */
+/**
+ * Whether a text is a mask, as `redact()` shows it in the place of a secret. No key of any provider has such
+ * characters.
+ *
+ * @example
+ * ```ts
+ * import { isMasked } from '@consent-io/destinations';
+ *
+ * isMasked('••••••••x9Qz'); // true
+ * ```
+ */
 export function isMasked(value: string): boolean {
 	return value.startsWith(MASK);
 }

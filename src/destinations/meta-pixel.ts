@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { isJsonRecord } from '../input/json-record.ts';
 import type { SendRequest } from './connection-test/guarded-request.ts';
 import {
@@ -9,84 +9,148 @@ import {
 	verified,
 } from './connection-test/outcome.ts';
 import { defineDestination, sidesVisibility } from './definition.ts';
-import { printable, sides, text } from './fields.ts';
+import { optionalText, printable, sides, text } from './fields.ts';
+import { type Rule, settingsSchema } from './rules.ts';
 
-const settings = z.strictObject({
-	pixelId: text({
-		pattern: /^\d{5,20}$/,
-		max: 20,
-		expected: 'must be a pixel id of 5 to 20 digits',
-		mistakes: [[/^EAA/, 'an access token']],
-	}),
-	accessToken: text({
-		pattern: printable,
-		// Meta gives no upper limit and warns that tokens grow; today's have about 200 characters.
-		max: 1024,
-		expected: 'must be an access token without spaces',
-	}),
-	testEventCode: text({
-		pattern: /^[A-Za-z0-9_-]+$/,
-		max: 64,
-		expected: 'must be a test event code such as TEST12345',
-	}).optional(),
-	/** https://developers.facebook.com/docs/graph-api/changelog/versions/ (v25.0 runs to the middle of 2028). */
-	apiVersion: text({
-		pattern: /^v[1-9]\d?\.\d$/,
-		max: 5,
-		expected: 'must be a Graph API version such as v25.0',
-	}).default('v25.0'),
-	...sides,
-});
+/**
+ * The version that is called where the tenant chose none; a release raises it. The Conversions API follows the
+ * Marketing API's table, where v25.0 ends on 23 February 2027.
+ * https://developers.facebook.com/docs/marketing-api/marketing-api-changelog/versions/
+ */
+const apiVersionNow = 'v27.0';
+
+/**
+ * Versions that can be served: from the oldest of today up to those of the next year, of which Meta makes three.
+ * All since v4.0 end in `.0`.
+ */
+const servedVersion = /^v(?:2[5-9]|30)\.0$/;
+
+const rules: readonly Rule[] = [
+	{ kind: 'required-when', field: 'accessToken', on: 'enableServerSide' },
+];
+
+const settings = settingsSchema(
+	{
+		pixelId: text({
+			title: 'Pixel ID',
+			description: 'In Meta Events Manager under Data sources. 5 to 20 digits.',
+			example: '1234567890123456',
+			pattern: /^\d{5,20}$/,
+			max: 20,
+			expected: 'must be a pixel id of 5 to 20 digits',
+			mistakes: [[/^EAA/, 'an access token']],
+		}),
+		accessToken: optionalText({
+			title: 'Access token',
+			description:
+				'Of the Conversions API: in Meta Events Manager under Settings, Generate access token. Needed to send from the server.',
+			pattern: printable,
+			// Meta gives no upper limit and warns that tokens grow; today's have about 200 characters.
+			max: 1024,
+			expected: 'must be an access token without spaces',
+		}),
+		testEventCode: optionalText({
+			title: 'Test event code',
+			description: 'Events with it show under Test events in Events Manager alone.',
+			example: 'TEST12345',
+			pattern: /^[A-Za-z0-9_-]+$/,
+			max: 64,
+			expected: 'must be a test event code such as TEST12345',
+		}),
+		apiVersion: optionalText({
+			title: 'API version',
+			description: 'Leave it empty to use the version that this product keeps up to date.',
+			example: apiVersionNow,
+			pattern: servedVersion,
+			max: 5,
+			expected: `must be a version of the Graph API that Meta serves, such as ${apiVersionNow}`,
+			normalize: (value) => value.toLowerCase(),
+		}),
+		...sides,
+	},
+	rules,
+);
 
 /**
  * Settings of a Meta Pixel destination with the Conversions API: `pixelId` (5 to 20 digits), the secret
- * `accessToken`, `testEventCode` for events that only show in the test view, and the Graph API's `apiVersion`.
+ * `accessToken` (needed while `enableServerSide` is on), `testEventCode` for events that only show in the test view,
+ * and `apiVersion`, the Graph API's, only where the tenant chose one.
  */
 export type MetaPixelSettings = z.output<typeof settings>;
 
-/** Reads the pixel's own id. The token travels in a header, because URLs end up in logs. */
+/**
+ * Reads the pixel, with a field that only pixels have: `id` alone passes for any object that the token sees. The
+ * token travels in a header, because URLs end up in logs.
+ * https://developers.facebook.com/docs/marketing-api/reference/ads-pixel/
+ */
 async function run(
 	{ pixelId, accessToken, apiVersion }: MetaPixelSettings,
 	send: SendRequest,
 ): Promise<Finding> {
+	if (accessToken === undefined) {
+		return inconclusive(
+			'nothing_to_test',
+			'Without an access token there is nothing to test: browsers send to a pixel by its id alone.',
+		);
+	}
 	const { status, json } = await send({
 		method: 'GET',
-		url: `https://graph.facebook.com/${apiVersion}/${pixelId}?fields=id`,
+		url: `https://graph.facebook.com/${apiVersion ?? apiVersionNow}/${pixelId}?fields=id,last_fired_time`,
 		authorization: `Bearer ${accessToken}`,
 	});
 	if (status === 200 && isJsonRecord(json) && json.id === pixelId) {
 		return verified('Meta accepted the access token, and it can see the pixel.');
 	}
 	// A failing server is no judge of the settings, whatever code it gives.
-	const judgement = status < 500 ? findingOfError(errorCode(json)) : undefined;
+	const judgement = status < 500 ? findingOfError(errorOf(json), apiVersion) : undefined;
 	return judgement ?? findingOfStatus('Meta', status);
 }
 
-function errorCode(json: unknown): unknown {
-	return isJsonRecord(json) && isJsonRecord(json.error) ? json.error.code : undefined;
+interface MetaError {
+	readonly code: number;
+	readonly message: string;
 }
 
+function errorOf(json: unknown): MetaError | undefined {
+	const error = isJsonRecord(json) ? json.error : undefined;
+	if (!isJsonRecord(error) || typeof error.code !== 'number') return undefined;
+	return { code: error.code, message: typeof error.message === 'string' ? error.message : '' };
+}
+
+/**
+ * The application's, the user's and the ad account's limits (4, 17, 32, 613, 80004), a block for a while (368), a
+ * lock (341) and what passes (1, 2).
+ * https://developers.facebook.com/docs/graph-api/overview/rate-limiting/
+ */
+const passing = new Set([1, 2, 4, 17, 32, 341, 368, 613, 80004]);
+
 /** https://developers.facebook.com/docs/graph-api/guides/error-handling */
-function findingOfError(code: unknown): Finding | undefined {
-	if (typeof code !== 'number') {
-		return undefined;
-	}
+function findingOfError(
+	error: MetaError | undefined,
+	chosenVersion: string | undefined,
+): Finding | undefined {
+	if (error === undefined) return undefined;
+	const { code, message } = error;
 	if (code === 190 || code === 102) {
 		return failed(
 			'invalid_credentials',
 			`Meta refused the access token: it is wrong, expired or withdrawn (code ${code}).`,
 		);
 	}
-	if (code === 100) {
-		return failed('not_visible', 'The pixel does not exist, or the access token cannot see it.');
-	}
-	if (code === 10 || (code >= 200 && code <= 299)) {
+	if (code === 10 || (code >= 200 && code <= 299) || isMissingPermission(error)) {
 		return inconclusive(
 			'permission_missing',
 			`The access token may not read the pixel (code ${code}), so this test cannot tell whether it may send events.`,
 		);
 	}
-	if ([1, 2, 4, 17, 341].includes(code)) {
+	if (code === 100) {
+		// `Tried accessing nonexisting field (last_fired_time) on node type (…)`
+		return /nonexisting field/i.test(message)
+			? failed('not_visible', 'The pixel id belongs to something that is no pixel.')
+			: failed('not_visible', 'The pixel does not exist, or the access token cannot see it.');
+	}
+	if (code === 2635 || code === 2500) return findingOfVersion(code, chosenVersion);
+	if (passing.has(code)) {
 		return inconclusive(
 			'provider_unavailable',
 			`Meta could not answer now (code ${code}); try again later.`,
@@ -95,8 +159,28 @@ function findingOfError(code: unknown): Finding | undefined {
 	return undefined;
 }
 
+/** `(#100) Missing permissions`: of the token, not of the pixel. */
+function isMissingPermission({ code, message }: MetaError): boolean {
+	return code === 100 && /missing permission/i.test(message);
+}
+
+/** 2635: the version has ended. 2500: `Unknown path components`, a version that never was. */
+function findingOfVersion(code: number, chosen: string | undefined): Finding {
+	return chosen === undefined
+		? inconclusive(
+				'rejected',
+				`Meta no longer serves version ${apiVersionNow} of its API (code ${code}), which is what an outdated release of this package calls. The settings may be right.`,
+			)
+		: failed(
+				'rejected',
+				`Meta does not serve version ${chosen} of its API (code ${code}). Choose a newer one, or none.`,
+			);
+}
+
 export const metaPixel = defineDestination({
+	title: 'Meta Pixel',
 	settings,
+	rules,
 	visibility: {
 		pixelId: 'browser',
 		accessToken: 'secret',
@@ -104,5 +188,6 @@ export const metaPixel = defineDestination({
 		apiVersion: 'server',
 		...sidesVisibility,
 	},
+	requiredConsent: ['marketing'],
 	connectionTest: { hosts: ['graph.facebook.com'], run },
 });

@@ -4,8 +4,17 @@ import { isJsonRecord } from '../input/json-record.ts';
 import type { Answer, SendRequest } from './connection-test/guarded-request.ts';
 import { type Finding, findingOfStatus, refusedKey, verified } from './connection-test/outcome.ts';
 import { defineDestination, sidesVisibility } from './definition.ts';
-import { sides, text } from './fields.ts';
-import { parseHttpsOrigin } from './https-origin.ts';
+import {
+	blankAsNone,
+	described,
+	type FieldLabel,
+	type Omissible,
+	sides,
+	text,
+	type WithPreset,
+} from './fields.ts';
+import { parseBaseUrl } from './https-origin.ts';
+import { type Rule, settingsSchema } from './rules.ts';
 
 /** https://posthog.com/docs/api: the hosts of events and of the app, both of which answer `/flags`. */
 const cloudHosts = [
@@ -16,11 +25,24 @@ const cloudHosts = [
 	'app.posthog.com',
 ];
 
+const cloudUrls = new Set(cloudHosts.map((host) => `https://${host}`));
+
+/** Where the SDK's scripts are, which people copy from the network tab; events go to the host beside it. */
+const assetHosts = new Map([
+	['https://eu-assets.i.posthog.com', 'https://eu.i.posthog.com'],
+	['https://us-assets.i.posthog.com', 'https://us.i.posthog.com'],
+]);
+
+const KEY_EXPECTED = 'must be a PostHog project API key, which starts with phc_';
+
 /** Prefixes: https://posthog.com/docs/api#authentication and PostHog's list for secret scanners. */
 const apiKey = text({
-	pattern: /^phc_[A-Za-z0-9_-]+$/,
+	title: 'Project API key',
+	description: 'In PostHog under Settings, Project, General. It starts with phc_.',
+	example: 'phc_exampleProjectApiKey0123456789',
+	pattern: /^(?!ph[xsar]_)(?!phc_$)[A-Za-z0-9_-]+$/,
 	max: 64,
-	expected: 'must be a PostHog project API key, which starts with phc_',
+	expected: KEY_EXPECTED,
 	mistakes: [
 		[/^phx_/, 'a personal API key (phx_)'],
 		[/^phs_/, 'a project secret API key (phs_)'],
@@ -29,24 +51,78 @@ const apiKey = text({
 	],
 });
 
-const HOST_EXPECTED =
-	'must be a public https origin such as https://eu.i.posthog.com, without a path, query or credentials';
+const URL_EXPECTED =
+	'must be an https URL such as https://eu.i.posthog.com, perhaps with a path, without query and credentials; http only on a local host';
 
-const host = z
-	.string({ error: required(HOST_EXPECTED) })
-	.trim()
-	// A DNS name has at most 253 characters (RFC 1035), `https://` and a port come on top.
-	.max(270, { abort: true, error: HOST_EXPECTED })
-	// What is no origin becomes empty, so that one parse both checks and normalizes.
-	.overwrite((value) => parseHttpsOrigin(value) ?? '')
-	.min(1, { error: HOST_EXPECTED })
-	.default('https://eu.i.posthog.com');
+/** A DNS name has at most 253 characters (RFC 1035); a scheme, a port and a path come on top. */
+const MAX_URL = 512;
 
-const settings = z.strictObject({ apiKey, host, ...sides });
+function baseUrl() {
+	return (
+		z
+			.string({ error: required(URL_EXPECTED) })
+			.trim()
+			.max(MAX_URL, { abort: true, error: URL_EXPECTED })
+			// What is no such URL becomes empty, so that one parse both checks and normalizes.
+			.overwrite((value) => {
+				const url = parseBaseUrl(value)?.url ?? '';
+				return assetHosts.get(url) ?? url;
+			})
+			.regex(/^https?:\/\/.+$/, { error: URL_EXPECTED })
+	);
+}
+
+const defaultHost = 'https://eu.i.posthog.com';
+
+const hostLabel: FieldLabel = {
+	title: 'Host',
+	description:
+		'Where events are sent: PostHog Cloud EU or US, a self-hosted PostHog, or your own proxy with its path.',
+	example: 'https://www.shop.example/ingest',
+};
+
+const uiHostLabel: FieldLabel = {
+	title: 'UI host',
+	description:
+		'Where PostHog itself is, if the host is a proxy of your own: links and the toolbar need it.',
+	example: 'https://eu.posthog.com',
+};
+
+// Both casts say what the schema takes, which the type of `preprocess` does not.
+const host = described(
+	z.preprocess(blankAsNone, baseUrl().default(defaultHost)) as unknown as WithPreset<string>,
+	{ ...hostLabel, kind: 'url', preset: defaultHost, maxLength: MAX_URL, optional: true },
+);
+const uiHost = described(
+	z.preprocess(blankAsNone, baseUrl().optional()) as unknown as Omissible<string>,
+	{ ...uiHostLabel, kind: 'url', maxLength: MAX_URL, optional: true },
+);
+
+const rules: readonly Rule[] = [
+	{
+		// A self-hosted PostHog has keys without a prefix where somebody set them by hand.
+		kind: 'condition',
+		field: 'apiKey',
+		holds: ({ apiKey, host = defaultHost }) =>
+			!cloudUrls.has(String(host)) || !isWithoutPrefix(apiKey),
+		message: KEY_EXPECTED,
+		code: 'wrong_format',
+	},
+];
+
+/** Other wrong keys are told by the field itself. */
+function isWithoutPrefix(key: unknown): boolean {
+	return typeof key === 'string' && /^(?!ph[a-z]_)[A-Za-z0-9_-]{1,64}$/.test(key);
+}
+
+const settings = settingsSchema({ apiKey, host, uiHost, ...sides }, rules);
 
 /**
- * Settings of a PostHog destination: `apiKey`, the project API key (`phc_…`, at most 64 characters), and
- * `host`, an https origin, by default PostHog Cloud EU.
+ * Settings of a PostHog destination: `apiKey`, the project API key (`phc_…`, at most 64 characters; one without
+ * prefix where the host is not PostHog Cloud's); `host`, an https URL, by default PostHog Cloud EU; `uiHost`, where
+ * PostHog itself is if the host is a proxy. In development both may be http on a local host.
+ *
+ * https://posthog.com/docs/advanced/proxy
  */
 export type PostHogSettings = z.output<typeof settings>;
 
@@ -76,7 +152,14 @@ function hasFlags({ json }: Answer): boolean {
 }
 
 export const posthog = defineDestination({
+	title: 'PostHog',
 	settings,
-	visibility: { apiKey: 'browser', host: 'browser', ...sidesVisibility },
+	rules,
+	localSettings: ({ host, uiHost }) =>
+		Object.entries({ host, uiHost }).flatMap(([name, url]) =>
+			url !== undefined && parseBaseUrl(url)?.local === true ? [name] : [],
+		),
+	visibility: { apiKey: 'browser', host: 'browser', uiHost: 'browser', ...sidesVisibility },
+	requiredConsent: ['measurement'],
 	connectionTest: { hosts: cloudHosts, run },
 });

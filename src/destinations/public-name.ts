@@ -10,17 +10,20 @@ const localDomains =
 const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
 /**
- * Whether a name can be that of a host on the public internet. Where it leads is only known when it is looked up;
- * this refuses at once what cannot lead there: names of this machine and its network, and names without a dot.
+ * Whether a name is one that a host can have.
  *
  * @param hostname - As the `URL` class writes it: in lower case, IDNs as Punycode, without a trailing dot.
  */
+export function isHostName(hostname: string): boolean {
+	return hostname.length <= 253 && hostname.split('.').every((part) => label.test(part));
+}
+
+/**
+ * Whether a name can be that of a host on the public internet. Where it leads is only known when it is looked up;
+ * this refuses at once what cannot lead there: names of this machine and its network, and names without a dot.
+ *
+ * @param hostname - As in {@link isHostName}.
+ */
 export function isPublicName(hostname: string): boolean {
-	const labels = hostname.split('.');
-	return (
-		hostname.length <= 253 &&
-		labels.length > 1 &&
-		labels.every((part) => label.test(part)) &&
-		!localDomains.test(hostname)
-	);
+	return isHostName(hostname) && hostname.includes('.') && !localDomains.test(hostname);
 }

@@ -1,11 +1,12 @@
 import type { z } from 'zod';
 import { amplitude } from './amplitude.ts';
 import { consoleDestination } from './console.ts';
-import type { ConnectionTest, Visibility } from './definition.ts';
+import type { ConnectionTest, DestinationDefinition, Visibility } from './definition.ts';
 import { googleAnalytics } from './google-analytics.ts';
 import { metaPixel } from './meta-pixel.ts';
 import { mixpanel } from './mixpanel.ts';
 import { posthog } from './posthog.ts';
+import type { ConsentPurpose } from './vocabulary.ts';
 
 /**
  * Every destination type. A new one is a file beside the others, a line here, and a migration that adds the
@@ -71,6 +72,24 @@ export function isDestinationType(value: unknown): value is DestinationType {
 /** Who may see each setting of a type; for an unknown type nobody is named, so nobody may. */
 export function visibilityOf(type: unknown): Readonly<Record<string, Visibility>> {
 	return isDestinationType(type) ? registry[type].visibility : {};
+}
+
+/** Everything that is known of a type. */
+export function definitionOf(type: DestinationType): DestinationDefinition {
+	return registry[type];
+}
+
+/** What a visitor must have consented to where the destination does not say it. */
+export function requiredConsentOf(type: DestinationType): ConsentPurpose[] {
+	return [...registry[type].requiredConsent];
+}
+
+/** The settings that lead to a local network. */
+export function localSettingsOf<T extends DestinationType>(
+	type: T,
+	settings: unknown,
+): readonly string[] {
+	return definitionOf(type).localSettings?.(settings as Record<string, unknown>) ?? []; // of this type, as was checked
 }
 
 /** How a type's connection is tested. */

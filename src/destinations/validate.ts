@@ -1,15 +1,20 @@
-import { ValidationError, type ValidationIssue } from '../errors.ts';
+import type { z } from 'zod';
+import { type RaisedIssue, ValidationError } from '../errors.ts';
 import { type Checked, check, type UnknownField, unknownField } from '../input/issues.ts';
 import { plainFields } from '../input/plain-fields.ts';
 import type { CreateDestinationInputOf, UpdateDestinationInput } from './destination.ts';
+import { kindOfRefusal } from './fields.ts';
 import { createFields, fixedFields, updateFields } from './input-schemas.ts';
 import {
 	type DestinationType,
 	destinationTypes,
 	isDestinationType,
+	localSettingsOf,
+	requiredConsentOf,
 	type SettingsOf,
 	settingsSchemas,
 } from './registry.ts';
+import { Environment } from './vocabulary.ts';
 
 /** An input with checked settings: trimmed, defaults filled in, nothing `undefined`. */
 export type ValidatedCreate = {
@@ -32,6 +37,7 @@ export type ValidatedUpdate<T extends DestinationType = DestinationType> = Omit<
  *
  * @param type - The destination's type.
  * @param settings - Anything; a request body, say.
+ * @param environment - Where it is known: only `development` may have settings that lead to a local network.
  * @throws {ValidationError} With one issue for each thing that is wrong, each path starting with `settings`
  * (with `type`, if that is unknown). No message repeats a value.
  * @example
@@ -45,10 +51,11 @@ export type ValidatedUpdate<T extends DestinationType = DestinationType> = Omit<
 export function validateSettings<T extends DestinationType>(
 	type: T,
 	settings: unknown,
+	environment?: Environment,
 ): SettingsOf<T> {
 	assertKnown(type);
 	// The schema of type T gives settings of type T; TypeScript does not follow that through `check`.
-	return passed(checkSettings(type, settings)) as SettingsOf<T>;
+	return passed(settingsIssues(type, settings, environment)) as SettingsOf<T>;
 }
 
 /**
@@ -61,9 +68,10 @@ export function validateCreate(input: unknown): ValidatedCreate {
 	const outer = check(createFields, fields, [], unknownInputField);
 	// For an unknown type `outer` says so already.
 	const inner = isDestinationType(fields.type)
-		? checkSettings(fields.type, settings)
+		? settingsIssues(fields.type, settings, outer.value?.environment ?? Environment.production)
 		: { issues: [] };
 	const value = { ...passed(outer, inner.issues), settings: passed(inner) };
+	if (isDestinationType(fields.type)) value.requiredConsent ??= requiredConsentOf(fields.type);
 	// Just checked against the two schemas that the type stands for.
 	return value as ValidatedCreate;
 }
@@ -71,11 +79,13 @@ export function validateCreate(input: unknown): ValidatedCreate {
 /**
  * Checks changes to a destination of a type, and reports everything that is wrong at once.
  *
+ * @param environment - The one that it is in, where that is known.
  * @throws {ValidationError} See {@link validateSettings}; also for fields that never change.
  */
 export function validateUpdate<T extends DestinationType>(
 	type: T,
 	changes: unknown,
+	environment?: Environment,
 ): ValidatedUpdate<T> {
 	assertKnown(type);
 	const { settings, ...fields } = fieldsOf(changes);
@@ -84,7 +94,7 @@ export function validateUpdate<T extends DestinationType>(
 		// Just checked against the schema that the type stands for; so below.
 		return passed(outer) as ValidatedUpdate<T>;
 	}
-	const inner = checkSettings(type, settings);
+	const inner = settingsIssues(type, settings, outer.value?.environment ?? environment);
 	const value = { ...passed(outer, inner.issues), settings: passed(inner) };
 	return value as ValidatedUpdate<T>;
 }
@@ -113,15 +123,47 @@ const unknownInputField: UnknownField = (key, path, allowed) =>
 
 const unknownChange: UnknownField = (key, path, allowed) =>
 	fixedFields.has(key)
-		? { path: [...path, key], message: 'cannot be changed by an update' }
+		? { path: [...path, key], code: 'never_changes', message: 'cannot be changed by an update' }
 		: unknownInputField(key, path, allowed);
 
-function checkSettings(type: DestinationType, settings: unknown): Checked<unknown> {
+/** Settings as they would be stored, or what is wrong with them. */
+export function settingsIssues(
+	type: DestinationType,
+	settings: unknown,
+	environment: Environment | undefined,
+): Checked<unknown> {
 	const path = ['settings'];
 	const plain = plainFields(settings);
-	return 'problem' in plain
-		? { issues: [{ path, message: plain.problem }] }
-		: check(settingsSchemas[type], plain.fields, path);
+	if ('problem' in plain) return { issues: [{ path, message: plain.problem }] };
+	const { shape } = settingsSchemas[type];
+	const { value, issues } = check(settingsSchemas[type], plain.fields, path);
+	if (value === undefined) {
+		return { issues: issues.map((issue) => withReason(issue, shape, plain.fields)) };
+	}
+	const known = Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined));
+	const elsewhere = environment !== undefined && environment !== Environment.development;
+	return { value: known, issues: elsewhere ? localIssues(type, known) : [] };
+}
+
+/** Says more of a text in the wrong format, where the field knows it. */
+function withReason(
+	issue: RaisedIssue,
+	shape: Readonly<Record<string, z.core.$ZodType>>,
+	fields: Readonly<Record<string, unknown>>,
+): RaisedIssue {
+	const name = String(issue.path[1]);
+	return issue.code === 'wrong_format'
+		? { ...issue, ...kindOfRefusal(shape[name], fields[name]) }
+		: issue;
+}
+
+function localIssues(type: DestinationType, settings: Record<string, unknown>): RaisedIssue[] {
+	return localSettingsOf(type, settings).map((field) => ({
+		path: ['settings', field],
+		code: 'development_only',
+		message:
+			'leads to this machine or its network, which only the environment development may have',
+	}));
 }
 
 /**
@@ -137,7 +179,7 @@ export function fieldsOf(input: unknown): Record<string, unknown> {
 	return plain.fields;
 }
 
-function passed<V>(checked: Checked<V>, more: readonly ValidationIssue[] = []): V | undefined {
+function passed<V>(checked: Checked<V>, more: readonly RaisedIssue[] = []): V | undefined {
 	const issues = [...checked.issues, ...more];
 	if (issues.length > 0) {
 		throw new ValidationError(issues);

@@ -1,3 +1,4 @@
+import { withPresets } from '../destinations/presets.ts';
 import { DecryptionFailedError } from '../errors.ts';
 import { isPlainObject } from '../input/plain-object.ts';
 import type { SettingsContext } from './envelope.ts';
@@ -14,7 +15,7 @@ export function storedForm(settings: unknown, settingsEncrypted: boolean): Store
 }
 
 /**
- * Opens the settings of a stored row; returns a promise only where the key provider must be asked.
+ * Opens the settings of a stored row, complete with what counts where nothing was chosen; returns a promise only where the key provider must be asked.
  *
  * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError of this row, at once or by the promise.
  */
@@ -25,10 +26,17 @@ export function openStored(
 	context: SettingsContext,
 ): Record<string, unknown> | Promise<Record<string, unknown>> {
 	const form = storedForm(settings, settingsEncrypted);
-	if (form === 'plaintext') checkPlaintext(encryption.plaintext, context);
 	// The table's CHECK allows objects alone.
-	if (form !== 'sealed') return settings as Record<string, unknown>;
-	return encryption.tryOpen(settings, context) ?? encryption.decrypt(settings, context);
+	const record = settings as Record<string, unknown>;
+	if (form === 'empty') return record;
+	if (form === 'plaintext') {
+		checkPlaintext(encryption.plaintext, context);
+		return withPresets(context.type, { ...record });
+	}
+	const opened = encryption.tryOpen(settings, context);
+	return opened === undefined
+		? encryption.decrypt(settings, context).then((later) => withPresets(context.type, later))
+		: withPresets(context.type, opened);
 }
 
 /** @throws DecryptionFailedError unless settings may be stored without encryption. */

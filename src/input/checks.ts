@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { uuidPattern } from '../ids/uuid-pattern.ts';
 
+/** The message for a value that is not there. */
+export const isRequired = 'is required';
+
 /** The message for a value that is not there, or else that `expected`. Messages never repeat a value. */
 export function required(expected: string): (issue: { readonly input?: unknown }) => string {
-	return ({ input }) => (input === undefined ? 'is required' : expected);
+	return ({ input }) => (input === undefined || input === null ? isRequired : expected);
 }
 
 /**

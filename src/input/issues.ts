@@ -1,10 +1,11 @@
 import type { z } from 'zod';
-import type { ValidationIssue } from '../errors.ts';
+import type { RaisedIssue, ValidationCode } from '../errors.ts';
+import { isRequired } from './checks.ts';
 
 /** A value that passed, or what is wrong with it. */
 export interface Checked<V> {
 	readonly value?: V;
-	readonly issues: readonly ValidationIssue[];
+	readonly issues: readonly RaisedIssue[];
 }
 
 /** Makes the issue of a key that a schema does not know. */
@@ -12,7 +13,7 @@ export type UnknownField = (
 	key: string,
 	path: readonly string[],
 	allowed: readonly string[],
-) => ValidationIssue;
+) => RaisedIssue;
 
 /**
  * Runs a schema over fields that were copied by `plainFields`, and puts what it finds into this package's
@@ -40,12 +41,45 @@ function issuesOf(
 	path: readonly string[],
 	allowed: readonly string[],
 	unknown: UnknownField,
-): ValidationIssue[] {
-	return error.issues.flatMap((issue): ValidationIssue[] =>
+): RaisedIssue[] {
+	return error.issues.flatMap((issue): RaisedIssue[] =>
 		issue.code === 'unrecognized_keys'
 			? issue.keys.map((key) => unknown(key, path, allowed))
-			: [{ path: [...path, ...issue.path.map(pathPart)], message: issue.message }],
+			: [
+					{
+						path: [...path, ...issue.path.map(pathPart)],
+						message: issue.message,
+						...kindOf(issue),
+					},
+				],
 	);
+}
+
+/** The code of an issue of zod's, with what belongs to it. */
+export function kindOf(issue: z.core.$ZodIssue): Pick<RaisedIssue, 'code' | 'params'> {
+	if (issue.message === isRequired) return { code: 'required' };
+	switch (issue.code) {
+		case 'invalid_type':
+			return { code: 'wrong_type', params: { expected: issue.expected } };
+		case 'invalid_format':
+			return { code: 'wrong_format' };
+		case 'invalid_value':
+			return { code: 'not_in_list', params: { allowed: issue.values } };
+		case 'too_big':
+			return issue.origin === 'string'
+				? { code: 'too_long', params: { maximum: Number(issue.maximum) } }
+				: { code: 'out_of_range', params: { maximum: Number(issue.maximum) } };
+		case 'too_small':
+			return { code: 'out_of_range', params: { minimum: Number(issue.minimum) } };
+		case 'custom': {
+			const { code, ...params } = issue.params ?? {};
+			if (code === undefined) return {};
+			const more = Object.keys(params).length > 0 ? { params } : {};
+			return { code: code as ValidationCode, ...more }; // only this package's schemas give one
+		}
+		default:
+			return {};
+	}
 }
 
 function pathPart(part: PropertyKey): string | number {
@@ -61,7 +95,8 @@ const unknownKey =
 	(key, path, allowed) => {
 		const readsLikeName = key.length <= 40 && /^(?!ph[a-z]_)[A-Za-z_-]+\d{0,2}$/.test(key);
 		const name = readsLikeName ? `unknown ${kind} "${key}"` : `unknown ${kind} (name not repeated)`;
-		return { path, message: `${name}; allowed are ${allowed.join(', ')}` };
+		const message = `${name}; allowed are ${allowed.join(', ')}`;
+		return { path, code: 'unknown_field', message, params: { allowed } };
 	};
 
 /** For what is written. */

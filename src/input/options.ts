@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ConfigurationError, ValidationError } from '../errors.ts';
-import { check, unknownOption } from './issues.ts';
+import { check, kindOf, unknownOption } from './issues.ts';
 import { plainFields } from './plain-fields.ts';
 
 /**
@@ -47,7 +47,13 @@ export function checkArgument<S extends z.ZodType>(
 ): z.output<S> {
 	const result = schema.safeParse(given);
 	if (result.success) return result.data;
-	throw new ValidationError(result.error.issues.map(({ message }) => ({ path: [name], message })));
+	throw new ValidationError(
+		result.error.issues.map((issue) => ({
+			path: [name],
+			message: issue.message,
+			...kindOf(issue),
+		})),
+	);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Scope } from '../database/scope.ts';
 import type { ScopedSql, StatementOptions, TextRow } from '../database/scoped-sql.ts';
 import type { Destination } from '../destinations/destination.ts';
+import { withoutPresets } from '../destinations/presets.ts';
 import type { DestinationType } from '../destinations/registry.ts';
 import { markUnopened, settingsError } from '../destinations/unopened.ts';
 import type { ValidatedCreate, ValidatedUpdate } from '../destinations/validate.ts';
@@ -164,7 +165,7 @@ export class DestinationTable {
 			throw new Error('Settings are sealed to their organization and type, which must be known');
 		}
 		const context = { organizationId, destinationId: id, type };
-		const envelope = await this.#encryption.encrypt(settings, context);
+		const envelope = await this.#encryption.encrypt(withoutPresets(type, { ...settings }), context);
 		return { settings: JSON.stringify(envelope), settingsEncrypted: true };
 	}
 

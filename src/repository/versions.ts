@@ -14,7 +14,7 @@ import {
 } from './retention.ts';
 import type { Statements } from './statements.ts';
 import type { DestinationTable } from './table.ts';
-import { DestinationWriter, type WriteOptions } from './writer.ts';
+import { DestinationWriter, type SettingsWriteOptions, type WriteOptions } from './writer.ts';
 
 /** What the repository of one scope works with. */
 export interface RepositoryTools {
@@ -64,16 +64,18 @@ export abstract class DestinationVersions {
 	async update(
 		id: string,
 		changes: UpdateDestinationInput,
-		options: WriteOptions = {},
+		options: SettingsWriteOptions = {},
 	): Promise<Destination> {
 		return this.#writer.update(id, changes, options);
 	}
 
 	/**
 	 * Changes some settings and keeps the others, so that a form that never got a secret need not send it
-	 * back. A member that is `null` is removed, as in a JSON merge patch (RFC 7396).
+	 * back. A member that is `null` or empty text is removed, as in a JSON merge patch (RFC 7396) and as in forms.
 	 *
-	 * @throws ValidationError if the merged settings are not valid for the destination's type.
+	 * Only what the patch changes is validated: members that an earlier release let in stay as they are.
+	 *
+	 * @throws ValidationError for what the patch makes wrong.
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
 	 * @throws ConflictError as {@link update}.
 	 *
@@ -90,7 +92,7 @@ export abstract class DestinationVersions {
 	async patchSettings(
 		id: string,
 		patch: Record<string, unknown>,
-		options: WriteOptions = {},
+		options: SettingsWriteOptions = {},
 	): Promise<Destination> {
 		return this.#writer.patch(id, patch, options);
 	}

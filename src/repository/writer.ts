@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkUuid } from '../database/scope.ts';
 import type { Destination } from '../destinations/destination.ts';
+import { patchedSettings, withoutMasks } from '../destinations/patch.ts';
 import { isSameSettings } from '../destinations/same-settings.ts';
 import {
 	fieldsOf,
@@ -8,9 +9,10 @@ import {
 	validateFields,
 	validateUpdate,
 } from '../destinations/validate.ts';
+import type { Environment } from '../destinations/vocabulary.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { ConflictError, DestinationsError, NotFoundError, ValidationError } from '../errors.ts';
-import { wholeNumber } from '../input/checks.ts';
+import { flag, wholeNumber } from '../input/checks.ts';
 import { checkArgument, checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { plainFields } from '../input/plain-fields.ts';
 import { changesBackTo } from './audit/revert.ts';
@@ -30,11 +32,25 @@ export interface WriteOptions {
 	readonly expectedVersion?: number | undefined;
 }
 
+/** Options of a change that may come from a form. */
+export interface SettingsWriteOptions extends WriteOptions {
+	/**
+	 * Whether the settings come from a form that shows what `redact()` returns: a secret whose mask comes back
+	 * unchanged stays what it is. Any other mask is refused.
+	 *
+	 * @defaultValue `false`: every mask is refused
+	 */
+	readonly keepMasked?: boolean | undefined;
+}
+
 /** Postgres's integers, from the first version on. */
 const versionNumber = wholeNumber(1, 2 ** 31 - 1);
 const writeOptions = optionsOf({
 	expectedVersion: versionNumber.optional(),
 } satisfies OptionSchemas<WriteOptions>);
+const settingsWriteOptions = writeOptions.extend({
+	keepMasked: flag.optional(),
+} satisfies Omit<OptionSchemas<SettingsWriteOptions>, keyof WriteOptions>);
 
 /** How long a change is tried again while others change the same row, in milliseconds. */
 const patienceMs = 10_000;
@@ -56,9 +72,9 @@ export class DestinationWriter {
 		this.#statements = statements;
 	}
 
-	async update(id: string, changes: unknown, options: WriteOptions): Promise<Destination> {
+	async update(id: string, changes: unknown, options: SettingsWriteOptions): Promise<Destination> {
 		const target = checkUuid('id', id);
-		const { expectedVersion } = checkOptions(writeOptions, options);
+		const { expectedVersion, keepMasked } = checkOptions(settingsWriteOptions, options);
 		const fields = fieldsOf(changes);
 		if (!('settings' in fields)) {
 			// Nothing else depends on the type, so nothing need be read first.
@@ -67,18 +83,23 @@ export class DestinationWriter {
 		return this.#change(
 			expectedVersion,
 			() => this.#findToReplace(target),
-			() => fields,
+			(before) => {
+				const { type, environment } = known(before);
+				const stored = keepMasked === true && 'settings' in before ? before.settings : {};
+				const settings = withoutMasks(type, fields.settings, stored);
+				return validateUpdate(type, { ...fields, settings }, environment);
+			},
 		);
 	}
 
-	async patch(id: string, patch: unknown, options: WriteOptions): Promise<Destination> {
+	async patch(id: string, patch: unknown, options: SettingsWriteOptions): Promise<Destination> {
 		const target = checkUuid('id', id);
-		const { expectedVersion } = checkOptions(writeOptions, options);
+		const { expectedVersion, keepMasked = false } = checkOptions(settingsWriteOptions, options);
 		const members = checkPatch(patch);
 		return this.#change(
 			expectedVersion,
 			() => this.#find(target),
-			({ settings }) => ({ settings: mergePatch(settings, members) }),
+			(before) => ({ settings: patchedSettings(before, members, { keepMasked }) }),
 		);
 	}
 
@@ -94,7 +115,10 @@ export class DestinationWriter {
 		return this.#change(
 			expectedVersion,
 			() => this.#findToReplace(target),
-			(before) => changesBackTo(this.#statements, encryption, before, wanted),
+			async (before) => {
+				const changes = await changesBackTo(this.#statements, encryption, before, wanted);
+				return validateUpdate(before.type, changes, known(before).environment);
+			},
 		);
 	}
 
@@ -105,7 +129,7 @@ export class DestinationWriter {
 	async #change<B extends Before>(
 		expectedVersion: number | undefined,
 		find: () => Promise<B>,
-		changesTo: (before: B) => unknown,
+		changesTo: (before: B) => ValidatedUpdate | Promise<ValidatedUpdate>,
 	): Promise<Destination> {
 		const patientUntil = performance.now() + patienceMs;
 		for (let longest = firstPauseMs; ; longest = Math.min(2 * longest, lastPauseMs)) {
@@ -122,8 +146,7 @@ export class DestinationWriter {
 		}
 	}
 
-	async #writeTo(before: Before, changes: unknown): Promise<Destination> {
-		const valid = validateUpdate(before.type, changes);
+	async #writeTo(before: Before, valid: ValidatedUpdate): Promise<Destination> {
 		const { settings, ...fields } = valid;
 		const { id, organizationId, type, version } = before;
 		const target = { id, organizationId, type, version };
@@ -190,11 +213,7 @@ function checkPatch(patch: unknown): Record<string, unknown> {
 	throw new ValidationError([{ path: ['settings'], message: plain.problem }]);
 }
 
-function mergePatch(settings: object, patch: Record<string, unknown>): Record<string, unknown> {
-	const merged: Record<string, unknown> = { ...settings };
-	for (const [name, value] of Object.entries(patch)) {
-		if (value === null) delete merged[name];
-		else merged[name] = value;
-	}
-	return merged;
+/** What is known of a destination, whether or not its settings open. */
+function known(before: Before): Identity & { readonly environment?: Environment } {
+	return before;
 }

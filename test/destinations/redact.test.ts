@@ -87,10 +87,17 @@ describe('toClientConfig', () => {
 	it.each([
 		['posthog', samples.posthog],
 		['meta-pixel', { pixelId: samples['meta-pixel'].pixelId }],
-		['google-analytics', { measurementId: samples['google-analytics'].measurementId }],
+		[
+			'google-analytics',
+			{
+				measurementId: samples['google-analytics'].measurementId,
+				enableEnhancedMeasurement: false,
+				anonymizeIp: false,
+			},
+		],
 		['console', samples.console],
-		['mixpanel', { projectToken: samples.mixpanel.projectToken }],
-		['amplitude', { apiKey: samples.amplitude.apiKey }],
+		['mixpanel', { projectToken: samples.mixpanel.projectToken, dataResidency: 'eu' }],
+		['amplitude', { apiKey: samples.amplitude.apiKey, dataResidency: 'eu' }],
 	] as const)('holds what a browser may see, and nothing else: %s', (type, settings) => {
 		const destination = destinationOf(type, samples[type], { testMode: true });
 		expect(toClientConfig(destination)).toEqual({

@@ -51,8 +51,20 @@ describe('every type', () => {
 	it('says that a required field is missing', () => {
 		expect(issuesOf('meta-pixel', {})).toEqual([
 			'settings.pixelId: is required',
-			'settings.accessToken: is required',
+			'settings.accessToken: is required while enableServerSide is on',
 		]);
+	});
+
+	it('takes empty text and null for none, as forms send them', () => {
+		for (const type of destinationTypes) {
+			for (const name of Object.keys(settingsSchemas[type].shape)) {
+				const without = issuesOf(type, { ...samples[type], [name]: undefined });
+				for (const blank of ['', '  ', null]) {
+					const found = issuesOf(type, { ...samples[type], [name]: blank });
+					expect([type, name, found]).toEqual([type, name, without]);
+				}
+			}
+		}
 	});
 
 	it('names no field that may be a secret', () => {
@@ -113,6 +125,13 @@ describe('posthog', () => {
 	});
 
 	it.each([
+		['https://www.shop.example/ingest', 'https://www.shop.example/ingest'],
+		['https://www.shop.example/a/b/', 'https://www.shop.example/a/b'],
+		['https://eu-assets.i.posthog.com', 'https://eu.i.posthog.com'],
+		['https://us-assets.i.posthog.com/', 'https://us.i.posthog.com'],
+		['http://localhost:8000/', 'http://localhost:8000'],
+		['http://posthog:8000', 'http://posthog:8000'],
+		['http://192.168.0.10', 'http://192.168.0.10'],
 		['https://us.i.posthog.com/', 'https://us.i.posthog.com'],
 		[' HTTPS://Us.I.PostHog.com:443 ', 'https://us.i.posthog.com'],
 		['https://posthog.example.:8443', 'https://posthog.example:8443'],
@@ -122,10 +141,47 @@ describe('posthog', () => {
 		expect(validateSettings('posthog', { apiKey: 'phc_a', host }).host).toBe(stored);
 	});
 
-	it.each(['', 'x', 'https://', 'https://a/b', `https://${'a'.repeat(270)}.example`, 5, null])(
-		'refuses what is no https origin: %p',
+	it.each([
+		...['x', 'https://', 'ftp://a.example', 'http://a.example', 'https://a.example?', 5],
+		...[
+			'https://a.example/?x',
+			'https://a.example#',
+			'https://u@a.example',
+			'https://a.example//x',
+		],
+		...[
+			'https://a.example\\@b.example',
+			'https://a.example:0',
+			`https://${'a'.repeat(520)}.example`,
+		],
+	])('refuses what is no URL to send to: %p', (host) => {
+		refused('posthog', { apiKey: 'phc_a', host }, 'settings.host: must be an https URL');
+		refused('posthog', { apiKey: 'phc_a', uiHost: host }, 'settings.uiHost: must be an https URL');
+	});
+
+	it('takes a key without prefix where PostHog is self-hosted', () => {
+		const settings = { apiKey: 'sTMFPsFhdP1Ssg', host: 'https://posthog.example' };
+		expect(validateSettings('posthog', settings).apiKey).toBe('sTMFPsFhdP1Ssg');
+		for (const host of [undefined, 'https://us.i.posthog.com', 'https://eu-assets.i.posthog.com']) {
+			refused(
+				'posthog',
+				{ ...settings, host },
+				'settings.apiKey: must be a PostHog project API key',
+			);
+		}
+		refused('posthog', { ...settings, apiKey: 'phx_a' }, 'is a personal API key');
+	});
+
+	it.each(['http://localhost:8000', 'https://localhost', 'https://10.0.0.1/x', 'http://[::1]'])(
+		'has a local host in development alone: %s',
 		(host) => {
-			refused('posthog', { apiKey: 'phc_a', host }, 'settings.host: must be a public https origin');
+			const settings = { apiKey: 'phc_a', host, uiHost: host };
+			expect(validateSettings('posthog', settings, 'development').host).toBe(host);
+			for (const environment of ['staging', 'production'] as const) {
+				expect(() => validateSettings('posthog', settings, environment)).toThrow(
+					/settings\.host: leads to this machine.*settings\.uiHost: leads to this machine/,
+				);
+			}
 		},
 	);
 });
@@ -133,13 +189,18 @@ describe('posthog', () => {
 describe('meta-pixel', () => {
 	const { pixelId, accessToken } = samples['meta-pixel'];
 
-	it('defaults to the current API version', () => {
+	it('has an API version only where the tenant chose one', () => {
 		expect(validateSettings('meta-pixel', { pixelId, accessToken })).toEqual({
 			pixelId,
 			accessToken,
-			apiVersion: 'v25.0',
 			...sides,
 		});
+	});
+
+	it('needs no access token where only browsers send', () => {
+		const settings = { pixelId, enableServerSide: false };
+		expect(validateSettings('meta-pixel', settings)).toEqual({ ...sides, ...settings });
+		refused('meta-pixel', { pixelId }, 'settings.accessToken: is required while enableServerSide');
 	});
 
 	it.each([
@@ -151,9 +212,14 @@ describe('meta-pixel', () => {
 		[{ accessToken: 'line\r\nbreak' }, 'without spaces'],
 		[{ accessToken: 'x'.repeat(1025) }, 'at most 1024'],
 		[{ testEventCode: 'a/b' }, 'such as TEST12345'],
-		[{ apiVersion: '25' }, 'such as v25.0'],
+		[{ accessToken: 'https://graph.facebook.com' }, 'is a URL'],
+		[{ apiVersion: '25' }, 'such as v27.0'],
+		[{ apiVersion: 'v1.0' }, 'such as v27.0'],
+		[{ apiVersion: 'v24.0' }, 'such as v27.0'],
+		[{ apiVersion: 'v27.1' }, 'such as v27.0'],
+		[{ apiVersion: 'v99.9' }, 'such as v27.0'],
 		[{ apiVersion: 'v25.0/../me' }, 'at most 5'],
-		[{ apiVersion: 'v1/..' }, 'such as v25.0'],
+		[{ apiVersion: 'v1/..' }, 'such as v27.0'],
 	])('refuses %j', (change, message) => {
 		refused('meta-pixel', { pixelId, accessToken, ...change }, message);
 	});
@@ -168,12 +234,23 @@ describe('google-analytics', () => {
 		});
 	});
 
+	it('takes a measurement id in either case', () => {
+		const settings = { ...samples['google-analytics'], measurementId: 'g-abc123def4' };
+		expect(validateSettings('google-analytics', settings).measurementId).toBe('G-ABC123DEF4');
+	});
+
+	it('needs no API secret where only browsers send', () => {
+		const settings = { measurementId: 'G-A', enableServerSide: false };
+		expect(validateSettings('google-analytics', settings)).toMatchObject(settings);
+		refused('google-analytics', { measurementId: 'G-A' }, 'settings.apiSecret: is required while');
+	});
+
 	it.each([
 		[{ measurementId: 'UA-12345-1' }, 'Universal Analytics'],
 		[{ measurementId: 'GTM-ABC' }, 'Tag Manager'],
 		[{ measurementId: 'AW-123' }, 'Google Ads'],
 		[{ measurementId: 'GT-ABC' }, 'Google tag'],
-		[{ measurementId: 'g-abc' }, 'upper case'],
+		[{ measurementId: 'abc' }, 'starts with G-'],
 		[{ apiSecret: 'G-ABC123DEF4' }, 'is a measurement id'],
 		[{ apiSecret: 'a b' }, 'without spaces'],
 		[{ anonymizeIp: 1 }, 'true or false'],
@@ -228,7 +305,24 @@ describe('amplitude and console', () => {
 		});
 	});
 
+	it('reads regions and levels in either case', () => {
+		expect(
+			validateSettings('amplitude', { apiKey: 'a', dataResidency: ' EU ' }).dataResidency,
+		).toBe('eu');
+		const { projectToken } = samples.mixpanel;
+		expect(validateSettings('mixpanel', { projectToken, dataResidency: 'In' }).dataResidency).toBe(
+			'in',
+		);
+		expect(validateSettings('console', { logLevel: 'WARN' }).logLevel).toBe('warn');
+	});
+
 	it('refuse what they do not know', () => {
+		refused(
+			'amplitude',
+			{ apiKey: 'a', secretKey: 'a' },
+			'settings.secretKey: is the API key again',
+		);
+		refused('amplitude', { apiKey: 'https://amplitude.com' }, 'is a URL');
 		refused('amplitude', { apiKey: 'a:b' }, 'without spaces and colons');
 		refused('amplitude', { apiKey: 'a', dataResidency: 'in' }, 'must be one of us, eu');
 		refused('console', { logLevel: 'trace' }, 'must be one of debug, info, warn, error');

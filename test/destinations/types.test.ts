@@ -54,6 +54,11 @@ interface TicketGoogleAnalyticsSettings {
 	anonymizeIp: boolean;
 }
 
+/** Settings of a destination that sends from the server. */
+type WithSecret<S, Name extends keyof S> = {
+	[K in keyof S as K]-?: K extends Name ? Exclude<S[K], undefined> : S[K];
+};
+
 it('has the types of the ticket', () => {
 	same<
 		DestinationType,
@@ -64,15 +69,15 @@ it('has the types of the ticket', () => {
 	same<ConsentPurpose, 'necessary' | 'measurement' | 'marketing' | 'functionality' | 'experience'>(
 		true,
 	);
-	same<PostHogSettings, Required<TicketPostHogSettings>>(true);
+	same<Omit<PostHogSettings, 'uiHost'>, Required<TicketPostHogSettings>>(true);
 	same<SettingsOf<'posthog'>, PostHogSettings>(true);
-	same<SettingsOf<'google-analytics'>, TicketGoogleAnalyticsSettings>(true);
-	same<MetaPixelSettings['apiVersion'], string>(true);
+	// Where only browsers send, there need be no secret.
+	same<WithSecret<SettingsOf<'google-analytics'>, 'apiSecret'>, TicketGoogleAnalyticsSettings>(
+		true,
+	);
+	same<MetaPixelSettings['accessToken'], string | undefined>(true);
 
-	const asTicket = (settings: {
-		posthog: PostHogSettings;
-		ga: SettingsOf<'google-analytics'>;
-	}): [TicketPostHogSettings, TicketGoogleAnalyticsSettings] => [settings.posthog, settings.ga];
+	const asTicket = (settings: PostHogSettings): TicketPostHogSettings => settings;
 	expect(asTicket).toBeDefined();
 	// What the ticket's settings type holds can be given.
 	same<TicketPostHogSettings extends SettingsInputOf<'posthog'> ? true : false, true>(true);
@@ -105,7 +110,9 @@ it('tells destinations apart by type', () => {
 	}
 	const config: ClientConfig | null = toClientConfig(destination);
 	if (config?.type === 'mixpanel') {
-		same<(typeof config)['settings'], { projectToken: string }>(true);
+		same<(typeof config)['settings'], { projectToken: string; dataResidency: 'us' | 'eu' | 'in' }>(
+			true,
+		);
 	}
 	const redacted = redact(destination);
 	if (redacted.type === 'meta-pixel') {

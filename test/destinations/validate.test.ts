@@ -5,6 +5,7 @@ import {
 	validateUpdate,
 } from '../../src/destinations/validate.ts';
 import { ValidationError } from '../../src/errors.ts';
+import { samples } from './support/samples.ts';
 
 const create = {
 	organizationId: '018f0000-0000-7000-8000-00000000000a',
@@ -35,10 +36,37 @@ describe('validateCreate', () => {
 				enableServerSide: true,
 				enableClientSide: true,
 			},
+			requiredConsent: ['measurement'],
 		});
 		expect(Object.keys(validateCreate({ ...create, description: undefined }))).not.toContain(
 			'description',
 		);
+	});
+
+	it('asks for the consent that the type stands for, unless told otherwise', () => {
+		const consentOf = (input: object) => validateCreate({ ...create, ...input }).requiredConsent;
+		expect(consentOf({})).toEqual(['measurement']);
+		expect(consentOf({ requiredConsent: [] })).toEqual([]);
+		const { settings: _, ...rest } = create;
+		const pixel = { type: 'meta-pixel', settings: samples['meta-pixel'] };
+		expect(validateCreate({ ...rest, ...pixel }).requiredConsent).toEqual(['marketing']);
+		expect(validateCreate({ ...rest, type: 'console', settings: {} }).requiredConsent).toEqual([]);
+	});
+
+	it('knows where a local host may be', () => {
+		const local = { ...create, settings: { apiKey: 'phc_a', host: 'http://localhost:8000' } };
+		expect(issuesOf(() => validateCreate({ ...local, environment: 'development' }))).toEqual([]);
+		// Production is the default.
+		for (const input of [local, { ...local, environment: 'staging' }]) {
+			expect(issuesOf(() => validateCreate(input))).toEqual([
+				expect.stringContaining('settings.host: leads to this machine'),
+			]);
+		}
+		const { settings } = local;
+		expect(issuesOf(() => validateUpdate('posthog', { settings }, 'development'))).toEqual([]);
+		expect(issuesOf(() => validateUpdate('posthog', { settings }, 'production'))).toHaveLength(1);
+		const moved = { settings, environment: 'production' };
+		expect(issuesOf(() => validateUpdate('posthog', moved, 'development'))).toHaveLength(1);
 	});
 
 	it('takes every field of the ticket', () => {

@@ -3,6 +3,12 @@ import { openStored, storedForm } from '../../src/encryption/stored-settings.ts'
 import { changed, codeOf, countingProvider, newContext } from '../support/encryption.ts';
 
 const settings = { apiKey: 'phc_example' };
+/** What counts where the settings say nothing. */
+const presets = {
+	host: 'https://eu.i.posthog.com',
+	enableServerSide: true,
+	enableClientSide: true,
+};
 const { provider } = countingProvider();
 const context = newContext();
 
@@ -13,10 +19,10 @@ function open(stored: unknown, encrypted: boolean, reader = new SettingsEncrypti
 it('opens what is sealed, at once where the key is at hand', async () => {
 	const writer = new SettingsEncryption(provider);
 	const envelope = await writer.encrypt(settings, context);
-	expect(openStored(writer, envelope, true, context)).toEqual(settings);
+	expect(openStored(writer, envelope, true, context)).toEqual({ ...settings, ...presets });
 	const opened = openStored(new SettingsEncryption(provider), envelope, true, context);
 	expect(opened).toBeInstanceOf(Promise);
-	expect(await opened).toEqual(settings);
+	expect(await opened).toEqual({ ...settings, ...presets });
 	const altered = changed(envelope, { ct: `${envelope.ct}A` });
 	expect(() => openStored(writer, altered, true, context)).toThrow(/did not open/);
 });
@@ -45,8 +51,21 @@ it('goes by the column that says so, not by what settings look like', async () =
 			organizationId: context.organizationId,
 		});
 		const migrating = new SettingsEncryption(provider, 'allow-read');
-		expect(await open(stored, false, migrating)).toEqual(stored);
+		expect(await open(stored, false, migrating)).toEqual({ ...presets, ...stored });
 		// A permission to read what is marked as plaintext opens nothing else.
 		expect(await codeOf(open(settings, true, migrating))).toBe('DECRYPTION_FAILED');
+	}
+});
+
+it('lets what a tenant chose stand, and knows no presets of a type that it does not know', async () => {
+	const writer = new SettingsEncryption(provider);
+	const chosen = { ...settings, host: 'https://us.i.posthog.com', enableClientSide: false };
+	const open = async (given: object, type: string) => {
+		const of = { ...context, type };
+		return openStored(writer, await writer.encrypt(given, of), true, of);
+	};
+	expect(await open(chosen, 'posthog')).toEqual({ ...presets, ...chosen });
+	for (const type of ['segment', 'constructor', '__proto__']) {
+		expect(await open(settings, type)).toEqual(settings);
 	}
 });

@@ -178,13 +178,13 @@ describe('patchSettings', () => {
 		const { id } = await destinations.create(metaPixel(organizationId));
 		await Promise.all([
 			destinations.patchSettings(id, { testEventCode: 'TEST123' }),
-			destinations.patchSettings(id, { apiVersion: 'v24.0' }),
+			destinations.patchSettings(id, { apiVersion: 'v26.0' }),
 			destinations.patchSettings(id, { enableServerSide: false }),
 		]);
 		expect((await destinations.findById(id))?.settings).toMatchObject({
 			accessToken: metaToken,
 			testEventCode: 'TEST123',
-			apiVersion: 'v24.0',
+			apiVersion: 'v26.0',
 			enableServerSide: false,
 		});
 	});

@@ -25,7 +25,7 @@ export async function settingsAreTypedByType(): Promise<void> {
 	row.settings.host;
 	const rows = await prisma.destination.findMany({ include: { organization: true } });
 	for (const { type, settings, organization } of rows) {
-		if (type === 'meta-pixel') expectType<string>()(settings.accessToken);
+		if (type === 'meta-pixel') expectType<string>()(settings.pixelId);
 		expectType<string>()(organization.id);
 	}
 }

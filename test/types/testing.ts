@@ -16,7 +16,7 @@ export async function destinationsAreTypedByType(): Promise<void> {
 	expectType<DestinationOf<'posthog'>>()(await createTestDestination(db));
 	const pixel = await createTestDestination(db, { type: 'meta-pixel', enabled: false });
 	expectType<DestinationOf<'meta-pixel'>>()(pixel);
-	expectType<string>()(pixel.settings.accessToken);
+	expectType<string>()(pixel.settings.pixelId);
 	// @ts-expect-error: another type's setting.
 	pixel.settings.apiKey;
 	const one: Destination = pixel;

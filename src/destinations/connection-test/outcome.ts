@@ -18,6 +18,8 @@ export type ConnectionTestCode =
 	| 'not_visible'
 	| 'permission_missing'
 	| 'rejected'
+	/** The settings have nothing that a provider could check, such as those of a browser's pixel alone. */
+	| 'nothing_to_test'
 	| 'unexpected_response'
 	| 'redirected'
 	| 'response_too_large'

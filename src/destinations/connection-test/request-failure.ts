@@ -1,13 +1,14 @@
 import { type Finding, failed, inconclusive } from './outcome.ts';
 
 const findings = {
-	host_not_allowed: failed(
+	// Nobody was asked, so nothing is known of the settings. What a deployment allows is the operator's affair.
+	host_not_allowed: inconclusive(
 		'host_not_allowed',
-		'This deployment does not allow the host. Use a PostHog Cloud host, or have the host added to allowedHosts.',
+		'Connections to this host are not tested from here. The settings may be right.',
 	),
-	address_not_allowed: failed(
+	address_not_allowed: inconclusive(
 		'address_not_allowed',
-		'The host leads to an address that is not on the public internet.',
+		'The host is not on the public internet, so it was not asked. The settings may be right.',
 	),
 	redirected: failed(
 		'redirected',

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { ValidationIssue } from '../../errors.ts';
+import type { RaisedIssue } from '../../errors.ts';
 import { isPlainObject } from '../../input/plain-object.ts';
 import type { Arguments } from './arguments.ts';
 import { relationNames } from './models.ts';
@@ -85,9 +85,9 @@ class Copier {
 		return this.#value(args, { inSettings: false, holdsObject: true });
 	}
 
-	issues(): readonly ValidationIssue[] {
+	issues(): readonly RaisedIssue[] {
 		// Only this function made it.
-		if (Array.isArray(this.#refusal)) return this.#refusal as ValidationIssue[];
+		if (Array.isArray(this.#refusal)) return this.#refusal as RaisedIssue[];
 		return [{ path: shortened(this.#path), message: this.#problem }];
 	}
 

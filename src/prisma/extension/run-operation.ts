@@ -1,5 +1,5 @@
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
-import { ValidationError, type ValidationIssue } from '../../errors.ts';
+import { type RaisedIssue, ValidationError } from '../../errors.ts';
 import type { Arguments } from './arguments.ts';
 import { copyArguments, refusalArgument } from './copy-arguments.ts';
 import { knownModel } from './models.ts';
@@ -33,7 +33,7 @@ export async function runOperation(
 	const args = copyArguments(called.args);
 	const refusal = args[refusalArgument];
 	// The package's own argument: nobody else has a use for it.
-	if (refusal !== undefined) throw new ValidationError(refusal as ValidationIssue[]);
+	if (refusal !== undefined) throw new ValidationError(refusal as RaisedIssue[]);
 	const id = idOfUpsert(called, args);
 	if (id === undefined) return attempt(encryption, { ...called, args }, lookUp, send);
 	if (called.batch !== undefined) {

@@ -1,6 +1,8 @@
-import type { DestinationType } from '../../destinations/registry.ts';
+import { withoutPresets } from '../../destinations/presets.ts';
+import { type DestinationType, requiredConsentOf } from '../../destinations/registry.ts';
 import { isSameSettings } from '../../destinations/same-settings.ts';
 import { validateSettings } from '../../destinations/validate.ts';
+import { Environment } from '../../destinations/vocabulary.ts';
 import type { SettingsContext } from '../../encryption/envelope.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { openStored } from '../../encryption/stored-settings.ts';
@@ -20,6 +22,7 @@ export interface Identity {
 export interface FoundRow extends Identity {
 	readonly settings?: unknown;
 	readonly settingsEncrypted?: boolean;
+	readonly environment?: string;
 	/** Whether earlier operations of a batch may change it before this one does. */
 	readonly inBatch?: boolean;
 }
@@ -70,14 +73,16 @@ export async function seal(
 	lookUp: LookUp,
 ): Promise<ReadonlySet<string>> {
 	let rows: ReadonlyMap<string, FoundRow> = new Map();
-	const sealings = newRows.map((row) => validate(row.data, identityOfNew(row)));
+	const sealings = newRows.map((row) => validateNew(row.data, identityOfNew(row)));
 	if (existingRows.length > 0) {
 		const found = await lookUp(existingRows.map(({ where }) => idOf(where)));
 		rows = new Map(found.map((row) => [row.id, row]));
 		for (const row of existingRows) {
 			const stored = rows.get(idOf(row.where));
 			const identity = toldBy(row.where) ?? stored ?? expectedOf(row);
-			if (identity !== undefined) sealings.push({ ...validate(row.data, identity), stored });
+			if (identity === undefined) continue;
+			const sealing = validate(row.data, identity, stored?.environment ?? undefined);
+			sealings.push({ ...sealing, stored });
 		}
 	}
 	refuseOthers([data, create, update], new Set(sealings.map((sealing) => sealing.data)));
@@ -122,10 +127,23 @@ export function identityOfNew({ data, id, organizationId }: NewRow): Identity {
 	return { id: canonicalId(id), organizationId, type: String(data.type) };
 }
 
-function validate(data: Arguments, identity: Identity): Sealing {
+function validateNew(data: Arguments, identity: Identity): Sealing {
+	const sealing = validate(data, identity, Environment.production);
+	// `validate` refuses a text that names no type.
+	data.requiredConsent ??= requiredConsentOf(identity.type as DestinationType);
+	return sealing;
+}
+
+/** @param environment the one that the row has where the data names none. */
+function validate(data: Arguments, identity: Identity, environment: unknown): Sealing {
 	const given = data.settings === undefined ? {} : data.settings;
-	// `validateSettings` refuses a text that names no type.
-	const settings = validateSettings(identity.type as DestinationType, given);
+	const named = asObject(data.environment)?.set ?? data.environment ?? environment;
+	// `validateSettings` refuses a text that names no type; Prisma or the database refuse another environment.
+	const settings = validateSettings(
+		identity.type as DestinationType,
+		given,
+		named as Environment | undefined,
+	);
 	return { data, identity, settings };
 }
 
@@ -133,7 +151,7 @@ async function sealOne(encryption: SettingsEncryption, sealing: Sealing): Promis
 	const { data, settings, identity, stored } = sealing;
 	const { id, organizationId, type } = identity;
 	const context = { organizationId, destinationId: id, type };
-	const sealed = await encryption.encrypt(settings, context);
+	const sealed = await encryption.encrypt(withoutPresets(type, { ...settings }), context);
 	data.settings = sealed;
 	data.settingsEncrypted = true;
 	if (stored === undefined || !(await isStored(encryption, sealing, stored, context))) return;

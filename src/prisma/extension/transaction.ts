@@ -18,6 +18,7 @@ const lookedUp = {
 	type: true,
 	settings: true,
 	settingsEncrypted: true,
+	environment: true,
 } as const;
 
 /** Finds live rows by their ids, as they are stored. */

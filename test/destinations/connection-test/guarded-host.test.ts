@@ -42,8 +42,10 @@ describe('the host', () => {
 		]) {
 			expect(await testHost(provider, host)).toMatchObject({
 				ok: false,
-				verdict: 'failed',
+				// Nobody was asked, so nothing is known of the settings; and a tenant is not told of options.
+				verdict: 'inconclusive',
 				code: 'host_not_allowed',
+				message: expect.not.stringContaining('allowedHosts'),
 			});
 		}
 		expect(provider.lookups).toEqual([]);
@@ -111,11 +113,27 @@ describe('the host', () => {
 		'http://eu.i.posthog.com',
 		'https://user:pass@eu.i.posthog.com',
 		'https://user@eu.i.posthog.com',
-		'https://eu.i.posthog.com/path',
 		'https://eu.i.posthog.com?x=1',
 		'https://eu.i.posthog.com/?',
 		'https://eu.i.posthog.com#x',
 		'https://eu.i.posthog.com\\@evil.example',
+		'https://..',
+		'ftp://eu.i.posthog.com',
+		'eu.i.posthog.com',
+		'javascript:alert(1)',
+	])('is refused as a setting: %s', async (host) => {
+		const provider = await startProvider(goodAnswer);
+		const allowedHosts = ['evil.example'];
+		expect(await testHost(provider, host, { allowedHosts })).toMatchObject({
+			verdict: 'failed',
+			code: 'invalid_settings',
+		});
+		expect(provider.lookups).toEqual([]);
+		expect(connections()).toEqual([]);
+	});
+
+	// Settings that a developer's browser has a use for. No request of this package follows them.
+	it.each([
 		'https://127.0.0.1',
 		'https://0x7f.1',
 		'https://2130706433',
@@ -130,19 +148,26 @@ describe('the host', () => {
 		'https://169.254.169.254',
 		'https://10.0.0.1',
 		'https://①②⑦.0.0.1',
-		'https://..',
-		'ftp://eu.i.posthog.com',
-		'eu.i.posthog.com',
-		'javascript:alert(1)',
-	])('is refused as a setting: %s', async (host) => {
+		'http://localhost:8000',
+		'https://posthog.internal/ingest',
+		'http://169.254.169.254/latest',
+	])('is never called where it is local: %s', async (host) => {
 		const provider = await startProvider(goodAnswer);
 		const allowedHosts = ['evil.example'];
 		expect(await testHost(provider, host, { allowedHosts })).toMatchObject({
-			verdict: 'failed',
-			code: 'invalid_settings',
+			verdict: 'inconclusive',
+			code: 'host_not_allowed',
 		});
 		expect(provider.lookups).toEqual([]);
 		expect(connections()).toEqual([]);
+	});
+
+	it('may have a path, which requests are sent below', async () => {
+		const provider = await startProvider(goodAnswer);
+		const allowedHosts = ['posthog.example'];
+		const outcome = await testHost(provider, 'https://posthog.example/ingest/', { allowedHosts });
+		expect(outcome.code).toBe('verified');
+		expect(provider.received[0]?.path).toBe('/ingest/flags/?v=2');
 	});
 
 	it.each([

@@ -12,7 +12,12 @@ import { countingProvider, newKeys } from '../../support/encryption.ts';
 const keys = newKeys();
 const encryption = new SettingsEncryption(keys);
 const plaintext = new SettingsEncryption(keys, 'allow-read');
-const settings = { apiKey: 'phc_x' };
+const settings = {
+	apiKey: 'phc_x',
+	host: 'https://us.i.posthog.com',
+	enableServerSide: true,
+	enableClientSide: false,
+};
 
 type Row = Record<string, unknown> & { settings: unknown };
 

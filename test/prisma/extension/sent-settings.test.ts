@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { settingsError } from '../../../src/destinations/unopened.ts';
 import type { SettingsContext } from '../../../src/encryption/envelope.ts';
 import { SettingsEncryption } from '../../../src/encryption/settings-encryption.ts';
+import { openStored } from '../../../src/encryption/stored-settings.ts';
 import type { Arguments } from '../../../src/prisma/extension/arguments.ts';
 import { type Operation, runOperation } from '../../../src/prisma/extension/run-operation.ts';
 import type { FoundRow } from '../../../src/prisma/extension/seal.ts';
@@ -63,15 +64,18 @@ async function refusalOf(call: readonly [string, string, object], around: Surrou
 async function rowWith(settings: object, by = encryption): Promise<Required<FoundRow>> {
 	const [id, organizationId, type] = [randomUUID(), randomUUID(), 'posthog'];
 	const sealed = await by.encrypt(settings, { organizationId, destinationId: id, type });
-	return { id, organizationId, type, settings: sealed, settingsEncrypted: true, inBatch: false };
+	return {
+		...{ id, organizationId, type, environment: 'production' },
+		...{ settings: sealed, settingsEncrypted: true, inBatch: false },
+	};
 }
 
 const contextOf = ({ id, organizationId, type }: FoundRow): SettingsContext => ({
 	...{ destinationId: id, organizationId, type },
 });
 
-function opened(sent: unknown, row: FoundRow, by = encryption): Promise<unknown> {
-	return by.decrypt(sent, contextOf(row));
+async function opened(sent: unknown, row: FoundRow, by = encryption): Promise<unknown> {
+	return openStored(by, sent, true, contextOf(row));
 }
 
 function newBatch(): Batch {
@@ -100,6 +104,45 @@ describe('settings of a row that a write creates', () => {
 		const sealedTo = { ...row, id: row.id.toLowerCase() };
 		expect(await opened(data.settings, sealedTo)).toEqual(posthogSettings(apiKey));
 		expect(row.settings).toEqual({ apiKey });
+	});
+
+	it('are what was chosen, and not what counts anyway', async () => {
+		const { settings: _, ...row } = { ...newRow(), type: 'console' };
+		const settings = { logLevel: 'info', prettyPrint: true, enableClientSide: true };
+		const { data } = await run(['Destination', 'create', { data: { ...row, settings } }]);
+		expect(await encryption.decrypt(data.settings, contextOf(row))).toEqual({ prettyPrint: true });
+	});
+
+	it('ask for the consent that the type stands for, unless told otherwise', async () => {
+		const sent = async (more: object) => {
+			const { data } = await run(['Destination', 'create', { data: { ...newRow(), ...more } }]);
+			return data.requiredConsent;
+		};
+		expect(await sent({})).toEqual(['measurement']);
+		expect(await sent({ requiredConsent: [] })).toEqual([]);
+		expect(
+			await sent({ type: 'meta-pixel', settings: { pixelId: '12345', enableServerSide: false } }),
+		).toEqual(['marketing']);
+	});
+
+	it('lead to a local network in development alone', async () => {
+		const settings = { apiKey: 'phc_a', host: 'http://localhost:8000' };
+		const create = (more: object) =>
+			['Destination', 'create', { data: { ...newRow(), settings, ...more } }] as const;
+		await run(create({ environment: 'development' }));
+		expect(await refusalOf(create({}))).toMatchObject({ code: 'VALIDATION' });
+		const row = await rowWith({ apiKey: 'phc_a' });
+		const update = (more: object) =>
+			['Destination', 'update', { where: { id: row.id }, data: { settings, ...more } }] as const;
+		const here = { rows: [{ ...row, environment: 'development' }] };
+		await run(update({}), here);
+		expect(await refusalOf(update({ environment: 'production' }), here)).toMatchObject({
+			code: 'VALIDATION',
+		});
+		expect(await refusalOf(update({ environment: { set: 'staging' } }), here)).toMatchObject({
+			code: 'VALIDATION',
+		});
+		expect(await refusalOf(update({}), { rows: [row] })).toMatchObject({ code: 'VALIDATION' });
 	});
 
 	it('are the defaults of its type where it has none', async () => {

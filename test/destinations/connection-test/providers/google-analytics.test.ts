@@ -27,21 +27,23 @@ describe('google-analytics', () => {
 	});
 
 	it("passes on Google's messages, without the secret, control characters and length", async () => {
-		const description = `Bad\nid for ${settings.apiSecret} ${encodeURIComponent(settings.apiSecret)}`;
-		const long = { description: 'x'.repeat(1000) };
+		const description = `Bad\nmeasurement_id for ${settings.apiSecret} ${encodeURIComponent(settings.apiSecret)}`;
+		const long = { fieldPath: 'measurement_id', description: 'x'.repeat(1000) };
 		const { outcome } = await run(
 			'google-analytics',
 			settings,
 			respond(200, { validationMessages: [{ description }, 'junk', null, long] }),
 		);
 		expect(outcome).toMatchObject({ verdict: 'failed', code: 'rejected' });
-		expect(outcome.message).toMatch(/^Google Analytics: Bad id for •+ •+ x+$/);
+		expect(outcome.message).toMatch(
+			/^Google Analytics: Bad measurement_id for •+ •+ measurement_id: x+$/,
+		);
 		expect(outcome.message).toHaveLength(500);
 	});
 
 	it('hides a secret that an URL writes differently', async () => {
 		const apiSecret = 'a+b/c=d+e/f=0123456789';
-		const description = `${apiSecret} ${encodeURIComponent(apiSecret)}`;
+		const description = `api_secret ${apiSecret} ${encodeURIComponent(apiSecret)}`;
 		const { outcome } = await run(
 			'google-analytics',
 			{ ...settings, apiSecret },
@@ -55,9 +57,21 @@ describe('google-analytics', () => {
 		const { outcome } = await run(
 			'google-analytics',
 			{ ...settings, apiSecret },
-			respond(200, { validationMessages: [{ description: `${apiSecret}.` }] }),
+			respond(200, { validationMessages: [{ description: `api_secret ${apiSecret}.` }] }),
 		);
-		expect(outcome.message).toBe('Google Analytics: ••••••••.');
+		expect(outcome.message).toBe('Google Analytics: api_secret ••••••••.');
+	});
+
+	it('does not blame the settings for what it sent itself', async () => {
+		const messages = [
+			{ fieldPath: 'client_id', description: 'client_id should be in <number>.<number> format.' },
+			{ fieldPath: 'events', description: 'Event at index: [0] has invalid name.' },
+		];
+		for (const validationMessages of [messages, [{}], ['junk']]) {
+			expect(await judged('google-analytics', settings, respond(200, { validationMessages }))).toBe(
+				'inconclusive rejected',
+			);
+		}
 	});
 
 	it('does not take an answer without validationMessages for success', async () => {

@@ -6,24 +6,34 @@ describe('mixpanel', () => {
 	const { projectToken, serviceAccountUsername, serviceAccountSecret } = samples.mixpanel;
 
 	it.each([
-		['us', 'mixpanel.com'],
-		['eu', 'eu.mixpanel.com'],
-		['in', 'in.mixpanel.com'],
-	])('signs in with the service account (%s)', async (dataResidency, host) => {
-		const { outcome, provider } = await run(
-			'mixpanel',
-			{ ...samples.mixpanel, dataResidency },
-			// Larger than any body that is read: the account may see very many projects.
-			respond(200, { results: 'x'.repeat(100_000) }),
-		);
-		expect(outcome.verdict).toBe('verified');
-		expect(provider.received).toEqual([
-			expect.objectContaining({ method: 'GET', host, path: '/api/app/me' }),
-		]);
-		expect(provider.received[0]?.headers.authorization).toBe(
-			basic(serviceAccountUsername, serviceAccountSecret),
-		);
-	});
+		['us', 'api.mixpanel.com'],
+		['eu', 'api-eu.mixpanel.com'],
+		['in', 'api-in.mixpanel.com'],
+	])(
+		'tries the token, and then the service account on its project (%s)',
+		async (dataResidency, host) => {
+			const { outcome, provider } = await run(
+				'mixpanel',
+				{ ...samples.mixpanel, dataResidency },
+				respond(200, { code: 200, num_records_imported: 0, status: 'OK' }),
+			);
+			expect(outcome.verdict).toBe('verified');
+			const path = '/import?strict=1';
+			expect(provider.received).toEqual([
+				expect.objectContaining({ method: 'POST', host, path, body: '[]' }),
+				expect.objectContaining({
+					method: 'POST',
+					host,
+					path: `${path}&project_id=${samples.mixpanel.projectId}`,
+					body: '[]',
+				}),
+			]);
+			expect(provider.received.map(({ headers }) => headers.authorization)).toEqual([
+				basic(projectToken, ''),
+				basic(serviceAccountUsername, serviceAccountSecret),
+			]);
+		},
+	);
 
 	it.each([
 		['us', 'api.mixpanel.com'],
