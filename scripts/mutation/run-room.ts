@@ -22,6 +22,8 @@ export async function runRoom(
 				testMatch: tests.map((test) => `<rootDir>/test/${test}`),
 				globalSetup: null,
 				globalTeardown: null,
+				// As in `jest.config.ts`: Stryker looks for it in the project's root, and does not know `<rootDir>` here.
+				testEnvironment: './test/support/environment.cjs',
 				testRunner: '<rootDir>/scripts/mutation/jest-circus-until-killed.cjs',
 				// None of these tests takes a second.
 				testTimeout: 30_000,
