@@ -154,9 +154,10 @@ describe('outside a transaction', () => {
 		const hasty = database.pool({ query_timeout: 50 });
 		const look = async () => (await hasty.pool.run(scope, 'SELECT pg_backend_pid()', []))[0]?.[0];
 		const before = await look();
-		await expect(hasty.pool.run(scope, 'SELECT pg_sleep(0.4)', [])).rejects.toThrow(
-			'Query read timeout',
-		);
+		await expect(hasty.pool.run(scope, 'SELECT pg_sleep(0.4)', [])).rejects.toMatchObject({
+			code: 'UNAVAILABLE',
+			cause: { message: 'Query read timeout' },
+		});
 		expect(await look()).not.toBe(before);
 	});
 
@@ -360,7 +361,7 @@ describe('in a transaction', () => {
 
 	test('or the connection is lost: the first error stands', async () => {
 		const failed = pool.transaction(scope, (sql) => sql.run(scope, 'SELECT public.die()', []));
-		await expect(failed).rejects.toMatchObject({ code: '57P01' });
+		await expect(failed).rejects.toMatchObject({ code: 'UNAVAILABLE', cause: { code: '57P01' } });
 	});
 
 	test('statements that are sent at once run one after the other', async () => {
