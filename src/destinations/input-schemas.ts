@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { required, uuid } from '../input/checks.ts';
+import { fields } from './columns.ts';
 import { oneOf } from './fields.ts';
 import { destinationTypes } from './registry.ts';
 import { ConsentPurpose, Environment } from './vocabulary.ts';
@@ -58,19 +59,10 @@ export const createFields = z.strictObject({
 	createdBy: uuid.optional(),
 });
 
+/** Fields that an update may change, besides the settings. */
+export const changeableFields: readonly string[] = Object.keys(changeable);
+
 /** Fields of a destination that an update cannot change. */
-export const fixedFields: ReadonlySet<string> = new Set([
-	'id',
-	'organizationId',
-	'type',
-	'settingsEncrypted',
-	'lastTestedAt',
-	'connectionStatus',
-	'lastError',
-	'deletedAt',
-	'createdAt',
-	'updatedAt',
-	'createdBy',
-	'updatedBy',
-	'version',
-]);
+export const fixedFields: ReadonlySet<string> = new Set(
+	fields.filter((field) => field !== 'settings' && !changeableFields.includes(field)),
+);

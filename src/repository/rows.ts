@@ -1,4 +1,11 @@
 import type { TextRow } from '../database/scoped-sql.ts';
+import {
+	type ColumnKind,
+	columnKinds,
+	columnName,
+	type Field,
+	fields,
+} from '../destinations/columns.ts';
 import type { DestinationType } from '../destinations/registry.ts';
 
 /** Conditions on live destinations. */
@@ -10,28 +17,13 @@ export interface DestinationFilter {
 	readonly version?: number | undefined;
 }
 
-/** By the names of what is written and filtered by. */
-export const columns = {
-	id: 'id',
-	organizationId: 'organization_id',
-	type: 'type',
-	name: 'name',
-	description: 'description',
-	environment: 'environment',
-	settings: 'settings',
-	settingsEncrypted: 'settings_encrypted',
-	requiredConsent: 'required_consent',
-	enabled: 'enabled',
-	testMode: 'test_mode',
-	createdBy: 'created_by',
-	version: 'version',
-} as const;
-export type Column = keyof typeof columns;
-
-/** As {@link toRow} reads them. */
-export const selected = `id, organization_id, type, name, description, environment, settings, settings_encrypted,
-	pg_catalog.to_json(required_consent), enabled, test_mode, last_tested_at, connection_status, last_error,
-	deleted_at, version, created_at, updated_at, created_by, updated_by`;
+/** As {@link toRow} reads them. A list as JSON, which is read faster than Postgres's own form. */
+export const selected = fields
+	.map((field) => {
+		const column = columnName(field);
+		return columnKinds[field] === 'list' ? `pg_catalog.to_json(${column})` : column;
+	})
+	.join(', ');
 
 /** Whole rows that meet {@link conditions}. */
 export function select(where: string): string {
@@ -53,50 +45,39 @@ export function newestFirst(where: string, { organizationId }: DestinationFilter
 
 /** The filter as SQL. Its values are added to those that are there. */
 export function conditions(filter: DestinationFilter, values: unknown[]): string {
-	const given = definedIn(filter).map(([name, value]) => {
+	const given = definedIn(filter).map(([field, value]) => {
 		const parameter = `$${values.push(value)}`;
 		// Planned for any organization: of one with thousands of deleted rows Postgres expects thousands of live ones,
 		// and would rather read those of everybody. None has more than one for each type and environment.
-		const whose = name === 'organizationId' ? `(SELECT ${parameter}::uuid)` : parameter;
-		return `${columns[name]} = ${whose}`;
+		const whose = field === 'organizationId' ? `(SELECT ${parameter}::uuid)` : parameter;
+		return `${columnName(field)} = ${whose}`;
 	});
 	return `WHERE ${[...given, 'deleted_at IS NULL'].join(' AND ')}`;
 }
 
-export function definedIn(fields: { readonly [name in Column]?: unknown }): [Column, unknown][] {
+export function definedIn(row: { readonly [field in Field]?: unknown }): [Field, unknown][] {
 	// Callers give objects with these names alone.
-	const entries = Object.entries(fields) as [Column, unknown][];
+	const entries = Object.entries(row) as [Field, unknown][];
 	return entries.filter(([, value]) => value !== undefined);
 }
 
-export function toRow(texts: TextRow) {
-	// By the order of `selected`; what may be null is told by the schema.
-	const [id, organizationId, type, name, description, environment, settings, encrypted] =
-		texts as string[];
-	return {
-		id,
-		organizationId,
-		type,
-		name,
-		description,
-		environment,
-		settings: JSON.parse(settings ?? '{}') as unknown,
-		settingsEncrypted: encrypted === 't',
-		requiredConsent: JSON.parse(texts[8] ?? '[]') as unknown,
-		enabled: texts[9] === 't',
-		testMode: texts[10] === 't',
-		lastTestedAt: toDate(texts[11]),
-		connectionStatus: texts[12],
-		lastError: texts[13],
-		deletedAt: toDate(texts[14]),
-		version: Number(texts[15]),
-		createdAt: toDate(texts[16]),
-		updatedAt: toDate(texts[17]),
-		createdBy: texts[18],
-		updatedBy: texts[19],
-	};
-}
+const readers: Readonly<Record<ColumnKind, (text: string) => unknown>> = {
+	text: (text) => text,
+	boolean: (text) => text === 't',
+	integer: Number,
+	time: (text) => new Date(text),
+	json: (text) => JSON.parse(text),
+	list: (text) => JSON.parse(text),
+};
+const selectedFields = fields.map((field) => [field, readers[columnKinds[field]]] as const);
 
-function toDate(text: string | null | undefined): Date | null {
-	return text == null ? null : new Date(text);
+/** By the order of {@link selected}. */
+export function toRow(texts: TextRow): Record<string, unknown> {
+	const row: Record<string, unknown> = {};
+	let index = 0;
+	for (const [field, read] of selectedFields) {
+		const text = texts[index++] ?? null;
+		row[field] = text === null ? null : read(text);
+	}
+	return row;
 }

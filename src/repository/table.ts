@@ -1,5 +1,6 @@
 import type { Scope } from '../database/scope.ts';
 import type { ScopedSql, StatementOptions, TextRow } from '../database/scoped-sql.ts';
+import { columnName } from '../destinations/columns.ts';
 import type { Destination } from '../destinations/destination.ts';
 import { withoutPresets } from '../destinations/presets.ts';
 import type { DestinationType } from '../destinations/registry.ts';
@@ -10,7 +11,6 @@ import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { uuidv7 } from '../ids/uuidv7.ts';
 import { type SettingsChange, scopeTelling } from './audit/settings-change.ts';
 import {
-	columns,
 	conditions,
 	type DestinationFilter,
 	definedIn,
@@ -119,7 +119,7 @@ export class DestinationTable {
 		const given = definedIn({ id, ...fields, ...sealed });
 		const values = given.map(([, value]) => value);
 		const [made] = await this.#rows(
-			`INSERT INTO public.destinations (${given.map(([name]) => columns[name]).join(', ')})
+			`INSERT INTO public.destinations (${given.map(([field]) => columnName(field)).join(', ')})
 			 VALUES (${values.map((_, index) => `$${index + 1}`).join(', ')}) RETURNING ${selected}`,
 			values,
 		);
@@ -135,7 +135,7 @@ export class DestinationTable {
 		const sealed = settings === undefined ? {} : await this.#seal(settings, target);
 		const given = definedIn({ ...fields, ...sealed });
 		const values = given.map(([, value]) => value);
-		const changes = given.map(([name], index) => `${columns[name]} = $${index + 1}`);
+		const changes = given.map(([field], index) => `${columnName(field)} = $${index + 1}`);
 		const where = conditions(target, values);
 		const text =
 			changes.length === 0

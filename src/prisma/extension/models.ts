@@ -1,3 +1,4 @@
+import { columnKinds } from '../../destinations/columns.ts';
 import { UnsupportedError } from '../../errors.ts';
 
 /** A relation of a model, as far as the extension must follow it to reach destinations. */
@@ -53,33 +54,9 @@ export const modelsByDelegate: ReadonlyMap<PropertyKey, ModelName> = new Map(
 	]),
 );
 
-/** The columns of destinations in schema.prisma. A test holds the two together. */
-const columns: ReadonlySet<string> = new Set([
-	'id',
-	'organizationId',
-	'type',
-	'name',
-	'description',
-	'environment',
-	'settings',
-	'settingsEncrypted',
-	'requiredConsent',
-	'enabled',
-	'testMode',
-	'lastTestedAt',
-	'connectionStatus',
-	'lastError',
-	'deletedAt',
-	'version',
-	'createdAt',
-	'updatedAt',
-	'createdBy',
-	'updatedBy',
-]);
-
 /** Whether the schema has this field. What else a client has comes from another extension. */
 export function isDestinationField(name: string): boolean {
-	return columns.has(name) || Object.hasOwn(relations.Destination, name);
+	return Object.hasOwn(columnKinds, name) || Object.hasOwn(relations.Destination, name);
 }
 
 export function relationsOf(model: ModelName): Record<string, Relation> {

@@ -1,4 +1,5 @@
 import type { TextRow } from '../../database/scoped-sql.ts';
+import { fieldName } from '../../destinations/columns.ts';
 
 /** What can happen to a destination, and a key rotation, which concerns all of them. */
 export type AuditAction =
@@ -85,9 +86,4 @@ export function toEntry(texts: TextRow): AuditEntry {
 		recordedAt: new Date(String(recordedAt)),
 		transactionId: String(transactionId),
 	};
-}
-
-/** `required_consent` as the API calls it. */
-export function fieldName(column: string): string {
-	return column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -1,20 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
+import { columnName, fieldName } from '../../destinations/columns.ts';
 import type { Destination, UpdateDestinationInput } from '../../destinations/destination.ts';
+import { changeableFields } from '../../destinations/input-schemas.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { Statements } from '../statements.ts';
-import { fieldName, versionKinds } from './entry.ts';
+import { versionKinds } from './entry.ts';
 import { earlierColumns, openEarlier, toEarlierSettings } from './history.ts';
 
-/** Columns that a version is made of, besides settings. Whether it is deleted is not among them. */
-const columns = [
-	'name',
-	'description',
-	'environment',
-	'required_consent',
-	'enabled',
-	'test_mode',
-] as const;
+/** Columns that a version is made of, besides settings: those that an update may change. */
+const columns = changeableFields.map(columnName);
 
 /** Every so many versions the log has the whole configuration (the migration of the audit log). */
 const checkpoint = 100;
