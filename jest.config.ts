@@ -10,6 +10,11 @@ const config: Config = {
 	testSequencer: '<rootDir>/test/support/slowest-first.cjs',
 	// Another copy of pg, such as `pg-oldest`, in the place of the newest.
 	moduleNameMapper: process.env.TEST_PG ? { '^pg$': process.env.TEST_PG } : {},
+	// `npm run test:coverage`. Child processes are not counted: what only they run shows as uncovered.
+	coverageProvider: 'v8',
+	collectCoverageFrom: ['<rootDir>/src/**/*.ts', '!<rootDir>/src/generated/**'],
+	coverageDirectory: '<rootDir>/node_modules/.cache/destinations/coverage',
+	coverageReporters: ['text', 'text-summary'],
 	globalSetup: '<rootDir>/test/support/global-setup.ts',
 	globalTeardown: '<rootDir>/test/support/global-teardown.ts',
 	// Tests wait for Postgres, npm and Prisma's command more than they compute. A number: Jest takes no more than 100 %.

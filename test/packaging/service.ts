@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { type Ended, run, type Surroundings } from './command.ts';
@@ -53,6 +53,30 @@ export async function installationLog(): Promise<string> {
 
 const prismaConfig = `export { default } from '@consent-io/destinations/prisma-config';\n`;
 
+const ownName = '@consent-io/destinations';
+
+/** A folder of packages: those of another folder, but for some, which are copied because a link leads elsewhere. */
+async function assemble(
+	folder: string,
+	from: string,
+	copied: Readonly<Record<string, string>>,
+): Promise<void> {
+	await mkdir(folder, { recursive: true });
+	for (const [name, source] of Object.entries(copied)) {
+		await cp(source, join(folder, name), { recursive: true });
+	}
+	for (const name of await readdir(from)) {
+		if (name.startsWith('@')) {
+			await assemble(join(folder, name), join(from, name), {});
+			continue;
+		}
+		// What was copied is there.
+		await symlink(join(from, name), join(folder, name)).catch((error: NodeJS.ErrnoException) => {
+			if (error.code !== 'EEXIST') throw error;
+		});
+	}
+}
+
 /** A service of a test's own, with the packages of the shared installation. */
 export class Service {
 	readonly folder: string;
@@ -68,11 +92,14 @@ export class Service {
 		type,
 		files = {},
 		environment = {},
+		others = {},
 	}: {
 		/** Of `package.json`; most services that are CommonJS say nothing. */
 		readonly type?: 'module';
 		readonly files?: Record<string, string>;
 		readonly environment?: Record<string, string>;
+		/** Folders of packages that stand in the place of those that were installed, by name. */
+		readonly others?: Record<string, string>;
 	} = {}): Promise<Service> {
 		const folder = await mkdtemp(join(tmpdir(), 'destinations-service-'));
 		const service = new Service(folder, environment);
@@ -81,7 +108,10 @@ export class Service {
 			'prisma.config.ts': prismaConfig,
 			...files,
 		});
-		await symlink(join(await installation(), 'node_modules'), join(folder, 'node_modules'));
+		const installed = join(await installation(), 'node_modules');
+		const own = join(folder, 'node_modules');
+		if (Object.keys(others).length === 0) await symlink(installed, own);
+		else await assemble(own, installed, { [ownName]: join(installed, ownName), ...others });
 		return service;
 	}
 
