@@ -7,8 +7,8 @@ import {
 	forgetSubmitted,
 	isIdle,
 	isPrepared,
-	PlainQuery,
 	type RowDescription,
+	SentQuery,
 	submit,
 	type Wire,
 	type WireQuery,
@@ -166,9 +166,25 @@ test("values go out as text and bytes, and of pg's own query as lists too", asyn
 	const { rows } = await sent(client, (wire) => everything(wire, text, values));
 	expect(rows).toEqual([['x', '\\x00ff', null]]);
 	const list = { text: 'SELECT $1::text[], $2::int', values: [['a', null, '"'], 7] };
-	const plain = new PlainQuery(list, undefined, () => {});
+	const plain = new SentQuery(list, () => {});
 	const query = await sent(client, (wire) => plain.prepare(wire));
 	expect(query.rows).toEqual([['{a,NULL,"\\""}', '7']]);
+});
+
+test('a value that cannot be written is an error of the callback', async () => {
+	const circular: Record<string, unknown> = {};
+	circular.self = circular;
+	const errors: (Error | null)[] = [];
+	await sent(await connect(), (wire) => {
+		const query = new SentQuery({ text: 'SELECT $1', values: [circular] }, (error) =>
+			errors.push(error),
+		);
+		collect(wire, (collecting) => query.prepare(collecting));
+		wire.query('SELECT 1');
+	});
+	expect(errors).toEqual([
+		expect.objectContaining({ message: expect.stringContaining('circular') }),
+	]);
 });
 
 test('a query of the simple protocol', async () => {
@@ -266,7 +282,7 @@ describe('statements that are prepared', () => {
 		client: PoolClient,
 		change: (wire: Wire) => void = () => {},
 	): Promise<string> {
-		const plain = new PlainQuery({ name, text }, undefined, () => {});
+		const plain = new SentQuery({ name, text }, () => {});
 		expect(plain).toMatchObject({ name, text });
 		let types = '';
 		await sent(
