@@ -268,10 +268,8 @@ describe('statements that are prepared', () => {
 
 	test('one that failed leaves no name behind once it is forgotten', async () => {
 		const client = await connect();
-		const failed = await sent(client, (wire) => everything(wire, 'SELECT none', [], name), [
-			name,
-			'SELECT none',
-		]);
+		const plain = new SentQuery({ name, text: 'SELECT none' }, () => {});
+		const failed = await sent(client, (wire) => plain.prepare(wire), [name, 'SELECT none']);
 		expect(failed.error).toMatchObject({ code: '42703' });
 		if (failed.wire !== undefined) forgetSubmitted(failed.wire, name);
 		expect((await client.query({ name, text })).rows).toEqual([{ one: 1 }]);
