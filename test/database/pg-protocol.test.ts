@@ -269,7 +269,8 @@ describe('statements that are prepared', () => {
 	test('one that failed leaves no name behind once it is forgotten', async () => {
 		const client = await connect();
 		const plain = new SentQuery({ name, text: 'SELECT none' }, () => {});
-		const failed = await sent(client, (wire) => plain.prepare(wire), [name, 'SELECT none']);
+		// As of a query that pg knows by another name: pg forgets the name that a query has when it fails.
+		const failed = await sent(client, (wire) => plain.prepare(wire));
 		expect(failed.error).toMatchObject({ code: '42703' });
 		if (failed.wire !== undefined) forgetSubmitted(failed.wire, name);
 		expect((await client.query({ name, text })).rows).toEqual([{ one: 1 }]);
