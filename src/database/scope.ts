@@ -1,4 +1,5 @@
 import { ValidationError } from '../errors.ts';
+import { canonicalId } from '../ids/canonical-id.ts';
 import { uuidPattern } from '../ids/uuid-pattern.ts';
 import { uuid } from '../input/checks.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
@@ -8,6 +9,8 @@ export interface Scope {
 	readonly role: 'authenticated' | 'service_role' | 'destinations_loader';
 	/** Set in the scope of one organization. */
 	readonly organizationId?: string;
+	/** Who acts, if it is said. */
+	readonly actorId?: string;
 	/** The claims as JSON, sent as a parameter of every statement. */
 	readonly claims: string;
 }
@@ -26,6 +29,7 @@ export function organizationScope(organizationId: string, options: ScopeOptions)
 	return {
 		role: 'authenticated',
 		organizationId: organization,
+		...(actorId === undefined ? {} : { actorId }),
 		claims: claims({ role: 'authenticated', organization_id: organization, sub: actorId }),
 	};
 }
@@ -34,6 +38,7 @@ export function serviceScope(options: ScopeOptions): Scope {
 	const { actorId } = checkOptions(scopeOptions, options);
 	return {
 		role: 'service_role',
+		...(actorId === undefined ? {} : { actorId }),
 		claims: claims({ role: 'service_role', sub: actorId }),
 	};
 }
@@ -46,6 +51,23 @@ export const loaderScope: Scope = {
 
 function claims(members: Record<string, string | undefined>): string {
 	return JSON.stringify(members);
+}
+
+/**
+ * Whom a write names as its author: the actor, whom the database writes by itself. Only a service without an actor
+ * may name anybody.
+ *
+ * @throws ValidationError for anybody else, whether there is such a user or not.
+ */
+export function checkAuthor({ role, actorId }: Scope, field: string, named: unknown): void {
+	if (named === undefined || named === null) return;
+	if (actorId === undefined && role === 'service_role') return;
+	if (typeof named === 'string' && canonicalId(named) === actorId) return;
+	const message =
+		actorId === undefined
+			? 'needs an actor: name the user as `actorId` of forOrganization() and leave this out'
+			: 'must be the actor of the scope; leave it out';
+	throw new ValidationError([{ path: [field], message }]);
 }
 
 export function checkUuid(name: string, value: unknown): string {

@@ -82,7 +82,10 @@ export interface CreateDestinationInputOf<T extends DestinationType> {
 	enabled?: boolean;
 	/** @defaultValue `false` */
 	testMode?: boolean;
-	/** UUID of the user who creates it, for a service without an actor; an actor of the scope stands in its place. */
+	/**
+	 * UUID of the user who creates it, for `asService()` without an actor. Where a scope has an actor it is that user, whom
+	 * it may name; another one is refused, and in the scope of an organization without an actor anybody is.
+	 */
 	createdBy?: string;
 }
 

@@ -1,4 +1,4 @@
-import { checkUuid } from '../database/scope.ts';
+import { checkAuthor, checkUuid } from '../database/scope.ts';
 import type { ConnectionTestOutcome } from '../destinations/connection-test/outcome.ts';
 import type { CreateDestinationInput, Destination } from '../destinations/destination.ts';
 import { environmentName, typeName } from '../destinations/input-schemas.ts';
@@ -60,6 +60,7 @@ export class DestinationRepository extends DestinationVersions {
 	): Promise<Extract<Destination, { type: T }>> {
 		const fields = validateCreate(input);
 		this.#refuseOthers(fields.organizationId);
+		checkAuthor(this.#tools.scope, 'createdBy', fields.createdBy);
 		const made = await this.#tools.table.insert(fields);
 		return made as Extract<Destination, { type: T }>; // created with this type
 	}

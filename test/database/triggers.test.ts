@@ -249,18 +249,21 @@ describe('created_by and updated_by', () => {
 		for (const sub of [actor, undefined, 'auth0|x']) {
 			const type = sub === undefined ? 'console' : sub === actor ? 'posthog' : 'mixpanel';
 			const expected = sub === actor ? actor : null;
-			const made = await session.as('authenticated', { organization_id, sub }, () =>
-				session.insert({ organization_id, type, name: 'x', created_by: other, updated_by: other }),
+			const as = <Result>(work: () => Promise<Result>) =>
+				session.as('authenticated', { organization_id, sub }, work);
+			const refused = { code: '23514', constraint: 'destinations_author' };
+			for (const column of ['created_by', 'updated_by']) {
+				const row = { organization_id, type, name: 'x', [column]: other };
+				await expect(as(() => session.insert(row))).rejects.toMatchObject(refused);
+			}
+			const made = await as(() =>
+				session.insert({ organization_id, type, name: 'x', created_by: expected }),
 			);
 			expect(made).toMatchObject({ created_by: expected, updated_by: expected });
-			const changed = await session.as('authenticated', { organization_id, sub }, () =>
-				session.update(made.id, `name = 'y', updated_by = $1`, [other]),
-			);
-			expect(changed.updated_by).toBe(expected);
-			const touched = await session.as('authenticated', { organization_id, sub }, () =>
-				session.update(made.id, 'updated_by = $1', [other]),
-			);
-			expect(touched).toEqual(changed);
+			for (const changes of [`name = 'y', updated_by = $1`, 'updated_by = $1']) {
+				const update = as(() => session.update(made.id, changes, [other]));
+				await expect(update).rejects.toMatchObject(refused);
+			}
 		}
 	});
 

@@ -80,12 +80,31 @@ describe('create', () => {
 		expect(await destinations.findByOrganization(organizationId)).toEqual([]);
 	});
 
-	test('notes the actor, whatever the input says', async () => {
+	test('notes the actor, and refuses an input that names another user', async () => {
 		const organizationId = await service.createOrganization();
 		const [actorId, other] = [await service.createUser(), await service.createUser()];
+		const refused = { code: 'VALIDATION', issues: [{ path: ['createdBy'] }] };
+		const own = { ...posthog(organizationId), createdBy: actorId };
+		const foreign = { ...own, createdBy: other };
+		for (const { destinations } of [
+			service.db.forOrganization(organizationId, { actorId }),
+			service.db.asService({ actorId }),
+			service.db.forOrganization(organizationId),
+		]) {
+			await expect(destinations.create(foreign)).rejects.toMatchObject(refused);
+			expect(await destinations.findByOrganization(organizationId)).toEqual([]);
+		}
 		const { destinations } = service.db.forOrganization(organizationId, { actorId });
-		const made = await destinations.create({ ...posthog(organizationId), createdBy: other });
+		const made = await destinations.create({ ...own, createdBy: actorId.toUpperCase() });
 		expect(made).toMatchObject({ createdBy: actorId, updatedBy: actorId });
+	});
+
+	test('takes the user whom the input names, of a service without an actor', async () => {
+		const organizationId = await service.createOrganization();
+		const createdBy = await service.createUser();
+		const { destinations } = service.db.asService();
+		const made = await destinations.create({ ...posthog(organizationId), createdBy });
+		expect(made).toMatchObject({ createdBy });
 	});
 });
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { DestinationsClient } from '../../src/index.ts';
 import { Deployment, type Tenant } from './deployment.ts';
 import { codesOf, refusal } from './refusal.ts';
@@ -91,20 +92,49 @@ test('a write to everything there is changes the own rows', async () => {
 	expect([await everythingOf(a), await everythingOf(b)]).toEqual(before);
 });
 
-test('a write names its actor, whatever its data says', async () => {
-	const { prisma } = a.client;
-	const [made] = await prisma.destination.createManyAndReturn({
-		data: [
-			{
-				organizationId: a.id,
-				type: 'console',
-				name: 'Forged',
-				createdBy: b.actorId,
-				updatedBy: b.actorId,
-			},
-		],
+describe('a write names its actor, and is refused where its data names another user', () => {
+	const forged = (author: object) => ({
+		...{ organizationId: a.id, type: 'console', environment: 'staging', name: 'Forged' },
+		...author,
 	});
-	expect(made).toMatchObject({ createdBy: a.actorId, updatedBy: a.actorId });
+	const authors: [string, () => object][] = [
+		['createdBy', () => ({ createdBy: b.actorId })],
+		['updatedBy', () => ({ updatedBy: b.actorId })],
+		['a user who does not exist', () => ({ createdBy: randomUUID() })],
+	];
+
+	test.each(authors)('%s', async (_, author) => {
+		const before = await everythingOf(a);
+		const { prisma } = a.client;
+		const { createdBy, updatedBy } = author() as { createdBy?: string; updatedBy?: string };
+		const data = forged(author()) as never;
+		await expect(prisma.destination.create({ data })).rejects.toMatchObject({ code: 'VALIDATION' });
+		await expect(prisma.destination.createMany({ data: [data] })).rejects.toMatchObject({
+			code: 'VALIDATION',
+		});
+		// What is no road of this package's, the database refuses.
+		const sql = prisma.$executeRaw`INSERT INTO destinations (organization_id, type, name, environment, created_by, updated_by)
+			VALUES (${a.id}::uuid, 'console', 'Forged', 'staging', ${createdBy ?? null}::uuid, ${updatedBy ?? null}::uuid)`;
+		await expect(sql).rejects.toThrow('are the actor of the claims');
+		expect(await everythingOf(a)).toEqual(before);
+	});
+
+	test('an update', async () => {
+		const before = await everythingOf(a);
+		const { prisma } = a.client;
+		for (const updatedBy of [b.actorId, null]) {
+			const data = { name: 'Forged', updatedBy };
+			await expect(prisma.destination.update({ where: { id: a.own.id }, data })).rejects.toThrow();
+		}
+		expect(await everythingOf(a)).toEqual(before);
+	});
+
+	test('the actor may be named, in capitals too', async () => {
+		const { client, id, actorId } = await deployment.newTenant(db);
+		const data = { ...forged({}), organizationId: id, createdBy: actorId.toUpperCase() };
+		const made = await client.prisma.destination.create({ data: data as never });
+		expect(made).toMatchObject({ createdBy: actorId, updatedBy: actorId });
+	});
 });
 
 describe('a row moves to no other organization', () => {

@@ -8,9 +8,9 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '60s';
 SET LOCAL search_path = pg_catalog, pg_temp;
 
--- Both functions take the actor from the claims' `sub`. A statement cannot name another user in its
--- place, and a `sub` that users does not have fails the foreign key. Without a `sub` the columns count as
--- the statement has them, but only for those who have the rights of service_role.
+-- Both functions take the actor from the claims' `sub`. A statement that names another user in its place is
+-- refused, and a `sub` that users does not have fails the foreign key. Without a `sub` the columns count as
+-- the statement has them, but only for those who have the rights of service_role; others name nobody.
 
 CREATE FUNCTION public.insert_destinations_created_at() RETURNS trigger
   LANGUAGE plpgsql
@@ -27,6 +27,16 @@ BEGIN
     NEW.deleted_at := NEW.updated_at;
   END IF;
   IF actor IS NOT NULL OR NOT pg_has_role('service_role', 'USAGE') THEN
+    -- Whether there is such a user makes no difference: nobody learns who there is.
+    IF coalesce(NEW.created_by, actor) IS DISTINCT FROM actor
+      OR coalesce(NEW.updated_by, actor) IS DISTINCT FROM actor
+    THEN
+      RAISE EXCEPTION USING
+        ERRCODE = 'check_violation', CONSTRAINT = 'destinations_author',
+        SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
+        MESSAGE = 'created_by and updated_by are the actor of the claims and nobody else',
+        HINT = 'Leave them out.';
+    END IF;
     NEW.created_by := actor;
     NEW.updated_by := actor;
   END IF;
@@ -95,6 +105,13 @@ BEGIN
   END IF;
   actor := public.destinations_claim('sub');
   IF actor IS NOT NULL OR NOT pg_has_role('service_role', 'USAGE') THEN
+    IF NEW.updated_by IS DISTINCT FROM OLD.updated_by AND NEW.updated_by IS DISTINCT FROM actor THEN
+      RAISE EXCEPTION USING
+        ERRCODE = 'check_violation', CONSTRAINT = 'destinations_author',
+        SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
+        MESSAGE = 'updated_by is the actor of the claims and nobody else',
+        HINT = 'Leave it out.';
+    END IF;
     NEW.updated_by := OLD.updated_by;
   END IF;
 

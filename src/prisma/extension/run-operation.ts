@@ -1,3 +1,4 @@
+import { checkAuthor, type Scope } from '../../database/scope.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { type RaisedIssue, ValidationError } from '../../errors.ts';
 import type { Arguments } from './arguments.ts';
@@ -17,6 +18,8 @@ export interface Operation {
 	readonly args: unknown;
 	/** Whether it is a client with extensions that runs it. */
 	readonly extended?: boolean;
+	/** The scope that it runs in, which says whom it may name as author. */
+	readonly scope?: Scope;
 	/** The batch that it is part of. It is committed when results come, so that opening them must not fail. */
 	readonly batch?: Batch | undefined;
 }
@@ -79,12 +82,13 @@ interface Attempt extends Operation {
 
 async function attempt(
 	encryption: SettingsEncryption,
-	{ model, operation, args, extended = false, batch, atOnce = false }: Attempt,
+	{ model, operation, args, extended = false, scope, batch, atOnce = false }: Attempt,
 	lookUp: LookUp,
 	send: Send,
 ): Promise<unknown> {
 	const { result: plan, opening = {}, writes } = planOperation(knownModel(model), operation, args);
 	if (writes !== undefined) {
+		if (scope !== undefined) checkAuthors(scope, writes.newRows);
 		const look = lookUpIn(batch, writes.newRows, lookUp);
 		const existing = await seal(encryption, args, writes, look);
 		// Other writes have no such update.
@@ -98,6 +102,12 @@ async function attempt(
 		await openResult(encryption, plan, result, options);
 	}
 	return result;
+}
+
+function checkAuthors(scope: Scope, rows: readonly NewRow[]): void {
+	for (const { data } of rows) {
+		for (const field of ['createdBy', 'updatedBy']) checkAuthor(scope, field, data[field]);
+	}
 }
 
 /** A look-up cannot see what earlier operations of the batch create: nothing of it was sent yet. */

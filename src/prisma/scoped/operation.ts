@@ -1,3 +1,4 @@
+import type { Scope } from '../../database/scope.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { UnsupportedError, ValidationError } from '../../errors.ts';
 import { type Arguments, asObject } from '../extension/arguments.ts';
@@ -50,14 +51,14 @@ export class ModelOperation {
 	}
 
 	/** Runs it on a Prisma client without the extension. */
-	async run(encryption: SettingsEncryption, client: Methods): Promise<unknown> {
+	async run(encryption: SettingsEncryption, scope: Scope, client: Methods): Promise<unknown> {
 		const model = modelNamed(this.#delegate);
 		const given = withSteps(this.#args, this.#steps);
 		const { operation, args } = withoutBatching(this.#operation, given);
 		const on = client as unknown as LookUpClient;
 		const result = await runOperation(
 			encryption,
-			{ model, operation, args },
+			{ model, operation, args, scope },
 			async (ids) => lookUpOn(on, ids),
 			(sent) =>
 				// A delegate's methods give Prisma promises.

@@ -66,7 +66,11 @@ export function scopeClient(client: object, encryption: SettingsEncryption, scop
 
 function scopeOperation(scoped: Scoped, operation: ModelOperation): object {
 	return scopePromise(
-		{ ...scoped, ranRawSql: false, run: (on) => operation.run(scoped.encryption, on) },
+		{
+			...scoped,
+			ranRawSql: false,
+			run: (on) => operation.run(scoped.encryption, scoped.scope, on),
+		},
 		(relation) => {
 			const follow = operation.follow(relation);
 			return follow && ((args: unknown) => scopeOperation(scoped, follow(args)));

@@ -1,4 +1,5 @@
 import type { ExecutionContext } from '../../database/execution-context.ts';
+import type { Scope } from '../../database/scope.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { UnsupportedError } from '../../errors.ts';
 import { modelsByDelegate } from '../extension/models.ts';
@@ -22,7 +23,8 @@ export function transactionView(
 		context.ranRawSql = true;
 		return call(transaction, method, args);
 	};
-	const start = (operation: ModelOperation): object => lazy(operation, encryption, transaction);
+	const start = (operation: ModelOperation): object =>
+		lazy(operation, encryption, context.scope, transaction);
 	return view((property) => {
 		if (modelsByDelegate.has(property)) return scopeDelegate(transaction, property, start, raw);
 		if (rawMethods.has(property)) return (...args: unknown[]) => raw(property, args);
@@ -43,13 +45,14 @@ export function transactionView(
 function lazy(
 	operation: ModelOperation,
 	encryption: SettingsEncryption,
+	scope: Scope,
 	transaction: Methods,
 ): object {
 	return lazyPromise(
-		() => operation.run(encryption, transaction),
+		() => operation.run(encryption, scope, transaction),
 		(relation) => {
 			const follow = operation.follow(relation);
-			return follow && ((args: unknown) => lazy(follow(args), encryption, transaction));
+			return follow && ((args: unknown) => lazy(follow(args), encryption, scope, transaction));
 		},
 	);
 }
