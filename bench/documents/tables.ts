@@ -1,4 +1,4 @@
-import { compared as columns, peers } from '../peers/names.ts';
+import { compared as columns, peers, writing } from '../peers/names.ts';
 import { boundText, type Figure, format, titleOf } from '../report.ts';
 import type { Section, WholeRun } from '../results.ts';
 
@@ -20,7 +20,8 @@ export function benchmarkTable(name: string, run: WholeRun): string {
 	const compared = name === 'peers' ? `${comparison(section, true)}\n\n` : '';
 	// What stands in that table is not said again.
 	const figures = section.figures.filter(
-		({ unit: of, of: peer }) => compared === '' || of !== unit || peer === peers.logged,
+		({ unit: of, of: peer }) =>
+			compared === '' || of !== unit || (peer !== undefined && writing.includes(peer)),
 	);
 	const rows = figures.map((figure) => [
 		titleOf(figure),

@@ -18,6 +18,7 @@ import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/opti
 import { settingsEncryption } from '../prisma/extension/destinations-extension.ts';
 import type { TestConnection } from '../repository/connection-test.ts';
 import { ConnectionTests } from '../repository/connection-tests.ts';
+import { SeenRows } from '../repository/seen-rows.ts';
 import { type Database, openDatabase } from './database.ts';
 import { openScope, type ScopedClient, type ScopeTools } from './open-scope.ts';
 
@@ -122,7 +123,7 @@ export class DestinationsClient implements AsyncDisposable {
 		const encryption = settingsEncryption(options.keys, options.plaintext);
 		const open = (config: PoolConfig) => openDatabase(config, options.namedStatements ?? true);
 		const tests = new ConnectionTests(connectionTester(parseAllowedHosts(options.allowedHosts)));
-		this.#tools = { encryption, tests };
+		this.#tools = { encryption, tests, seen: new SeenRows() };
 		this.#tenants = open(withDatabaseAddress(options.connectionString, pool, 'pool'));
 		const { serviceConnectionString } = options;
 		if (serviceConnectionString === '') {

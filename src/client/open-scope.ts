@@ -19,6 +19,7 @@ import {
 import { AuditLog } from '../repository/audit/audit-log.ts';
 import type { ConnectionTests } from '../repository/connection-tests.ts';
 import { DestinationRepository } from '../repository/repository.ts';
+import type { SeenRows } from '../repository/seen-rows.ts';
 import { Statements } from '../repository/statements.ts';
 import { DestinationTable } from '../repository/table.ts';
 import type { Database } from './database.ts';
@@ -68,20 +69,21 @@ const workOfTransaction = callback();
 export interface ScopeTools {
 	readonly encryption: SettingsEncryption;
 	readonly tests: ConnectionTests;
+	readonly seen: SeenRows;
 }
 
 /** The clients of a scope. Opens no connection. */
 export function openScope(
 	database: Database,
 	scope: Scope,
-	{ encryption, tests }: ScopeTools,
+	{ encryption, tests, seen }: ScopeTools,
 ): ScopedClient {
 	const inScope = (
 		prisma: ScopedPrismaClient,
 		sql: ScopedSql,
-		more: { tests?: ConnectionTests },
+		{ seen, ...more }: { tests?: ConnectionTests; seen?: SeenRows },
 	) => {
-		const table = new DestinationTable(sql, scope, encryption);
+		const table = new DestinationTable(sql, scope, encryption, seen);
 		const statements = new Statements(sql, scope);
 		return {
 			prisma,
@@ -106,7 +108,7 @@ export function openScope(
 		}
 	};
 	return {
-		...inScope(prisma, database.pool, { tests }),
+		...inScope(prisma, database.pool, { tests, seen }),
 		transaction: limitedTo('transaction', 2, transaction),
 	};
 }

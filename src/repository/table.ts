@@ -6,7 +6,7 @@ import { withoutPresets } from '../destinations/presets.ts';
 import type { DestinationType } from '../destinations/registry.ts';
 import { markUnopened, settingsError } from '../destinations/unopened.ts';
 import type { ValidatedCreate, ValidatedUpdate } from '../destinations/validate.ts';
-import { openRow } from '../encryption/open-row.ts';
+import { openRow, type ReadRow } from '../encryption/open-row.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { uuidv7 } from '../ids/uuidv7.ts';
 import { type SettingsChange, scopeTelling } from './audit/settings-change.ts';
@@ -19,6 +19,7 @@ import {
 	selected,
 	toRow,
 } from './rows.ts';
+import type { SeenDestination, SeenRows } from './seen-rows.ts';
 
 /** What never changes of a row, and what its settings are sealed to. */
 export interface Identity {
@@ -30,6 +31,17 @@ export interface Identity {
 /** The row that an update means. One of settings names all of its identity. */
 export type Target = Pick<Identity, 'id'> & Partial<Identity> & Pick<DestinationFilter, 'version'>;
 
+interface RowOptions extends StatementOptions {
+	/** Called with each row as it was sent, before its settings are opened. */
+	readonly each?: (row: ReadRow, texts: TextRow) => void;
+}
+
+/** A destination after an update of one version, or, at another one, as it is. */
+export interface UpdatedOrRead {
+	readonly updated: boolean;
+	readonly destination: Destination | undefined;
+}
+
 /**
  * The table of destinations in one scope, by SQL of its own: what a service does most is here, and takes
  * half of what it takes by way of Prisma (docs/decisions/repository.md). Settings go in and come out in clear.
@@ -38,16 +50,20 @@ export class DestinationTable {
 	readonly #sql: ScopedSql;
 	readonly #scope: Scope;
 	readonly #encryption: SettingsEncryption;
+	readonly #seen: SeenRows | undefined;
 
-	constructor(sql: ScopedSql, scope: Scope, encryption: SettingsEncryption) {
+	/** @param seen left out inside a transaction, which may be rolled back with what it wrote. */
+	constructor(sql: ScopedSql, scope: Scope, encryption: SettingsEncryption, seen?: SeenRows) {
 		this.#sql = sql;
 		this.#scope = scope;
 		this.#encryption = encryption;
+		this.#seen = seen;
 	}
 
 	/** The same table, whose statements tell the log which settings they change. */
 	telling(change: SettingsChange): DestinationTable {
-		return new DestinationTable(this.#sql, scopeTelling(this.#scope, change), this.#encryption);
+		const scope = scopeTelling(this.#scope, change);
+		return new DestinationTable(this.#sql, scope, this.#encryption, this.#seen);
 	}
 
 	/**
@@ -58,7 +74,7 @@ export class DestinationTable {
 	async findOne(id: string, organizationId?: string): Promise<Destination | undefined> {
 		const values: unknown[] = [];
 		const where = conditions({ id, organizationId }, values);
-		const [destination] = await this.#rows(select(where), values);
+		const [destination] = await this.#rows(select(where), values, { each: this.#note });
 		const error = destination && settingsError(destination);
 		if (error !== undefined) throw error;
 		return destination;
@@ -122,27 +138,44 @@ export class DestinationTable {
 			`INSERT INTO public.destinations (${given.map(([field]) => columnName(field)).join(', ')})
 			 VALUES (${values.map((_, index) => `$${index + 1}`).join(', ')}) RETURNING ${selected}`,
 			values,
+			{ each: this.#note },
 		);
 		if (made === undefined) throw new Error('Postgres inserted a row and did not return it');
 		return made;
 	}
 
 	/** Changes a live destination. Gives nothing where there is none. */
-	async update(
-		target: Target,
-		{ settings, ...fields }: ValidatedUpdate,
-	): Promise<Destination | undefined> {
-		const sealed = settings === undefined ? {} : await this.#seal(settings, target);
-		const given = definedIn({ ...fields, ...sealed });
-		const values = given.map(([, value]) => value);
-		const changes = given.map(([field], index) => `${columnName(field)} = $${index + 1}`);
-		const where = conditions(target, values);
-		const text =
-			changes.length === 0
-				? select(where)
-				: `UPDATE public.destinations SET ${changes.join(', ')} ${where} RETURNING ${selected}`;
-		const [updated] = await this.#rows(text, values);
+	async update(target: Target, changes: ValidatedUpdate): Promise<Destination | undefined> {
+		const { text, values } = await this.#updateOf(target, changes);
+		const [updated] = await this.#rows(text, values, { each: this.#note });
 		return updated;
+	}
+
+	/** A destination as it was when this client saw it the last time. */
+	seen(id: string): SeenDestination | undefined {
+		return this.#seen?.open(id, this.#scope.organizationId, this.#encryption);
+	}
+
+	/**
+	 * Changes a live destination, or reads it where it is at another version than the target's. Gives nothing where there
+	 * is none.
+	 */
+	async updateOrRead(target: Target, changes: ValidatedUpdate): Promise<UpdatedOrRead> {
+		const { text, values } = await this.#updateOf(target, changes);
+		const live = conditions({ id: target.id }, values);
+		let updated = false;
+		const [destination] = await this.#rows(
+			`WITH updated AS (${text}) SELECT *, true FROM updated
+			 UNION ALL SELECT ${selected}, false FROM public.destinations ${live} AND NOT EXISTS (SELECT FROM updated)`,
+			values,
+			{
+				each: (row, texts) => {
+					updated = texts.at(-1) === 't';
+					this.#note(row);
+				},
+			},
+		);
+		return { updated, destination };
 	}
 
 	/** Deletes a live destination, or brings a deleted one back. Says whether there was one. */
@@ -155,6 +188,21 @@ export class DestinationTable {
 		);
 		return rows.length > 0;
 	}
+
+	async #updateOf(target: Target, { settings, ...fields }: ValidatedUpdate) {
+		const sealed = settings === undefined ? {} : await this.#seal(settings, target);
+		const given = definedIn({ ...fields, ...sealed });
+		const values = given.map(([, value]) => value);
+		const changes = given.map(([field], index) => `${columnName(field)} = $${index + 1}`);
+		const where = conditions(target, values);
+		const text =
+			changes.length === 0
+				? select(where)
+				: `UPDATE public.destinations SET ${changes.join(', ')} ${where} RETURNING ${selected}`;
+		return { text, values };
+	}
+
+	readonly #note = (row: ReadRow) => this.#seen?.note(row);
 
 	#run(text: string, values: unknown[], options?: StatementOptions): Promise<TextRow[]> {
 		return this.#sql.run(this.#scope, text, values, options);
@@ -170,10 +218,15 @@ export class DestinationTable {
 	}
 
 	/** Runs a statement that returns whole rows, and opens their settings or marks those that do not open. */
-	async #rows(text: string, values: unknown[], options?: StatementOptions): Promise<Destination[]> {
+	async #rows(
+		text: string,
+		values: unknown[],
+		{ each, ...options }: RowOptions = {},
+	): Promise<Destination[]> {
 		const opening: Promise<void>[] = [];
 		const readRow = (texts: TextRow) => {
 			const row = toRow(texts);
+			each?.(row, texts);
 			const later = openRow(this.#encryption, row, markUnopened);
 			if (later !== undefined) opening.push(later);
 			return row;

@@ -3,6 +3,7 @@ import { checkUuid } from '../database/scope.ts';
 import type { Destination } from '../destinations/destination.ts';
 import { patchedSettings, withoutMasks } from '../destinations/patch.ts';
 import { isSameSettings } from '../destinations/same-settings.ts';
+import { settingsError } from '../destinations/unopened.ts';
 import {
 	fieldsOf,
 	type ValidatedUpdate,
@@ -18,8 +19,10 @@ import { plainFields } from '../input/plain-fields.ts';
 import { changesBackTo } from './audit/revert.ts';
 import { changedFields, type SettingsChange } from './audit/settings-change.ts';
 import { noSuchDestination } from './not-found.ts';
+import type { SeenDestination } from './seen-rows.ts';
 import type { Statements } from './statements.ts';
 import type { DestinationTable, Identity, Target } from './table.ts';
+import { writeToSeen } from './write-to-seen.ts';
 
 /** For optimistic concurrency. */
 export interface WriteOptions {
@@ -80,9 +83,10 @@ export class DestinationWriter {
 			// Nothing else depends on the type, so nothing need be read first.
 			return this.#write({ id: target, version: expectedVersion }, validateFields(fields));
 		}
-		return this.#change(
+		return this.#changeSettings(
+			target,
 			expectedVersion,
-			() => this.#findToReplace(target),
+			(id) => this.#findToReplace(id),
 			(before) => {
 				const { type, environment } = known(before);
 				const stored = keepMasked === true && 'settings' in before ? before.settings : {};
@@ -96,9 +100,10 @@ export class DestinationWriter {
 		const target = checkUuid('id', id);
 		const { expectedVersion, keepMasked = false } = checkOptions(settingsWriteOptions, options);
 		const members = checkPatch(patch);
-		return this.#change(
+		return this.#changeSettings(
+			target,
 			expectedVersion,
-			() => this.#find(target),
+			(id) => this.#find(id),
 			(before) => ({ settings: patchedSettings(before, members, { keepMasked }) }),
 		);
 	}
@@ -120,6 +125,29 @@ export class DestinationWriter {
 				return validateUpdate(before.type, changes, known(before).environment);
 			},
 		);
+	}
+
+	/**
+	 * Changes settings in one round trip where this client knows what they are. Where they are not that any more, the same
+	 * round trip has read what they are now.
+	 */
+	async #changeSettings<B extends Before>(
+		id: string,
+		expectedVersion: number | undefined,
+		find: (id: string) => Promise<B>,
+		changesTo: (before: B | Destination | SeenDestination) => ValidatedUpdate,
+	): Promise<Destination> {
+		const tried = await writeToSeen(this.#table, id, expectedVersion, changesTo);
+		let read = tried?.destination;
+		if (read !== undefined && tried?.updated) return read;
+		// What does not open is found as such.
+		if (read !== undefined && settingsError(read) !== undefined) read = undefined;
+		const findOnce = async () => {
+			const before = read ?? (await find(id));
+			read = undefined;
+			return before;
+		};
+		return this.#change<B | Destination>(expectedVersion, findOnce, changesTo);
 	}
 
 	/**

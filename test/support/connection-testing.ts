@@ -5,6 +5,7 @@ import { testSettingsOn } from '../../src/destinations/connection-test/test-sett
 import { type Keys, SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
 import { ConnectionTests } from '../../src/repository/connection-tests.ts';
 import type { DestinationRepository } from '../../src/repository/repository.ts';
+import { SeenRows } from '../../src/repository/seen-rows.ts';
 import type { Handler, LocalProvider } from '../destinations/support/local-provider.ts';
 import type { Service } from './service.ts';
 
@@ -15,6 +16,7 @@ export function processAt(database: Database, keys: Keys, { network }: LocalProv
 		tests: new ConnectionTests((type, settings, signal) =>
 			testSettingsOn(network, type, settings, signal === undefined ? {} : { signal }),
 		),
+		seen: new SeenRows(),
 	};
 	return (scope: Scope): ScopedClient => openScope(database, scope, tools);
 }

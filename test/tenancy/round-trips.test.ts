@@ -75,13 +75,35 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 		expect(sent.types.includes('P')).toBe(!namedStatements);
 	});
 
-	test('new settings take two: they are validated by the type, and compared with what is there', async () => {
+	const newSettings = (destinations: typeof client.destinations) => {
 		let change = 0;
-		const sent = await sentFor(() => {
+		return () => {
 			change += 1;
-			return client.destinations.update(a.own.id, { settings: { apiKey: `phc_new_${change}` } });
+			return destinations.update(a.own.id, { settings: { apiKey: `phc_new_${change}` } });
+		};
+	};
+
+	test('new settings take one, where the client knows what they change', async () => {
+		const sent = await sentFor(newSettings(client.destinations));
+		expect(sent).toMatchObject({ roundTrips: 1, writes: 1, simpleQueries: [] });
+	});
+
+	test('new settings take two, where others changed the destination since, or nobody read it', async () => {
+		const [changed, unread] = [
+			newSettings(client.destinations),
+			newSettings(open(namedStatements).destinations),
+		];
+		const other = deployment.open().forOrganization(a.id).destinations;
+		let rename = 0;
+		const sent = await sentFor(async () => {
+			rename += 1;
+			await other.update(a.own.id, { name: `Renamed ${rename}` });
+			await changed();
 		});
 		expect(sent).toMatchObject({ roundTrips: 2, writes: 2, simpleQueries: [] });
+		wire.take();
+		await unread();
+		expect(wire.take().roundTrips).toBe(2);
 	});
 
 	test('raw SQL is answered after one; its cleaning is nothing that the caller waits for', async () => {

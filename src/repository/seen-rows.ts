@@ -1,0 +1,80 @@
+import type { Destination } from '../destinations/destination.ts';
+import type { ReadRow } from '../encryption/open-row.ts';
+import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
+import { DestinationsError } from '../errors.ts';
+
+/** What is needed of a destination to change its settings. */
+export type SeenDestination = Pick<
+	Destination,
+	'id' | 'organizationId' | 'type' | 'environment' | 'version' | 'settings'
+>;
+
+/** A row with its settings as they are stored: sealed. */
+interface SeenRow extends Omit<SeenDestination, 'settings'> {
+	readonly envelope: unknown;
+}
+
+/** At most 10 MB in all. */
+const maxRows = 5000;
+const maxCiphertextLength = 2000;
+
+/**
+ * The destinations that a client read or wrote one by one, each as it was the last time, so that an update of settings need
+ * not read what it changes. Others may have changed them since: whoever uses one writes to its version alone.
+ */
+export class SeenRows {
+	/** The one that was used least recently is the first. */
+	readonly #rows = new Map<string, SeenRow>();
+
+	/** @param row as it was sent, with its settings sealed. */
+	note({
+		id,
+		organizationId,
+		type,
+		environment,
+		version,
+		settings,
+		settingsEncrypted,
+	}: ReadRow): void {
+		if (typeof id !== 'string') return;
+		this.#rows.delete(id);
+		if (settingsEncrypted !== true || isLong(settings)) return;
+		const seen = { id, organizationId, type, environment, version, envelope: settings };
+		this.#rows.set(id, seen as SeenRow); // what the columns hold, by their CHECKs
+		if (this.#rows.size <= maxRows) return;
+		for (const oldest of this.#rows.keys()) {
+			this.#rows.delete(oldest);
+			return;
+		}
+	}
+
+	/**
+	 * A destination with its settings in clear; nothing where it was not seen, belongs to another organization, or does not
+	 * open with what is at hand.
+	 */
+	open(
+		id: string,
+		organizationId: string | undefined,
+		encryption: SettingsEncryption,
+	): SeenDestination | undefined {
+		const row = this.#rows.get(id);
+		if (row === undefined || (organizationId ?? row.organizationId) !== row.organizationId) {
+			return undefined;
+		}
+		const { envelope, ...seen } = row;
+		const context = { ...seen, destinationId: id };
+		try {
+			const settings = encryption.tryOpen(envelope, context);
+			// Settings are validated by the row's type when they are written.
+			return settings && ({ ...seen, settings } as SeenDestination);
+		} catch (error) {
+			if (error instanceof DestinationsError) return undefined;
+			throw error;
+		}
+	}
+}
+
+function isLong(envelope: unknown): boolean {
+	const { ct } = envelope as { ct?: unknown }; // an object, by a CHECK
+	return typeof ct !== 'string' || ct.length > maxCiphertextLength;
+}
