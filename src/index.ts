@@ -4,6 +4,7 @@ export {
 	type DestinationsClientOptions,
 } from './client/client.ts';
 export type { ScopedClient, ScopedTransaction } from './client/open-scope.ts';
+export { httpStatusOf, type ProblemDocument, toProblem } from './database/problem.ts';
 export { isDatabaseUnavailable, isRetryable } from './database/retryable.ts';
 export type { ScopeOptions } from './database/scope.ts';
 export type { AmplitudeSettings } from './destinations/amplitude.ts';
@@ -120,7 +121,11 @@ export type { AuditAction, AuditEntry, FieldChange } from './repository/audit/en
 export type { DestinationVersion } from './repository/audit/history.ts';
 export type { Page, PageOptions } from './repository/audit/pages.ts';
 export type { DestinationPageOptions } from './repository/pages.ts';
-export type { DestinationRepository } from './repository/repository.ts';
+export type {
+	DestinationRepository,
+	PatchTestOptions,
+	TestOptions,
+} from './repository/repository.ts';
 export type { BatchOptions, PruneOptions, PurgeDeletedOptions } from './repository/retention.ts';
 export type { SettingsWriteOptions, WriteOptions } from './repository/writer.ts';
 export type {

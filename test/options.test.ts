@@ -112,6 +112,10 @@ const callees: Record<string, Callee> = {
 		code: 'VALIDATION',
 		call: (options) => repository().testSettings('console', {}, options),
 	},
+	'patch of DestinationRepository.testSettings': {
+		code: 'VALIDATION',
+		call: (options) => repository().testSettings(made.id, {}, options),
+	},
 	'DestinationRepository.purgeDeleted': {
 		code: 'VALIDATION',
 		valid: () => ({ olderThan: new Date(0) }),
@@ -207,6 +211,7 @@ const without: Record<string, readonly string[]> = {
 		'DestinationsLoader.peek',
 		'DestinationsLoader.on',
 		'DestinationsLoader.off',
+		'describeSettings',
 		'destinationsFor',
 		'Keyring.primaryKeyId',
 		'Keyring.getKey',
@@ -227,10 +232,13 @@ const without: Record<string, readonly string[]> = {
 	],
 	'a provider of keys, which may have members of its own': ['new SettingsEncryption'],
 	'anything at all, and throws nothing': [
+		'httpStatusOf',
 		'isDatabaseUnavailable',
+		'isMasked',
 		'isRetryable',
 		'redact',
 		'toClientConfig',
+		'toProblem',
 	],
 	'an input, which `create` checks': ['createTestDestination'],
 	'what a scope hands to it: users cannot make one': [

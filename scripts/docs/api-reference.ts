@@ -40,8 +40,8 @@ const pages = [
 	],
 	[
 		'errors',
-		'Every error that this package throws by intent, and how to know those of a database that is away.',
-		['errors.ts', 'database/retryable.ts'],
+		'Every error that this package throws by intent, what each is to an HTTP API, and how to know those of a database that is away.',
+		['errors.ts', 'database/retryable.ts', 'database/problem.ts'],
 	],
 	['doctor', 'Looks whether a database is as this package needs it.', ['doctor/']],
 	['testing', '`@consent-io/destinations/testing`: a database for tests.', ['testing/']],

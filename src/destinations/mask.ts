@@ -16,7 +16,7 @@ export function mask(value: unknown): string {
 }
 
 /**
- * Whether a text is a mask, as `redact()` shows it in the place of a secret. No key of any provider has such
+ * Whether a value is a mask, as `redact()` shows it in the place of a secret. No key of any provider has such
  * characters.
  *
  * @example
@@ -26,6 +26,6 @@ export function mask(value: unknown): string {
  * isMasked('••••••••x9Qz'); // true
  * ```
  */
-export function isMasked(value: string): boolean {
-	return value.startsWith(MASK);
+export function isMasked(value: unknown): boolean {
+	return typeof value === 'string' && value.startsWith(MASK);
 }

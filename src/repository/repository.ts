@@ -1,34 +1,62 @@
 import { checkAuthor, checkUuid } from '../database/scope.ts';
 import type { ConnectionTestOutcome } from '../destinations/connection-test/outcome.ts';
-import type { CreateDestinationInput, Destination } from '../destinations/destination.ts';
+import type {
+	CreateDestinationInput,
+	Destination,
+	UpdateDestinationInput,
+} from '../destinations/destination.ts';
 import { environmentName, typeName } from '../destinations/input-schemas.ts';
-import type { DestinationType } from '../destinations/registry.ts';
+import { type DestinationType, isDestinationType } from '../destinations/registry.ts';
 import type { UnopenedDestination } from '../destinations/unopened.ts';
 import { validateCreate } from '../destinations/validate.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
 import { ForbiddenError, NotFoundError, UnsupportedError } from '../errors.ts';
 import { limitArguments } from '../input/argument-count.ts';
-import { abortSignal } from '../input/checks.ts';
+import { abortSignal, flag } from '../input/checks.ts';
 import { checkArgument, checkOptions, optionsOf } from '../input/options.ts';
-import type { Page } from './audit/pages.ts';
+import { type DestinationVersion, readHistory } from './audit/history.ts';
+import type { Page, PageOptions } from './audit/pages.ts';
 import type { ConnectionTests } from './connection-tests.ts';
 import { noSuchDestination } from './not-found.ts';
 import { checkPageOptions, type DestinationPageOptions, pageOfDestinations } from './pages.ts';
+import {
+	type PruneOptions,
+	type PurgeDeletedOptions,
+	pruneSettingsHistory,
+	purge,
+	purgeDeleted,
+	refuseTenants,
+} from './retention.ts';
 import type { DestinationFilter } from './rows.ts';
 import { TestedDestination } from './tested-destination.ts';
-import { DestinationVersions, type RepositoryTools } from './versions.ts';
+import type { RepositoryTools } from './tools.ts';
+import { DestinationWriter, type SettingsWriteOptions, type WriteOptions } from './writer.ts';
 
 const anyEnvironment = environmentName.optional();
+/** Options of a connection test. */
+export interface TestOptions {
+	/** Cancels the test. @defaultValue never */
+	readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of a test of stored settings with a patch on them. */
+export interface PatchTestOptions extends TestOptions {
+	/** As in `patchSettings`. @defaultValue `false` */
+	readonly keepMasked?: boolean | undefined;
+}
+
 const testOptions = optionsOf({ signal: abortSignal.optional() });
+const patchTestOptions = testOptions.extend({ keepMasked: flag.optional() });
 
 /** Destinations, typed by `type`, with their settings in clear. Soft-deleted ones are hidden. */
-export class DestinationRepository extends DestinationVersions {
+export class DestinationRepository {
 	readonly #tools: RepositoryTools;
+	readonly #writer: DestinationWriter;
 
 	/** @internal Use `forOrganization()` or `asService()`. */
 	constructor(tools: RepositoryTools) {
-		super(tools);
 		this.#tools = tools;
+		this.#writer = new DestinationWriter(tools.table, tools.statements);
 	}
 
 	/**
@@ -114,7 +142,7 @@ export class DestinationRepository extends DestinationVersions {
 	 * their `settings` throws, `settingsError()` says why, and `unopened: 'mark'` returns them as data.
 	 *
 	 * @throws ForbiddenError if the organization is not the scope's.
-	 * @throws ValidationError if the cursor or the limit is none.
+	 * @throws ValidationError if the cursor or the limit is not valid.
 	 * @throws NotFoundError if the destination that the cursor stands at was purged meanwhile.
 	 *
 	 * @example
@@ -141,6 +169,64 @@ export class DestinationRepository extends DestinationVersions {
 		const checked = checkPageOptions(options);
 		if (checked.organizationId !== undefined) this.#refuseOthers(checked.organizationId);
 		return pageOfDestinations(this.#tools.table, this.#tools.scope, checked);
+	}
+
+	/**
+	 * Changes a destination. `settings` replaces all settings; {@link patchSettings} merges. What is stored
+	 * already is no change: then nothing is written, and the version stays.
+	 *
+	 * @throws ValidationError if the changes are not valid for the destination's type.
+	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
+	 * @throws AlreadyExistsError if the new environment has a live one of this type.
+	 * @throws ConflictError if it is at another version than `expectedVersion`; `currentVersion` says which. For
+	 * settings also without one, if others keep changing the destination for 10 seconds.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { ScopedClient } from '@consent-io/destinations';
+	 *
+	 * declare const acme: ScopedClient;
+	 * declare const id: string;
+	 *
+	 * const made = await acme.destinations.update(id, { enabled: false });
+	 * // Only if nobody changed it meanwhile:
+	 * await acme.destinations.update(id, { name: 'Shop' }, { expectedVersion: made.version });
+	 * ```
+	 */
+	async update(
+		id: string,
+		changes: UpdateDestinationInput,
+		options: SettingsWriteOptions = {},
+	): Promise<Destination> {
+		return this.#writer.update(id, changes, options);
+	}
+
+	/**
+	 * Changes some settings and keeps the others, so that a form that never got a secret need not send it
+	 * back. A member that is `null` or empty text is removed, as in a JSON merge patch (RFC 7396) and as in forms.
+	 *
+	 * Only what the patch changes is validated: members that an earlier release let in stay as they are.
+	 *
+	 * @throws ValidationError for what the patch makes wrong.
+	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
+	 * @throws ConflictError as {@link update}.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { ScopedClient } from '@consent-io/destinations';
+	 *
+	 * declare const acme: ScopedClient;
+	 * declare const id: string;
+	 *
+	 * await acme.destinations.patchSettings(id, { host: 'https://us.i.posthog.com' });
+	 * ```
+	 */
+	async patchSettings(
+		id: string,
+		patch: Record<string, unknown>,
+		options: SettingsWriteOptions = {},
+	): Promise<Destination> {
+		return this.#writer.patch(id, patch, options);
 	}
 
 	/**
@@ -187,7 +273,7 @@ export class DestinationRepository extends DestinationVersions {
 	 */
 	async testConnectionOutcome(
 		id: string,
-		options: { readonly signal?: AbortSignal | undefined } = {},
+		options: TestOptions = {},
 	): Promise<ConnectionTestOutcome> {
 		const { signal } = checkOptions(testOptions, options);
 		const { scope, table, statements } = this.#tools;
@@ -208,10 +294,113 @@ export class DestinationRepository extends DestinationVersions {
 	async testSettings(
 		type: DestinationType,
 		settings: unknown,
-		options: { readonly signal?: AbortSignal | undefined } = {},
+		options?: TestOptions,
+	): Promise<ConnectionTestOutcome>;
+	/**
+	 * Asks the provider whether it would accept a destination's settings with a patch on them, before
+	 * {@link patchSettings} saves it. Saves nothing.
+	 *
+	 * @param id of the destination.
+	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
+	 * @throws ValidationError for what the patch makes wrong.
+	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the stored settings do not open.
+	 */
+	async testSettings(
+		id: string,
+		patch: Record<string, unknown>,
+		options?: PatchTestOptions,
+	): Promise<ConnectionTestOutcome>;
+	async testSettings(
+		typeOrId: string,
+		settings: unknown,
+		options: PatchTestOptions = {},
 	): Promise<ConnectionTestOutcome> {
-		const { signal } = checkOptions(testOptions, options);
-		return this.#outsideTransaction().test(type, settings, signal);
+		const tests = this.#outsideTransaction();
+		if (isDestinationType(typeOrId)) {
+			const { signal } = checkOptions(testOptions, options);
+			return tests.test(typeOrId, settings, signal);
+		}
+		const { signal, ...form } = checkOptions(patchTestOptions, options);
+		const patched = await this.#writer.preview(typeOrId, settings, form);
+		return tests.test(patched.type, patched.settings, signal);
+	}
+
+	/**
+	 * The versions of a destination, the newest first: what changed, when, and who did it. Of settings, only
+	 * their names. Deleted destinations have theirs too.
+	 *
+	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
+	 * @throws KeyUnavailableError where only earlier settings tell what changed, and their key cannot be had now.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { ScopedClient } from '@consent-io/destinations';
+	 *
+	 * declare const acme: ScopedClient;
+	 * declare const id: string;
+	 *
+	 * const { items } = await acme.destinations.history(id, { limit: 20 });
+	 * const [latest, before] = items;
+	 * if (before) await acme.destinations.revert(id, before.version);
+	 * ```
+	 */
+	async history(id: string, options: PageOptions = {}): Promise<Page<DestinationVersion>> {
+		const { statements, encryption } = this.#tools;
+		return readHistory(statements, encryption, checkUuid('id', id), options);
+	}
+
+	/**
+	 * Makes a destination what it was at a version, settings included, as a new version. A deleted one must
+	 * be restored first.
+	 *
+	 * @throws NotFoundError if there is no such destination or version, or its settings are kept no longer.
+	 * @throws ValidationError if what it was is not valid any more.
+	 * @throws AlreadyExistsError if the environment it was in has a live one of this type.
+	 * @throws ConflictError as {@link update}.
+	 */
+	async revert(id: string, version: number, options: WriteOptions = {}): Promise<Destination> {
+		return this.#writer.revert(id, version, this.#tools.encryption, options);
+	}
+
+	/**
+	 * Removes a soft-deleted destination for good, its earlier settings with it. The log keeps that it was.
+	 *
+	 * @throws ForbiddenError in the scope of an organization.
+	 * @throws NotFoundError if there is no deleted destination of this id.
+	 */
+	async purge(id: string): Promise<void> {
+		const { scope, statements } = this.#tools;
+		refuseTenants('purge', scope);
+		return purge(statements, checkUuid('id', id));
+	}
+
+	/**
+	 * Purges what was soft-deleted before a date, in batches.
+	 *
+	 * @returns How many.
+	 * @throws ValidationError if `olderThan` or `batch` is not valid.
+	 * @throws ForbiddenError in the scope of an organization.
+	 * @throws The reason of `signal`, once that is aborted.
+	 */
+	async purgeDeleted(options: PurgeDeletedOptions): Promise<number> {
+		const { scope, statements } = this.#tools;
+		refuseTenants('purgeDeleted', scope);
+		return purgeDeleted(statements, options);
+	}
+
+	/**
+	 * Deletes earlier settings that are too many or too old, in batches. What was changed, when and by whom
+	 * stays in the log; only {@link revert} cannot go back that far.
+	 *
+	 * @returns How many.
+	 * @throws ValidationError if there is no bound, or one that is not valid.
+	 * @throws ForbiddenError in the scope of an organization.
+	 * @throws The reason of `signal`, once that is aborted.
+	 */
+	async pruneSettingsHistory(options: PruneOptions): Promise<number> {
+		const { scope, statements } = this.#tools;
+		refuseTenants('pruneSettingsHistory', scope);
+		return pruneSettingsHistory(statements, options);
 	}
 
 	#outsideTransaction(): ConnectionTests {

@@ -1,4 +1,5 @@
-import { ValidationError } from '../errors.ts';
+import type { Scope } from '../database/scope.ts';
+import { ForbiddenError, NotFoundError, ValidationError } from '../errors.ts';
 import { abortSignal, callback, date, wholeNumber } from '../input/checks.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
 import type { Statements } from './statements.ts';
@@ -42,13 +43,24 @@ const pruneOptions = optionsOf({
 	olderThan: date.optional(),
 } satisfies OptionSchemas<PruneOptions>);
 
-/** Removes a soft-deleted destination for good. Says whether there was one. */
-export async function purge(statements: Statements, id: string): Promise<boolean> {
+/** @throws ForbiddenError in the scope of an organization. */
+export function refuseTenants(method: string, { organizationId }: Scope): void {
+	if (organizationId === undefined) return;
+	throw new ForbiddenError(`${method}() is for asService() alone: it removes for good.`);
+}
+
+/**
+ * Removes a soft-deleted destination for good.
+ *
+ * @throws NotFoundError if there is none.
+ */
+export async function purge(statements: Statements, id: string): Promise<void> {
 	const rows = await statements.run(
 		'DELETE FROM public.destinations WHERE id = $1 AND deleted_at IS NOT NULL RETURNING id',
 		[id],
 	);
-	return rows.length > 0;
+	if (rows.length > 0) return;
+	throw new NotFoundError(`There is no deleted destination ${id}. Delete it before purging it.`);
 }
 
 /** Purges soft-deleted destinations; gives how many. */

@@ -108,6 +108,18 @@ export class DestinationWriter {
 		);
 	}
 
+	/** The settings of a destination as a patch would leave them. Writes nothing. */
+	async preview(
+		id: string,
+		patch: unknown,
+		{ keepMasked = false }: Pick<SettingsWriteOptions, 'keepMasked'>,
+	): Promise<Pick<Destination, 'type' | 'settings'>> {
+		const members = checkPatch(patch);
+		const before = await this.#find(checkUuid('id', id));
+		const settings = patchedSettings(before, members, { keepMasked });
+		return { type: before.type, settings };
+	}
+
 	async revert(
 		id: string,
 		version: number,

@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import {
 	DestinationsError,
-	type DestinationsErrorCode,
+	httpStatusOf,
 	isDatabaseUnavailable,
 	type ValidationIssue,
 } from '@consent-io/destinations';
@@ -19,28 +19,11 @@ export interface HttpAnswer {
 	};
 }
 
-/** Every code has its status: a new one does not compile until it has one too. */
-export const statusOf: Readonly<Record<DestinationsErrorCode, number>> = {
-	VALIDATION: 400,
-	FORBIDDEN: 403,
-	NOT_FOUND: 404,
-	ALREADY_EXISTS: 409,
-	CONFLICT: 409,
-	// The rest no caller can mend, so it is told nothing of it; the log is.
-	DECRYPTION_FAILED: 500,
-	UNKNOWN_KEY: 500,
-	UNSUPPORTED: 500,
-	CONFIGURATION: 500,
-	KEY_UNAVAILABLE: 503,
-	RETRY: 503,
-	UNAVAILABLE: 503,
-};
-
 export function answerTo(error: unknown): HttpAnswer {
 	// The package's own error, or Prisma's where its client was used.
 	if (isDatabaseUnavailable(error)) return failure(503, 'DATABASE_UNAVAILABLE');
 	if (error instanceof DestinationsError) {
-		const status = statusOf[error.code];
+		const status = httpStatusOf(error);
 		// No message of the package holds a secret; what is the service's own affair stays inside all the same.
 		return status < 500 ? { status, error: error.toJSON() } : failure(status, error.code);
 	}
@@ -57,11 +40,15 @@ export function answerTo(error: unknown): HttpAnswer {
 
 function invalid({ issues }: ZodError): HttpAnswer {
 	return {
-		status: statusOf.VALIDATION,
+		status: 400,
 		error: {
 			code: 'VALIDATION',
 			message: 'The request is not valid.',
-			issues: issues.map(({ path, message }) => ({ path: path.map(memberName), message })),
+			issues: issues.map(({ path, message }) => ({
+				path: path.map(memberName),
+				code: 'not_valid',
+				message,
+			})),
 		},
 	};
 }
