@@ -114,6 +114,7 @@ async function settingsChangedIn(
 	const [newest] = versions;
 	const oldest = versions.at(-1);
 	if (newest === undefined || oldest === undefined) return changed;
+	const opener = new EarlierOpener(encryption);
 	let before: { version: number; settings: object } | undefined;
 	const next = (version: number, settings: object) => {
 		// Settings are kept by the last version that had them; those behind it were written by the next one.
@@ -128,10 +129,12 @@ async function settingsChangedIn(
 			 WHERE destination_id = $1 AND version >= $2 ORDER BY version LIMIT $3`,
 			[id, from, settingsBatch],
 		);
-		for (const row of rows.map(toEarlierSettings)) {
-			next(row.version, await openedOrError(openEarlier(encryption, row)));
-			if (row.version >= newest) return changed;
-		}
+		const earlier = rows.map(toEarlierSettings);
+		const wanted = earlier.findIndex(({ version }) => version >= newest) + 1;
+		const needed = wanted === 0 ? earlier : earlier.slice(0, wanted);
+		const opened = await opener.open(needed);
+		for (const { version, settings } of opened) next(version, settings);
+		if (wanted > 0) return changed;
 		if (rows.length < settingsBatch) break;
 	}
 	const [current] = await statements.run(
@@ -140,8 +143,8 @@ async function settingsChangedIn(
 		[id],
 	);
 	if (current !== undefined) {
-		const row = toEarlierSettings(current);
-		next(row.version, await openedOrError(openEarlier(encryption, row)));
+		const [opened] = await opener.open([toEarlierSettings(current)]);
+		if (opened !== undefined) next(opened.version, opened.settings);
 	}
 	return changed;
 }
@@ -185,14 +188,43 @@ export async function openEarlier(
 	return openStored(encryption, settings, settingsEncrypted, context);
 }
 
-/** Settings, or why they do not open: what else the history tells is still to be read. */
-async function openedOrError(opening: PromiseLike<object>): Promise<object> {
-	try {
-		return await opening;
-	} catch (error) {
-		if (error instanceof DestinationsError) return error;
-		throw error;
+/**
+ * Opens settings, or says why they do not: what else the history tells is still to be read. All at once, and no key
+ * that could not be had is asked for again, so that a provider which hangs is waited for once.
+ */
+class EarlierOpener {
+	readonly #encryption: SettingsEncryption;
+	/** By the id of the key. */
+	readonly #unavailable = new Map<string, DestinationsError>();
+
+	constructor(encryption: SettingsEncryption) {
+		this.#encryption = encryption;
 	}
+
+	open(rows: readonly EarlierSettings[]) {
+		return Promise.all(
+			rows.map(async (row) => ({ version: row.version, settings: await this.#openedOrError(row) })),
+		);
+	}
+
+	async #openedOrError(row: EarlierSettings): Promise<object> {
+		const keyId = keyIdOf(row.settings);
+		const unavailable = this.#unavailable.get(keyId);
+		if (unavailable !== undefined) return unavailable;
+		try {
+			return await openEarlier(this.#encryption, row);
+		} catch (error) {
+			if (!(error instanceof DestinationsError)) throw error;
+			if (error.retryable) this.#unavailable.set(keyId, error);
+			return error;
+		}
+	}
+}
+
+/** The id in an envelope, whether or not the rest of it is sound. */
+function keyIdOf(settings: unknown): string {
+	// The cast only lets the member be read, whatever the settings are.
+	return String((settings as { readonly kid?: unknown } | null)?.kid);
 }
 
 /** The names of the settings that differ; nothing where either did not open, and will not. */
