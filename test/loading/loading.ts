@@ -28,10 +28,16 @@ export class Loading implements AsyncDisposable {
 		this.keys = keys;
 		this.db = createDestinationsClient({ ...database.logins, keys });
 		this.admin = new Client({ connectionString: database.connectionString });
+		// A server that a test stops ends this connection, too.
+		this.admin.on('error', () => {});
 	}
 
 	static async open(keys: Keys = newKeys()): Promise<Loading> {
-		const loading = new Loading(await cloneTemplate(testServer()), keys);
+		return Loading.on(await cloneTemplate(testServer()), keys);
+	}
+
+	static async on(database: TestDatabase, keys: Keys = newKeys()): Promise<Loading> {
+		const loading = new Loading(database, keys);
 		await loading.admin.connect();
 		return loading;
 	}
@@ -111,6 +117,12 @@ export async function until(
 		if (performance.now() > end) throw new Error(`not so within ${within} ms: ${isSo}`);
 		await new Promise((resolve) => setTimeout(resolve, 5));
 	}
+}
+
+/** Two whole polls more, of which the second began after this call. */
+export async function settled(loader: DestinationsLoader): Promise<void> {
+	const { polls } = loader.metrics();
+	await until(() => loader.metrics().polls >= polls + 2);
 }
 
 export const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis));

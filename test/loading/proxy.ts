@@ -1,0 +1,135 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/**
+ * A network that a test can cut, turn to another server, and keep answers back in: a real TCP proxy before a real
+ * Postgres.
+ */
+export class Proxy implements AsyncDisposable {
+	readonly #server: Server;
+	readonly #links = new Set<Link>();
+	#target: URL;
+	#cut = false;
+	#holding: string | undefined;
+
+	private constructor(server: Server, target: URL) {
+		this.#server = server;
+		this.#target = target;
+		server.on('connection', (client) => this.#link(client));
+	}
+
+	static async before(url: string): Promise<Proxy> {
+		const server = createServer().listen(0, '127.0.0.1');
+		await once(server, 'listening');
+		return new Proxy(server, new URL(url));
+	}
+
+	/** The URL of a database by way of the proxy. */
+	url(of: string): string {
+		const address = this.#server.address();
+		if (address === null || typeof address === 'string') throw new Error('the proxy is closed');
+		const url = new URL(of);
+		url.hostname = '127.0.0.1';
+		url.port = String(address.port);
+		return url.href;
+	}
+
+	/** How many connections there are. */
+	get links(): number {
+		return this.#links.size;
+	}
+
+	/** Ends every connection. */
+	kill(): void {
+		for (const link of this.#links) link.end();
+	}
+
+	/** Ends every connection and takes no other, until it is mended. */
+	cut(): void {
+		this.#cut = true;
+		this.kill();
+	}
+
+	mend(): void {
+		this.#cut = false;
+	}
+
+	/** Has new connections go to another server. */
+	turnTo(url: string): void {
+		this.#target = new URL(url);
+		this.kill();
+	}
+
+	/** From the next message on that has the text, keeps back what the server answers on that connection. */
+	holdAnswerTo(text: string): void {
+		this.#holding = text;
+	}
+
+	/** Whether an answer is being kept back. */
+	get holds(): boolean {
+		return [...this.#links].some(({ held }) => held);
+	}
+
+	/** Lets what was kept back go on. */
+	release(): void {
+		this.#holding = undefined;
+		for (const link of this.#links) link.release();
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		this.#server.close();
+		this.cut();
+		await once(this.#server, 'close');
+	}
+
+	#link(client: Socket): void {
+		if (this.#cut) {
+			client.destroy();
+			return;
+		}
+		const server = connect(Number(this.#target.port), this.#target.hostname);
+		const link = new Link(client, server);
+		this.#links.add(link);
+		client.on('data', (bytes) => {
+			if (this.#holding !== undefined && bytes.includes(this.#holding)) {
+				this.#holding = undefined;
+				link.held = true;
+			}
+			server.write(bytes);
+		});
+		for (const socket of [client, server]) {
+			socket.on('error', () => {});
+			socket.on('close', () => {
+				link.end();
+				this.#links.delete(link);
+			});
+		}
+	}
+}
+
+class Link {
+	held = false;
+	readonly #client: Socket;
+	readonly #server: Socket;
+	#kept: Buffer[] = [];
+
+	constructor(client: Socket, server: Socket) {
+		this.#client = client;
+		this.#server = server;
+		server.on('data', (bytes) => {
+			if (this.held) this.#kept.push(bytes);
+			else client.write(bytes);
+		});
+	}
+
+	release(): void {
+		this.held = false;
+		for (const bytes of this.#kept) this.#client.write(bytes);
+		this.#kept = [];
+	}
+
+	end(): void {
+		this.#client.destroy();
+		this.#server.destroy();
+	}
+}
