@@ -165,13 +165,13 @@ export class Store {
 		};
 	}
 
-	/** Runs a read, and once more where its connection was lost. */
+	/** Runs a read, and once more where its connection was lost, or a standby cancelled it. */
 	async #counted(read: () => Promise<ReadRows>): Promise<ReadRows> {
 		const { counters } = this.#tools;
 		try {
 			counters.loads += 1;
 			return await read().catch((error: unknown) => {
-				if (meaningOf(error) !== 'unavailable') throw error;
+				if (!['retry', 'unavailable'].includes(meaningOf(error))) throw error;
 				counters.loads += 1;
 				return read();
 			});

@@ -18,6 +18,13 @@ export interface EnvelopeKeyProviderOptions extends DataKeysOptions {
 	 * @defaultValue the environment variable `DATABASE_URL`, unless `pool` names a host
 	 */
 	readonly connectionString?: string | undefined;
+	/**
+	 * The role that reads wrapped keys. `destinations_loader` is for a process that loads, with the login of a loader: it
+	 * opens the settings of every organization. What it cannot do there, seal, `renew` and `shred`, is refused.
+	 *
+	 * @defaultValue `'authenticated'`: each organization's keys are read as that organization
+	 */
+	readonly role?: 'authenticated' | 'destinations_loader' | undefined;
 	/** Options of pg's pool. @defaultValue 4 connections */
 	readonly pool?: PoolConfig | undefined;
 }
@@ -29,6 +36,11 @@ const seconds = z.custom<number>((value) => typeof value === 'number' && value >
 const providerOptions = optionsOf({
 	connectionString: text.optional(),
 	pool: z.custom<PoolConfig>().optional(),
+	role: z
+		.enum(['authenticated', 'destinations_loader'], {
+			error: "must be 'authenticated' or 'destinations_loader'",
+		})
+		.default('authenticated'),
 	wrap: callback<EnvelopeKeyProviderOptions['wrap']>(),
 	unwrap: callback<EnvelopeKeyProviderOptions['unwrap']>(),
 	cacheSeconds: seconds,
@@ -76,7 +88,7 @@ export class EnvelopeKeyProvider implements KeyProvider, AsyncDisposable {
 		const options = checkConfiguration('EnvelopeKeyProvider', providerOptions, given);
 		const pool = checkPoolOptions('`pool` of EnvelopeKeyProvider', options.pool);
 		const config = withDatabaseAddress(options.connectionString, pool, 'pool');
-		this.#store = new PostgresDataKeys(config);
+		this.#store = new PostgresDataKeys(config, options.role === 'destinations_loader');
 		this.#dataKeys = new DataKeys(options, this.#store);
 		this.cacheSeconds = options.cacheSeconds;
 		this.timeoutSeconds = options.timeoutSeconds;

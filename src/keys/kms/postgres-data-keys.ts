@@ -1,5 +1,5 @@
 import type { PoolConfig } from 'pg';
-import { organizationScope, type Scope, serviceScope } from '../../database/scope.ts';
+import { loaderScope, organizationScope, type Scope, serviceScope } from '../../database/scope.ts';
 import { ScopedPool } from '../../database/scoped-pool.ts';
 import { ConflictError } from '../../errors.ts';
 import type { WrappedKeyStore } from '../data-keys.ts';
@@ -13,8 +13,11 @@ const maxConnections = 4;
  */
 export class PostgresDataKeys implements WrappedKeyStore {
 	readonly #pool: ScopedPool;
+	readonly #loads: boolean;
 
-	constructor(config: PoolConfig) {
+	/** @param loads whether keys are read by the login of a loader, which does nothing else. */
+	constructor(config: PoolConfig, loads: boolean) {
+		this.#loads = loads;
 		this.#pool = new ScopedPool(
 			{ max: maxConnections, allowExitOnIdle: true, ...config },
 			{ namedStatements: false },
@@ -33,7 +36,7 @@ export class PostgresDataKeys implements WrappedKeyStore {
 	async find(keyId: string, organizationId: string): Promise<Uint8Array | undefined> {
 		// As hex: SQL of this package's own gives every value as Postgres writes it.
 		const hex = await this.#first(
-			organizationScope(organizationId, {}),
+			this.#loads ? loaderScope : organizationScope(organizationId, {}),
 			`SELECT encode(wrapped_key, 'hex') FROM public.destination_data_keys
 			 WHERE id = $1 AND organization_id = $2`,
 			[keyId, organizationId],
