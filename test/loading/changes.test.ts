@@ -3,7 +3,7 @@ import type { DestinationsLoader } from '../../src/index.ts';
 import { rotateKeys } from '../../src/index.ts';
 import { newKeys } from '../support/encryption.ts';
 import { Loading, newApiKey, pause, settled, until } from './loading.ts';
-import { Proxy } from './proxy.ts';
+import { Network } from './network.ts';
 
 // No change is missed, whoever writes it and however long its transaction was open.
 
@@ -166,7 +166,7 @@ test('a transaction that stays open has no poll repeat what others changed meanw
 });
 
 test('what changed while it was read is read again', async () => {
-	await using proxy = await Proxy.before(loading.database.connectionString);
+	await using proxy = await Network.before(loading.database.connectionString);
 	await using own = await loading.started({
 		connectionString: proxy.url(loading.database.logins.loaderConnectionString),
 		// Two, so that a poll passes a read whose answer is slow.

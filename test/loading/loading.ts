@@ -93,6 +93,13 @@ export class Loading implements AsyncDisposable {
 		});
 	}
 
+	/** Each in an organization of its own. */
+	async newDestinations(count: number) {
+		const made = [];
+		for (let at = 0; at < count; at += 1) made.push(await this.newDestination());
+		return made;
+	}
+
 	async [Symbol.asyncDispose](): Promise<void> {
 		await Promise.all(this.#loaders.map((loader) => loader.close()));
 		await this.db.close();

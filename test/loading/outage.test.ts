@@ -3,16 +3,16 @@ import { isDatabaseUnavailable } from '../../src/index.ts';
 import { withClient } from '../../src/testing/databases.ts';
 import { startTestDatabase } from '../../src/testing/index.ts';
 import { Loading, settled, until } from './loading.ts';
-import { Proxy } from './proxy.ts';
+import { Network } from './network.ts';
 
 // The database is away, comes back, or is another one.
 
 let loading: Loading;
-let proxy: Proxy;
+let proxy: Network;
 
 beforeAll(async () => {
 	loading = await Loading.open();
-	proxy = await Proxy.before(loading.database.connectionString);
+	proxy = await Network.before(loading.database.connectionString);
 });
 
 afterAll(async () => {

@@ -5,7 +5,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
  * A network that a test can cut, turn to another server, and keep answers back in: a real TCP proxy before a real
  * Postgres.
  */
-export class Proxy implements AsyncDisposable {
+export class Network implements AsyncDisposable {
 	readonly #server: Server;
 	readonly #links = new Set<Link>();
 	#target: URL;
@@ -18,10 +18,10 @@ export class Proxy implements AsyncDisposable {
 		server.on('connection', (client) => this.#link(client));
 	}
 
-	static async before(url: string): Promise<Proxy> {
+	static async before(url: string): Promise<Network> {
 		const server = createServer().listen(0, '127.0.0.1');
 		await once(server, 'listening');
-		return new Proxy(server, new URL(url));
+		return new Network(server, new URL(url));
 	}
 
 	/** The URL of a database by way of the proxy. */
@@ -37,6 +37,12 @@ export class Proxy implements AsyncDisposable {
 	/** How many connections there are. */
 	get links(): number {
 		return this.#links.size;
+	}
+
+	/** Ends one connection, by chance. */
+	killOne(): void {
+		const links = [...this.#links];
+		links[Math.floor(Math.random() * links.length)]?.end();
 	}
 
 	/** Ends every connection. */

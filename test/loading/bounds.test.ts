@@ -1,0 +1,102 @@
+import { OrganizationCache } from '../../src/loading/cache.ts';
+import { nobody, Organization } from '../../src/loading/organization.ts';
+import { Loading, settled, unknownId } from './loading.ts';
+
+// How many statements are sent, and how much is remembered, whatever callers do.
+
+let loading: Loading;
+
+beforeAll(async () => {
+	loading = await Loading.open();
+});
+
+afterAll(() => loading[Symbol.asyncDispose]());
+
+test('the herd after a restart: 48,000 calls of 8 loaders are 8 statements', async () => {
+	const [row] = await loading.sql<{ ids: string[] }>(`
+		WITH made AS (INSERT INTO organizations SELECT FROM generate_series(1, 300) RETURNING id)
+		SELECT array_agg(id::text) AS ids FROM made`);
+	const ids = row?.ids ?? [];
+	await loading.sql(
+		`INSERT INTO destinations (organization_id, type, name) SELECT id, 'console', 'x' FROM unnest($1::uuid[]) AS id`,
+		[ids],
+	);
+	const loaders = await Promise.all(Array.from({ length: 8 }, () => loading.started()));
+	const before = loaders.map((loader) => loader.metrics().loads);
+	const calls = loaders.flatMap((loader) =>
+		Array.from({ length: 20 }, () => ids.map((id) => loader.findEnabled(id, 'production'))).flat(),
+	);
+	expect(calls).toHaveLength(48_000);
+	const found = await Promise.all(calls);
+	expect(new Set(found.map(({ length }) => length))).toEqual(new Set([1]));
+	const statements = loaders.map((loader, at) => loader.metrics().loads - (before[at] ?? 0));
+	expect(statements).toEqual(Array(8).fill(1));
+	await Promise.all(loaders.map((loader) => loader.close()));
+});
+
+test('ids that somebody made up push no organization out, and are remembered as empty within a bound', async () => {
+	const loader = await loading.started({ maxOrganizations: 3 });
+	const made = await loading.newDestinations(3);
+	await settled(loader);
+	for (const { organizationId } of made) await loader.findEnabled(organizationId, 'production');
+	const guessed = Array.from({ length: 11_000 }, unknownId);
+	await Promise.all(guessed.map((id) => loader.findEnabled(id, 'production')));
+	const { loads } = loader.metrics();
+	expect(loader.metrics()).toMatchObject({
+		organizations: 3,
+		unknownOrganizations: 10_000,
+		evictions: 0,
+	});
+	for (const { organizationId } of made) {
+		expect(loader.peek(organizationId, 'production')).toHaveLength(1);
+	}
+	expect(await loader.findEnabled(guessed.at(-1) ?? '', 'production')).toEqual([]);
+	expect(loader.metrics().loads).toBe(loads);
+	await loader.close();
+});
+
+test('an unknown organization that gets a destination is known then', async () => {
+	const loader = await loading.started();
+	const organizationId = await loading.newOrganization();
+	expect(await loader.findEnabled(organizationId, 'production')).toEqual([]);
+	await loading.newDestination({ organizationId });
+	await settled(loader);
+	expect(await loader.findEnabled(organizationId, 'production')).toHaveLength(1);
+	await loader.close();
+});
+
+test('who was not asked for makes room first', () => {
+	const cache = new OrganizationCache(3);
+	const some = () =>
+		new Organization([
+			{
+				...{ id: 'x', organizationId: 'x', type: 'console', environment: 'production' },
+				...{
+					settings: '{}',
+					settingsEncrypted: true,
+					requiredConsent: '[]',
+					testMode: false,
+					version: 1,
+				},
+			},
+		]);
+	for (const id of ['a', 'b', 'c']) cache.put(id, some());
+	cache.get('a');
+	cache.get('c');
+	cache.put('d', some());
+	expect(['a', 'b', 'c', 'd'].map((id) => cache.get(id) !== undefined)).toEqual([
+		true,
+		false,
+		true,
+		true,
+	]);
+	cache.put('e', some());
+	expect(cache.size).toBe(3);
+	expect(cache.evictions).toBe(2);
+	cache.put('e', nobody);
+	expect([cache.size, cache.unknown]).toEqual([2, 1]);
+	cache.put('e', some());
+	expect([cache.size, cache.unknown]).toEqual([3, 0]);
+	cache.clear();
+	expect([cache.size, cache.unknown]).toEqual([0, 0]);
+});

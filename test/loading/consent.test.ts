@@ -1,0 +1,26 @@
+import { ConsentPurpose, destinationsFor } from '../../src/index.ts';
+
+const purposes = Object.values(ConsentPurpose);
+const subsets = purposes.reduce<ConsentPurpose[][]>(
+	(sets, purpose) => [...sets, ...sets.map((set) => [...set, purpose])],
+	[[]],
+);
+
+test('a destination gets an event if the visitor consented to all that it requires, necessary aside', () => {
+	const destinations = subsets.map((requiredConsent) => ({ requiredConsent }));
+	for (const granted of subsets) {
+		const allowed = destinations.filter(({ requiredConsent }) =>
+			requiredConsent.every((purpose) => purpose === 'necessary' || granted.includes(purpose)),
+		);
+		expect(destinationsFor(destinations, granted)).toEqual(allowed);
+		expect(destinationsFor(destinations, new Set(granted))).toEqual(allowed);
+	}
+});
+
+test('what is no list of purposes is refused, a text too', () => {
+	for (const granted of [undefined, null, 'marketing', { marketing: true }, 1, true]) {
+		expect(() => destinationsFor([], granted as never)).toThrow(
+			expect.objectContaining({ code: 'VALIDATION' }),
+		);
+	}
+});
