@@ -61,7 +61,8 @@ describe('a signal', () => {
 		const asked = performance.now();
 		running.signal('SIGINT');
 		expect(await running.exited()).toBe(0);
-		expect(performance.now() - asked).toBeLessThan(3_000);
+		// Fastify would leave a connection open for 72 seconds.
+		expect(performance.now() - asked).toBeLessThan(10_000);
 	});
 });
 
