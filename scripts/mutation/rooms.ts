@@ -25,6 +25,7 @@ const rooms = {
 			'encryption/stored-settings.test.ts',
 			'encryption/canonical-id.test.ts',
 			'encryption/context.test.ts',
+			'encryption/key-cache.test.ts',
 			'encryption/keyring.test.ts',
 		],
 	},

@@ -21,6 +21,20 @@ it('a key is asked for once while it may be used', async () => {
 	expect(asked).toHaveLength(1);
 });
 
+it('what an envelope held may be kept as long as the key that opened it', async () => {
+	pass(0);
+	const now = performance.now();
+	const { provider } = countingProvider();
+	const context = newContext();
+	const envelope = await new SettingsEncryption(provider).encrypt(settings, context);
+	const encryption = new SettingsEncryption(provider);
+	expect(encryption.expiresAt(envelope, context)).toBe(Number.NEGATIVE_INFINITY);
+	await encryption.decrypt(envelope, context);
+	expect(encryption.expiresAt(envelope, context)).toBe(now + 60_000);
+	const another = { ...context, organizationId: newContext().organizationId };
+	expect(encryption.expiresAt(envelope, another)).toBe(Number.NEGATIVE_INFINITY);
+});
+
 it('a key is asked for once by all that wait for it, and each organization for its own', async () => {
 	const { provider, asked, chosen } = countingProvider();
 	const encryption = new SettingsEncryption({
@@ -267,6 +281,15 @@ describe('a cache', () => {
 		expect(cache.get('a', '1')).toBeUndefined();
 		await load('a', '1');
 		expect(fetched).toEqual(['a/1', 'a/1']);
+	});
+
+	it('says until when a value may be used: the distant past for one that is not there', async () => {
+		pass(0);
+		const cache = new ExpiringCache<number>(9, 60);
+		await cache.load('group', 'name', async () => 1);
+		expect(cache.expiresAt('group', 'name')).toBe(performance.now() + 60_000);
+		expect(cache.expiresAt('group', 'other')).toBe(Number.NEGATIVE_INFINITY);
+		expect(cache.expiresAt('other', 'name')).toBe(Number.NEGATIVE_INFINITY);
 	});
 
 	it('keeps a value for ever where its seconds have no end', async () => {

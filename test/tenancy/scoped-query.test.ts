@@ -46,6 +46,18 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 		}
 	});
 
+	test('a row is what its reader makes of it, NULL being null', async () => {
+		const text = `SELECT 'a', NULL UNION ALL SELECT 'b', 'c'`;
+		const read = (texts: readonly (string | null)[]) => ({ texts: [...texts] });
+		const rows = [{ texts: ['a', null] }, { texts: ['b', 'c'] }];
+		for (let run = 0; run < 2; run += 1) {
+			expect(await one.pool.read(scope, text, [], read)).toEqual(rows);
+			expect(await one.pool.transaction(scope, (sql) => sql.read(scope, text, [], read))).toEqual(
+				rows,
+			);
+		}
+	});
+
 	test('so is each of a transaction, whatever role the one before it had', async () => {
 		const { pool } = database.pool({}, { namedStatements });
 		const seen = await pool.transaction(scope, async (sql) => [
