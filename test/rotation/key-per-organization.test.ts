@@ -61,7 +61,10 @@ test('a run with nothing to change, or that is to change nothing, waits for no l
 			await admin.query('ROLLBACK');
 		}
 	};
-	await expect(locked(() => rotateKeys(options))).rejects.toMatchObject({ code: '55P03' });
+	await expect(locked(() => rotateKeys(options))).rejects.toMatchObject({
+		code: 'RETRY',
+		cause: { code: '55P03' },
+	});
 	expect(await locked(() => rotateKeys({ ...options, dryRun: true }))).toMatchObject({
 		rotated: 4,
 	});

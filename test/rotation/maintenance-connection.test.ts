@@ -55,7 +55,10 @@ it('runs each statement in a transaction of its own, which a failure ends', asyn
 it('fails the statement that waits when it is lost, and those after it', async () => {
 	await using connection = await open();
 	const waiting = connection.run(statement('SELECT pg_sleep(60)'));
-	const lost = expect(waiting).rejects.toMatchObject({ code: '57P01' });
+	const lost = expect(waiting).rejects.toMatchObject({
+		code: 'UNAVAILABLE',
+		cause: { code: '57P01' },
+	});
 	let ended = 0;
 	while (ended === 0) {
 		const { rowCount } = await service.admin.query(
@@ -65,7 +68,9 @@ it('fails the statement that waits when it is lost, and those after it', async (
 		ended = rowCount ?? 0;
 	}
 	await lost;
-	await expect(connection.run(statement('SELECT 1'))).rejects.toThrow(/connection/);
+	await expect(connection.run(statement('SELECT 1'))).rejects.toMatchObject({
+		code: 'UNAVAILABLE',
+	});
 });
 
 it('is lost without a word while nothing waits', async () => {
@@ -74,7 +79,9 @@ it('is lost without a word while nothing waits', async () => {
 	const [pid] = await backends();
 	await service.admin.query('SELECT pg_terminate_backend($1)', [pid]);
 	while ((await backends()).length > 0) await sleep(10);
-	await expect(connection.run(statement('SELECT 1'))).rejects.toThrow(/connection/);
+	await expect(connection.run(statement('SELECT 1'))).rejects.toMatchObject({
+		code: 'UNAVAILABLE',
+	});
 });
 
 it('is known to the database by name, unless it is given another, and is closed at the end', async () => {

@@ -17,10 +17,12 @@ test('a scope is a role, its organization, and the claims of both', () => {
 	expect(organizationScope(id, { actorId })).toEqual({
 		role: 'authenticated',
 		organizationId: id,
+		actorId,
 		claims: `{"role":"authenticated","organization_id":"${id}","sub":"${actorId}"}`,
 	});
 	expect(serviceScope({ actorId })).toEqual({
 		role: 'service_role',
+		actorId,
 		claims: `{"role":"service_role","sub":"${actorId}"}`,
 	});
 	// In lower case, as Postgres writes it, so that it is the same scope.
@@ -51,17 +53,16 @@ test.each([
 	id.replace('c3d4', 'g3d4'),
 	id.replace('-7000', ''),
 ])('%p is no UUID', (value) => {
-	const issues = [{ path: ['organizationId'], message: 'must be a UUID' }];
-	const refused = expect.objectContaining({ issues });
+	const refusalOf = (name: string, message = 'must be a UUID') =>
+		expect.objectContaining({ issues: [expect.objectContaining({ path: [name], message })] });
+	const refused = refusalOf('organizationId');
 	expect(() => checkUuid('organizationId', value)).toThrow(ValidationError);
 	expect(() => checkUuid('organizationId', value)).toThrow(refused);
 	expect(() => organizationScope(value as string, {})).toThrow(refused);
 	if (value === undefined) return;
 	const options = { actorId: value as string };
 	for (const make of [() => organizationScope(id, options), () => serviceScope(options)]) {
-		expect(make).toThrow(
-			expect.objectContaining({ issues: [{ path: ['actorId'], message: 'must be a UUID' }] }),
-		);
+		expect(make).toThrow(refusalOf('actorId', value === null ? 'is required' : undefined));
 	}
 });
 

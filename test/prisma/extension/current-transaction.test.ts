@@ -27,7 +27,8 @@ function client() {
 it('a look-up finds live rows by their ids, with their settings as they are stored', async () => {
 	const on = client();
 	const select = {
-		...{ id: true, organizationId: true, type: true, settings: true, settingsEncrypted: true },
+		...{ id: true, organizationId: true, type: true, environment: true },
+		...{ settings: true, settingsEncrypted: true },
 	};
 	const where = { id: { in: ['a', 'b'] }, deletedAt: null };
 	expect(await lookUpOn(on, ['a', 'b'])).toEqual([]);
