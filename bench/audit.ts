@@ -80,7 +80,7 @@ async function measureOneUpdate(logged: BenchDatabase, unlogged: BenchDatabase):
 	const [without, log] = variants;
 	if (without === undefined || log === undefined) throw new Error('Nothing to measure');
 	try {
-		const measured = await measure([without, log], { rounds: 60, repeats: 100 });
+		const measured = await measure([without, log], { rounds: 40, repeats: 100 });
 		return ratioFigure('update one row', measured, 1.35, '× without the log');
 	} finally {
 		for (const { close } of variants) await close();
@@ -99,7 +99,7 @@ async function measureManyRows(logged: BenchDatabase, unlogged: BenchDatabase): 
 	};
 	for (const database of [unlogged, logged, unlogged, logged]) await time(database);
 	const times: { without: number; log: number }[] = [];
-	for (let round = 0; round < 14; round += 1) {
+	for (let round = 0; round < 10; round += 1) {
 		const first = await time(round % 2 === 0 ? unlogged : logged);
 		const second = await time(round % 2 === 0 ? logged : unlogged);
 		times.push(round % 2 === 0 ? { without: first, log: second } : { without: second, log: first });
@@ -148,7 +148,7 @@ async function measureHistory(long: BenchDatabase, short: BenchDatabase): Promis
 				many.reading('5,000,000', 100),
 				many.reading('5,000,000, from disk', 100_000),
 			],
-			{ rounds: 60, repeats: 20 },
+			{ rounds: 40, repeats: 20 },
 		);
 		const [base, warm, cold] = measured;
 		if (base === undefined || warm === undefined || cold === undefined) throw new Error('Nothing');

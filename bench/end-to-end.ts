@@ -8,7 +8,7 @@ import type { Row } from './peers/rows.ts';
 import type { Figure, Report } from './report.ts';
 
 const loads = [1, 16, 64];
-const turns = { rounds: 9, repeats: 400 };
+const turns = { rounds: 7, repeats: 400 };
 const profiled = 12_000;
 const profiledInFlight = 16;
 /** Of this package's functions, as many as are shown. */

@@ -11,7 +11,7 @@ import type { Figure, Report } from './report.ts';
 import { benchTypeCheck } from './type-check.ts';
 
 /** Fresh processes of each kind, in turn. */
-const rounds = 9;
+const rounds = 7;
 
 interface Sample {
 	readonly milliseconds: number;

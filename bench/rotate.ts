@@ -19,7 +19,7 @@ const speedRounds = 3;
 const loopRows = 2_000;
 /** How many readings of each kind are taken in each round of the reading users. */
 const readings = 400;
-const readingRounds = 7;
+const readingRounds = 5;
 
 type Rotator = Awaited<ReturnType<typeof startRotator>>;
 

@@ -93,7 +93,7 @@ async function measureReads(
 	try {
 		const [alone, withScope, withBatch] = await measure(variants, { rounds: 20, repeats: 50 });
 		const busy = await measure([variants[0], variants[1]], {
-			rounds: 20,
+			rounds: 15,
 			repeats: 400,
 			inFlight: 16,
 		});
@@ -155,7 +155,7 @@ async function measureRoundTrips(
 					run: () => prisma.destination.findMany({ where: { environment: 'production' } }),
 				},
 			],
-			{ rounds: 20, repeats: 10 },
+			{ rounds: 15, repeats: 10 },
 		);
 		return {
 			name: `scoped read at ${2 * oneWayMs} ms of network`,

@@ -23,7 +23,7 @@ export async function measureGrowth(sizes: readonly Actors[]): Promise<Figure[]>
 		const start = performance.now();
 		await base.run();
 		const repeats = performance.now() - start > slow ? 1 : 10;
-		const measured = await measure([base, ...others], { rounds: 7, repeats });
+		const measured = await measure([base, ...others], { rounds: 5, repeats });
 		const largest = measured.at(-1);
 		if (largest === undefined) break;
 		figures.push({
