@@ -181,7 +181,7 @@ export class ForbiddenError extends DestinationsError {
 
 /**
  * Stored settings did not open: altered, moved from another row, or sealed under other key bytes.
- * Which of these it was is not told, because an attacker could use the difference.
+ * The error does not say which of these it was, because an attacker could use the difference.
  */
 export class DecryptionFailedError extends DestinationsError {
 	readonly code = 'DECRYPTION_FAILED';

@@ -20,7 +20,7 @@ ${commands.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`).join('\n'
 
 \`consent-destinations COMMAND --help\` tells more, with examples.`;
 
-/** Runs a command line, without the program's name, and gives the exit status. */
+/** Runs a command line, without the program's name, and returns the exit status. */
 export async function main(args: readonly string[], process: Process): Promise<ExitStatus> {
 	const terminal: Terminal = {
 		stdout: new Printer(process.stdout),

@@ -52,7 +52,7 @@ export interface DestinationsClientOptions {
 	readonly keys?: Keys | undefined;
 	/**
 	 * What to make of rows whose settings are not encrypted. `allow-read` is for the migration of an older
-	 * system: it gives them as they are, while every write encrypts. Afterwards run
+	 * system: it returns them as they are, while every write encrypts. Afterwards run
 	 * `consent-destinations rotate --from-plaintext`, and take it away again.
 	 *
 	 * @defaultValue `'refuse'`: reading such a row fails with `DECRYPTION_FAILED`

@@ -34,7 +34,7 @@ export interface ScopedTransaction {
 	readonly prisma: ScopedPrismaClient;
 }
 
-/** What `forOrganization()` and `asService()` give. */
+/** What `forOrganization()` and `asService()` return. */
 export interface ScopedClient extends ScopedTransaction {
 	/**
 	 * Runs `work` in one transaction: all of it happens, or, when it throws, nothing.

@@ -28,7 +28,7 @@ export class DiscardSession {
 		this.callback(error);
 	}
 
-	// DISCARD gives no rows.
+	// DISCARD returns no rows.
 	handleRowDescription(): void {}
 	handleDataRow(): void {}
 }

@@ -41,7 +41,7 @@ export function requireConnection(): ScopedSql {
 	return connection;
 }
 
-/** Has the caller told why this package refused, and gives the error to throw. */
+/** Has the caller receive the reason why this package refused, and returns the error to throw. */
 export function refuse<E extends DestinationsError>(refusal: E, context = requireContext()): E {
 	context.refusal = refusal;
 	return refusal;

@@ -3,7 +3,7 @@ import { isPrepared, type Wire } from './pg-protocol.ts';
 
 type Parser = (text: string) => unknown;
 
-/** The columns that a statement gives, and how their texts are read. */
+/** The columns that a statement returns, and how their texts are read. */
 export interface RowShape {
 	readonly fields: FieldDef[];
 	/** The columns that do not stay text, by their places. */

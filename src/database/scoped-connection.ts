@@ -209,7 +209,7 @@ export class ScopedConnection implements ScopedSql {
 	}
 }
 
-/** What a transaction is told that was rolled back because its time was up. */
+/** The message for a transaction that was rolled back because its time was up. */
 export function outOfTime(timeout: number): string {
 	return `The transaction took longer than its timeout of ${timeout} ms and was rolled back: nothing of it was saved. Do less in one, or allow it more time: transaction(work, { timeout }).`;
 }

@@ -85,7 +85,7 @@ export class ScopedPool implements ScopedSql {
 				await connection.query({ text: 'COMMIT' });
 				return result;
 			} catch (error) {
-				// What went wrong is told by the statement; a connection that is gone rolls back by itself.
+				// The statement's error says what went wrong; a connection that is gone rolls back by itself.
 				await connection.query({ text: 'ROLLBACK' }).catch(() => {});
 				throw error;
 			}
@@ -139,7 +139,7 @@ export class ScopedPool implements ScopedSql {
 }
 
 /**
- * A lost connection fails the query that waits for it, which is where it is told; one that is idle is replaced.
+ * A lost connection fails the query that waits for it, which is where it is reported; one that is idle is replaced.
  * Node ends the process when nobody listens to an event of this name, and from one context to the next nobody
  * would: pg's pool listens to idle connections only, and tells what it hears by an event of its own.
  */

@@ -22,7 +22,7 @@ export function nameStatements(): (statement: { readonly sql: string }) => strin
 	return ({ sql }) => {
 		const known = names.get(sql);
 		if (known !== undefined) return known;
-		// To pg an empty name is none.
+		// pg takes an empty name for no name.
 		if (names.size >= capacity) return '';
 		const name = statementName(sql);
 		names.set(sql, name);

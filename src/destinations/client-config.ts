@@ -4,7 +4,7 @@ import { type ClientSettingsOf, type DestinationType, visibilityOf } from './reg
 import { settingsError } from './unopened.ts';
 import type { ConsentPurpose } from './vocabulary.ts';
 
-/** What a browser gets to know of a destination of one type. */
+/** What a browser sees of a destination of one type. */
 interface ClientConfigOf<T extends DestinationType> {
 	type: T;
 	/** What the visitor must have consented to, all of it, before the destination is loaded. */
@@ -14,7 +14,7 @@ interface ClientConfigOf<T extends DestinationType> {
 	settings: ClientSettingsOf<T>;
 }
 
-/** What a browser gets to know of a destination. A union discriminated by `type`. */
+/** What a browser sees of a destination. A union discriminated by `type`. */
 export type ClientConfig = { [T in DestinationType]: ClientConfigOf<T> }[DestinationType];
 
 /**
@@ -23,7 +23,7 @@ export type ClientConfig = { [T in DestinationType]: ClientConfigOf<T> }[Destina
  *
  * It holds what a loader needs and no more. Ids, names and the environment stay behind: an organization has
  * one destination of a type in an environment, so `type` tells them apart. Fails closed: a setting that its
- * type does not declare as visible is left out, and an unknown type gives null.
+ * type does not declare as visible is left out, and for an unknown type it returns null.
  *
  * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the destination is enabled and its
  * stored settings do not open. Leave those out with {@link settingsError} where the others must go on.

@@ -15,7 +15,7 @@ export function hostKey(url: URL): string {
 }
 
 /**
- * Reads an https origin (`https://host` or `https://host:port`) and gives it back in one canonical form.
+ * Reads an https origin (`https://host` or `https://host:port`) and returns it in one canonical form.
  *
  * The WHATWG parser comes first: it is what turns `0x7f.1` and `2130706433` into `127.0.0.1` and IDNs into
  * Punycode, so every later check sees what a socket would see.

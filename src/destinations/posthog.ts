@@ -110,7 +110,7 @@ const rules: readonly Rule[] = [
 	},
 ];
 
-/** Other wrong keys are told by the field itself. */
+/** The field's own pattern refuses other wrong keys. */
 function isWithoutPrefix(key: unknown): boolean {
 	return typeof key === 'string' && /^(?!ph[a-z]_)[A-Za-z0-9_-]{1,64}$/.test(key);
 }

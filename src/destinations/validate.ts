@@ -33,7 +33,7 @@ export type ValidatedUpdate<T extends DestinationType = DestinationType> = Omit<
  * Checks settings before they are written: trims, fills in defaults, and refuses what the type does not know.
  *
  * Total: whatever comes in, either complete settings come out or a ValidationError is thrown. The result is a
- * copy, and validating it again gives the same.
+ * copy, and validating it again returns the same.
  *
  * @param type - The destination's type.
  * @param settings - Anything; a request body, say.

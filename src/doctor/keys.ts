@@ -3,7 +3,7 @@ import { ConfigurationError } from '../errors.ts';
 import { canonicalUuid } from '../ids/canonical-id.ts';
 import { shownKeyId } from '../keys/key-provider.ts';
 import { Keyring } from '../keys/keyring.ts';
-import { sealedStores } from '../rotation/encrypted-tables.ts';
+import { encryptedTables } from '../rotation/encrypted-tables.ts';
 import { counted, type Finding, failure, note, ok, warning } from './finding.ts';
 import type { ReadOnlySession } from './read-only-session.ts';
 
@@ -43,12 +43,12 @@ const countKeys = `
 				ELSE 'other'
 			END AS kind
 		FROM (
-			${sealedStores
+			${encryptedTables
 				.map(
 					({
-						table,
+						name,
 					}) => `SELECT CASE WHEN settings_encrypted THEN coalesce(settings ->> 'kid', '') END AS id,
-						count(*) AS rows FROM public.${table} GROUP BY 1`,
+						count(*) AS rows FROM public.${name} GROUP BY 1`,
 				)
 				.join(' UNION ALL ')}
 		) AS used
@@ -73,7 +73,7 @@ export async function checkKeys(
 		return [
 			...findings,
 			warning(`Keys in use were not counted: ${uses.message}`, {
-				fix: 'It takes a login that may become service_role (DATABASE_SERVICE_URL); `verify` goes through tables of any size.',
+				fix: 'It takes a login that may switch to service_role (DATABASE_SERVICE_URL); `verify` goes through tables of any size.',
 			}),
 		];
 	}

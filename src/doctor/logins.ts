@@ -10,7 +10,7 @@ export interface Login {
 	readonly bypassrls: boolean;
 	readonly createrole: boolean;
 	readonly owner: boolean;
-	/** Powerful roles that it may become, but for service_role and, of a loader, destinations_loader. */
+	/** Powerful roles that it may switch to, but for service_role and, of a loader, destinations_loader. */
 	readonly powerful: readonly string[];
 	/** Of the roles that statements run as, those whose rights it has without becoming them. */
 	readonly inherited: readonly string[];
@@ -131,7 +131,7 @@ export function checkLoader(login: Login): Finding[] {
 	]) {
 		if (refused !== undefined) continue;
 		findings.push(
-			failure(`${name} may become ${role}, and a loader does not start with such a login`, {
+			failure(`${name} may switch to ${role}, and a loader does not start with such a login`, {
 				fix: 'A login of loaders becomes destinations_loader alone:',
 				sql: `REVOKE ${role} FROM ${name};`,
 			}),
@@ -144,7 +144,7 @@ export function checkLoader(login: Login): Finding[] {
 function wallBetween(tenant: Login, service: Login | undefined): Finding[] {
 	if (tenant.superuser || tenant.notTenant !== undefined) return [];
 	if (tenant.notService !== undefined) {
-		return [ok(`${tenant.name} may become authenticated and not service_role`)];
+		return [ok(`${tenant.name} may switch to authenticated and not service_role`)];
 	}
 	if (service === undefined || service.name === tenant.name) {
 		return [
@@ -157,7 +157,7 @@ function wallBetween(tenant: Login, service: Login | undefined): Finding[] {
 		];
 	}
 	return [
-		failure(`${tenant.name} may become service_role, which only ${service.name} should`, {
+		failure(`${tenant.name} may switch to service_role, which only ${service.name} should`, {
 			fix: "A tenant's own SQL could:",
 			sql: `REVOKE service_role FROM ${tenant.name};`,
 		}),
@@ -191,7 +191,7 @@ function powersOf(login: Login): Finding[] {
 	}
 	for (const role of login.powerful) {
 		findings.push(
-			failure(`${name} may become ${role}, which has more power than any policy`, {
+			failure(`${name} may switch to ${role}, which has more power than any policy`, {
 				sql: `REVOKE ${role} FROM ${name};`,
 			}),
 		);

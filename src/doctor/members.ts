@@ -57,7 +57,7 @@ function judge({ name, role, expected, grantors, admin }: MemberRow): Finding[] 
 			}),
 		];
 	}
-	const message = `${name} may become ${role} here, and so ${powers[role]}`;
+	const message = `${name} may switch to ${role} here, and so ${powers[role]}`;
 	if (name === postgrest) return [note(message, { fix: "It is PostgREST's login." })];
 	if (grantors.length === 0) {
 		return [

@@ -84,14 +84,14 @@ export class ReadOnlySession implements AsyncDisposable {
 			if (!(error instanceof DatabaseError) || error.severity !== 'ERROR') throw translated(error);
 			return error;
 		} finally {
-			// Roles and settings that the work took on go, too. A lost connection has told of itself already.
+			// Roles and settings that the work took on go, too. A lost connection was reported already.
 			await this.#client
 				.query('ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt')
 				.catch(() => {});
 		}
 	}
 
-	/** Runs work as a role, if the login may become it. */
+	/** Runs work as a role, if the login may switch to it. */
 	attemptAs<Result>(role: string, work: () => Promise<Result>): Promise<Result | DatabaseError> {
 		return this.attempt(async () => {
 			await this.#client.query(`SET LOCAL ROLE ${role}`);

@@ -10,7 +10,7 @@ interface RoleRow {
 	readonly can_login: boolean;
 	readonly uses_schema: boolean;
 	readonly creates_in_schema: boolean;
-	/** Roles that it may become, and those of them that go behind row level security. */
+	/** Roles that it may switch to, and those of them that go behind row level security. */
 	readonly member_of: readonly string[];
 	readonly powerful: readonly string[];
 }
@@ -79,7 +79,7 @@ function judge(row: RoleRow): Finding[] {
 		if (!powerful && isService) continue;
 		const report = powerful ? failure : warning;
 		findings.push(
-			report(`Role ${name} is a member of ${other}, and may become it`, {
+			report(`Role ${name} is a member of ${other}, and may switch to it`, {
 				sql: `REVOKE ${other} FROM ${name};`,
 			}),
 		);

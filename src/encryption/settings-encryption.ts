@@ -22,7 +22,7 @@ import {
 	sealJson,
 } from './envelope.ts';
 
-/** What to make of stored settings that are not encrypted: refuse to read them, or give them as they are. */
+/** What to make of stored settings that are not encrypted: refuse to read them, or return them as they are. */
 export type PlaintextPolicy = 'refuse' | 'allow-read';
 
 /** Keys as text (see {@link Keyring}) or a provider of them. */
@@ -106,7 +106,7 @@ export class SettingsEncryption {
 	}
 
 	/**
-	 * Opens an envelope with a key that is at hand, or gives nothing where the provider must be asked:
+	 * Opens an envelope with a key that is at hand, or returns nothing where the provider must be asked:
 	 * then {@link decrypt} does it. For reads of many rows, where waiting once a row costs as much as
 	 * opening it.
 	 *

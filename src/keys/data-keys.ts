@@ -22,9 +22,9 @@ export interface WrappedKeyStore {
 	/** The id of the organization's newest key. */
 	newestKeyId(organizationId: string): Promise<string | undefined>;
 	find(keyId: string, organizationId: string): Promise<Uint8Array | undefined>;
-	/** Keeps a first key, unless somebody else was faster, and gives the id of the one that is kept. */
+	/** Keeps a first key, unless somebody else was faster, and returns the id of the one that is kept. */
 	insertFirst(organizationId: string, wrappedKey: Uint8Array): Promise<string>;
-	/** Keeps a key that seals from now on, and gives its id. */
+	/** Keeps a key that seals from now on, and returns its id. */
 	insertNext(organizationId: string, wrappedKey: Uint8Array): Promise<string>;
 	/** Deletes all keys of an organization, and says how many there were. */
 	deleteAll(organizationId: string): Promise<number>;

@@ -10,7 +10,7 @@ import {
 } from './key-provider.ts';
 import { deriveTenantKey, type TenantKey } from './tenant-key.ts';
 
-/** How many derived keys are kept, unless told otherwise; about 1 KB each. */
+/** How many derived keys are kept by default; about 1 KB each. */
 const defaultCapacity = 10_000;
 
 /** All primary key ids are in one group of their cache. */

@@ -109,7 +109,7 @@ export class DestinationsLoader implements AsyncDisposable {
 	 * called again.
 	 *
 	 * @throws UnavailableError if the database cannot be reached, or is a standby that has lost its primary.
-	 * @throws ConfigurationError if the login may become another role than `destinations_loader`, or the database does not
+	 * @throws ConfigurationError if the login may switch to another role than `destinations_loader`, or the database does not
 	 * let it read.
 	 */
 	async start(): Promise<void> {

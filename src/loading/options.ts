@@ -13,7 +13,7 @@ import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/opti
 /** Options of {@link createDestinationsLoader}. */
 export interface DestinationsLoaderOptions {
 	/**
-	 * URL of the database, or of a standby that streams from it, with a login that may become `destinations_loader` and
+	 * URL of the database, or of a standby that streams from it, with a login that may switch to `destinations_loader` and
 	 * nothing else. `prisma/grants/logins.sql` creates it.
 	 *
 	 * @defaultValue the environment variable `DATABASE_LOADER_URL`, unless `pool` names a host

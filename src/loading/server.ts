@@ -57,10 +57,10 @@ export async function checkFitness(sql: ScopedSql): Promise<void> {
 		[owner, 'owns the tables'],
 	].flatMap(([has, power]) => (has === 't' ? [power] : []));
 	const [others, policies, triggers] = lists.map((list) => JSON.parse(list ?? '[]') as string[]); // arrays of names
-	if (others?.length) powers.push(`may become ${others.join(', ')}`);
+	if (others?.length) powers.push(`may switch to ${others.join(', ')}`);
 	if (powers.length > 0) {
 		throw new ConfigurationError(
-			`The login ${login} ${powers.join(', ')}. A loader's may become destinations_loader and nothing else: create one with prisma/grants/logins.sql.`,
+			`The login ${login} ${powers.join(', ')}. A loader's may switch to destinations_loader and nothing else: create one with prisma/grants/logins.sql.`,
 		);
 	}
 	const missing = [

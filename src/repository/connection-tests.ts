@@ -18,7 +18,7 @@ export class ConnectionTests {
 	}
 
 	/**
-	 * A caller that joins a test is told what was found out after its call: where the last answer was under way by
+	 * A caller that joins a test receives what was found out after its call: where the last answer was under way by
 	 * then, or the settings changed meanwhile, which may have been the caller, it is tested again.
 	 *
 	 * @param destination is used where no test of it is under way.

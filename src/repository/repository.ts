@@ -417,7 +417,7 @@ export class DestinationRepository {
 
 	#find(filter: DestinationFilter): Promise<Destination[]> {
 		const { organizationId } = this.#tools.scope;
-		// Row level security is the wall; naming the organization too lets the planner use its index.
+		// Row level security keeps organizations apart; naming the organization too lets the planner use its index.
 		const narrowed = organizationId === undefined ? filter : { ...filter, organizationId };
 		return this.#tools.table.find(narrowed);
 	}

@@ -63,7 +63,7 @@ export async function purge(statements: Statements, id: string): Promise<void> {
 	throw new NotFoundError(`There is no deleted destination ${id}. Delete it before purging it.`);
 }
 
-/** Purges soft-deleted destinations; gives how many. */
+/** Purges soft-deleted destinations; returns how many. */
 export async function purgeDeleted(
 	statements: Statements,
 	options: PurgeDeletedOptions,
@@ -91,7 +91,7 @@ export async function purgeDeleted(
 	}
 }
 
-/** Deletes earlier settings that are too many or too old; gives how many. */
+/** Deletes earlier settings that are too many or too old; returns how many. */
 export async function pruneSettingsHistory(
 	statements: Statements,
 	options: PruneOptions,

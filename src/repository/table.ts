@@ -9,7 +9,7 @@ import type { ValidatedCreate, ValidatedUpdate } from '../destinations/validate.
 import { openRow, type ReadRow } from '../encryption/open-row.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { uuidv7 } from '../ids/uuidv7.ts';
-import { type SettingsChange, scopeTelling } from './audit/settings-change.ts';
+import { type SettingsChange, withSettingsChange } from './audit/settings-change.ts';
 import {
 	conditions,
 	type DestinationFilter,
@@ -61,8 +61,8 @@ export class DestinationTable {
 	}
 
 	/** The same table, whose statements tell the log which settings they change. */
-	telling(change: SettingsChange): DestinationTable {
-		const scope = scopeTelling(this.#scope, change);
+	withSettingsChange(change: SettingsChange): DestinationTable {
+		const scope = withSettingsChange(this.#scope, change);
 		return new DestinationTable(this.#sql, scope, this.#encryption, this.#seen);
 	}
 
@@ -144,7 +144,7 @@ export class DestinationTable {
 		return made;
 	}
 
-	/** Changes a live destination. Gives nothing where there is none. */
+	/** Changes a live destination. Returns nothing where there is none. */
 	async update(target: Target, changes: ValidatedUpdate): Promise<Destination | undefined> {
 		const { text, values } = await this.#updateOf(target, changes);
 		const [updated] = await this.#rows(text, values, { each: this.#note });

@@ -24,7 +24,7 @@ export async function writeToSeen(
 	if (isSameSettings(type, seen.settings, valid.settings)) return undefined;
 	const fields = changedFields(seen.settings, valid.settings);
 	const target = { id, organizationId, type, version };
-	return table.telling({ id, version, fields }).updateOrRead(target, valid);
+	return table.withSettingsChange({ id, version, fields }).updateOrRead(target, valid);
 }
 
 function validOrNone(changes: () => ValidatedUpdate): ValidatedUpdate | undefined {

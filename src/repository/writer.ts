@@ -203,7 +203,7 @@ export class DestinationWriter {
 		changes: ValidatedUpdate,
 		change?: SettingsChange,
 	): Promise<Destination> {
-		const table = change === undefined ? this.#table : this.#table.telling(change);
+		const table = change === undefined ? this.#table : this.#table.withSettingsChange(change);
 		const written = await table.update(target, changes);
 		if (written !== undefined) return written;
 		// Changed, or gone, since it was read.

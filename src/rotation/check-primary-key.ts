@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.ts';
 import { shownKeyId } from '../keys/key-provider.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
-import type { SealedStore } from './encrypted-tables.ts';
+import type { EncryptedTable } from './encrypted-tables.ts';
 import type { MaintenanceConnection } from './maintenance-connection.ts';
 import { PageKeys } from './page-keys.ts';
 import { type SealedRow, selectSamples } from './statements.ts';
@@ -18,10 +18,10 @@ const samples = 20;
 export async function checkPrimaryKey(
 	connection: MaintenanceConnection,
 	keys: TenantKeys,
-	store: SealedStore,
+	table: EncryptedTable,
 	keyId: string,
 ): Promise<void> {
-	const rows = await connection.run<SealedRow>(selectSamples(store, keyId, samples));
+	const rows = await connection.run<SealedRow>(selectSamples(table, keyId, samples));
 	if (rows.length === 0) return;
 	const pageKeys = await PageKeys.load(keys, rows, false);
 	for (const row of rows) {

@@ -1,5 +1,5 @@
-/** A column by which a store is read page after page. */
-interface KeyColumn {
+/** A column by which a table is read page after page. */
+interface RowIdColumn {
 	readonly name: string;
 	readonly type: 'uuid' | 'integer';
 }
@@ -8,20 +8,20 @@ interface KeyColumn {
  * A table with sealed settings. It has the columns `settings`, `settings_encrypted`, `organization_id` and
  * `type`, and lets service_role change the first two while `destinations.rotation` is on.
  */
-export interface SealedStore {
-	readonly table: 'destinations' | 'destination_settings_history';
-	/** The primary key, in its order. */
-	readonly key: readonly [KeyColumn, ...KeyColumn[]];
+export interface EncryptedTable {
+	readonly name: 'destinations' | 'destination_settings_history';
+	/** The columns of its primary key, in their order: a row's id. "Key" is a word for encryption here. */
+	readonly rowId: readonly [RowIdColumn, ...RowIdColumn[]];
 	/** The column with the destination that the settings are sealed to. */
 	readonly destinationId: string;
 }
 
 /** Every table with sealed settings. A new one is rotated and verified by being listed here. */
-export const sealedStores: readonly SealedStore[] = [
-	{ table: 'destinations', key: [{ name: 'id', type: 'uuid' }], destinationId: 'id' },
+export const encryptedTables: readonly EncryptedTable[] = [
+	{ name: 'destinations', rowId: [{ name: 'id', type: 'uuid' }], destinationId: 'id' },
 	{
-		table: 'destination_settings_history',
-		key: [
+		name: 'destination_settings_history',
+		rowId: [
 			{ name: 'destination_id', type: 'uuid' },
 			{ name: 'version', type: 'integer' },
 		],

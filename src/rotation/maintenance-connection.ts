@@ -25,7 +25,7 @@ export class MaintenanceConnection implements AsyncDisposable {
 		return new MaintenanceConnection(client);
 	}
 
-	/** Runs one statement and gives its rows. @param settings SQL that sets what the statement needs. */
+	/** Runs one statement and returns its rows. @param settings SQL that sets what the statement needs. */
 	async run<Row extends object>({ text, values }: Statement, settings = ''): Promise<Row[]> {
 		await this.#client.query(`${begin}${settings}`).catch((error: unknown) => {
 			const refused = error instanceof Error && sqlStateOf(error) === '42501';
@@ -36,7 +36,7 @@ export class MaintenanceConnection implements AsyncDisposable {
 			await this.#client.query('COMMIT');
 			return rows;
 		} catch (error) {
-			// What went wrong is told by the statement; a connection that is gone rolls back by itself.
+			// The statement's error says what went wrong; a connection that is gone rolls back by itself.
 			await this.#client.query('ROLLBACK').catch(() => {});
 			throw translated(error);
 		}

@@ -4,7 +4,7 @@ import { type Keys, keysOption } from '../encryption/settings-encryption.ts';
 import type { DestinationsErrorCode } from '../errors.ts';
 import { abortSignal, callback, text } from '../input/checks.ts';
 import type { OptionSchemas } from '../input/options.ts';
-import type { SealedStore } from './encrypted-tables.ts';
+import type { EncryptedTable } from './encrypted-tables.ts';
 
 /** What {@link rotateKeys} and {@link verifySettings} have in common. */
 export interface SealedSettingsOptions {
@@ -47,7 +47,7 @@ export interface SealedSettingsProgress {
 /** A row whose settings do not open. Never holds settings or keys. */
 export interface SealedSettingsFailure {
 	/** The table: `destinations`, or `destination_settings_history` for settings that were replaced. */
-	readonly table: SealedStore['table'];
+	readonly table: EncryptedTable['name'];
 	/** UUID. */
 	readonly destinationId: string;
 	/** Which of the replaced settings; undefined for a destination's own. */

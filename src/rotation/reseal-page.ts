@@ -1,7 +1,7 @@
 import { settingsToJson } from '../encryption/canonical-json.ts';
 import { sealJson } from '../encryption/envelope.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
-import type { SealedStore } from './encrypted-tables.ts';
+import type { EncryptedTable } from './encrypted-tables.ts';
 import { ciphertextOf, contextOf, keyIdOf, PageKeys } from './page-keys.ts';
 import { OutageGuard, type Run } from './run.ts';
 import type { Replacement, SealedRow } from './statements.ts';
@@ -10,7 +10,7 @@ import type { Replacement, SealedRow } from './statements.ts';
 export async function resealPage(
 	run: Run,
 	keys: TenantKeys,
-	store: SealedStore,
+	table: EncryptedTable,
 	rows: readonly SealedRow[],
 ): Promise<Replacement[]> {
 	const pageKeys = await PageKeys.load(keys, rows, true);
@@ -22,10 +22,10 @@ export async function resealPage(
 			if (keyIdOf(row) === primary.keyId) continue;
 			const { old, json } = openRow(pageKeys, row);
 			const sealed = JSON.stringify(sealJson(json, primary, contextOf(row)));
-			replacements.push({ key: row.key, old, sealed });
+			replacements.push({ rowId: row.row_id, old, sealed });
 		} catch (error) {
 			outage.note(error);
-			run.fail(store, row, error);
+			run.fail(table, row, error);
 		}
 	}
 	outage.check(rows.length);

@@ -5,7 +5,7 @@ import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/opti
 import { Keyring } from '../keys/keyring.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
 import { checkPrimaryKey } from './check-primary-key.ts';
-import { type SealedStore, sealedStores } from './encrypted-tables.ts';
+import { type EncryptedTable, encryptedTables } from './encrypted-tables.ts';
 import { byPrimaryKey, MaintenanceConnection } from './maintenance-connection.ts';
 import {
 	type SealedSettingsFailure,
@@ -89,7 +89,7 @@ export async function rotateKeys(given: RotateKeysOptions = {}): Promise<RotateK
 	await using writer = await MaintenanceConnection.open(options);
 	const rotation = new Rotation(run, keys, reader, writer, options);
 	await rotation.start();
-	for (const store of sealedStores) await rotation.rotate(store);
+	for (const table of encryptedTables) await rotation.rotate(table);
 	const { failed, failures } = run;
 	return {
 		rotated: rotation.rotated,
@@ -136,31 +136,31 @@ class Rotation {
 
 	async start(): Promise<void> {
 		const { exceptKeyId } = this.#wanted;
-		for (const store of sealedStores) {
+		for (const table of encryptedTables) {
 			if (exceptKeyId !== undefined) {
-				await checkPrimaryKey(this.#reader, this.#keys, store, exceptKeyId);
+				await checkPrimaryKey(this.#reader, this.#keys, table, exceptKeyId);
 			}
-			await this.#run.count(this.#reader, store, this.#wanted);
+			await this.#run.count(this.#reader, table, this.#wanted);
 		}
 		this.#run.progress();
 	}
 
-	async rotate(store: SealedStore): Promise<void> {
+	async rotate(table: EncryptedTable): Promise<void> {
 		const held: string[] = [];
 		let after: string | undefined;
 		let writing: Promise<void> = Promise.resolve();
 		try {
 			while (!this.#stops()) {
 				const rows = await this.#reader.run<SealedRow>(
-					selectPage(store, this.#wanted, after, this.#run.batchSize),
+					selectPage(table, this.#wanted, after, this.#run.batchSize),
 					byPrimaryKey,
 				);
-				after = rows.at(-1)?.key;
+				after = rows.at(-1)?.row_id;
 				if (after === undefined) break;
-				const page = await resealPage(this.#run, this.#keys, store, rows);
+				const page = await resealPage(this.#run, this.#keys, table, rows);
 				// The database writes one page while the next is read and sealed.
 				await writing;
-				writing = this.#replace(store, page).then((left) => {
+				writing = this.#replace(table, page).then((left) => {
 					const remembered = left.slice(0, rememberedPages * this.#run.batchSize - held.length);
 					held.push(...remembered);
 					this.busy += left.length - remembered.length;
@@ -173,11 +173,11 @@ class Rotation {
 		} finally {
 			await writing;
 		}
-		await this.#rotateHeld(store, held);
+		await this.#rotateHeld(table, held);
 	}
 
 	/** Rows that a user changed or held meanwhile. */
-	async #rotateHeld(store: SealedStore, held: readonly string[]): Promise<void> {
+	async #rotateHeld(table: EncryptedTable, held: readonly string[]): Promise<void> {
 		let left = held;
 		for (const pauseMs of pausesMs) {
 			if (left.length === 0) return;
@@ -185,15 +185,15 @@ class Rotation {
 			const again: string[] = [];
 			for (let at = 0; at < left.length; at += this.#run.batchSize) {
 				if (this.#stops()) return;
-				const keys = left.slice(at, at + this.#run.batchSize);
+				const rowIds = left.slice(at, at + this.#run.batchSize);
 				const rows = await this.#reader.run<SealedRow>(
-					selectAgain(store, this.#wanted, keys),
+					selectAgain(table, this.#wanted, rowIds),
 					byPrimaryKey,
 				);
-				const page = await resealPage(this.#run, this.#keys, store, rows);
-				const stillHeld = await this.#replace(store, page);
+				const page = await resealPage(this.#run, this.#keys, table, rows);
+				const stillHeld = await this.#replace(table, page);
 				again.push(...stillHeld);
-				this.#run.done += keys.length - stillHeld.length;
+				this.#run.done += rowIds.length - stillHeld.length;
 				this.#run.progress();
 			}
 			left = again;
@@ -201,20 +201,20 @@ class Rotation {
 		this.busy += left.length;
 	}
 
-	/** Gives the keys of the rows that did not take their new settings. */
-	async #replace(store: SealedStore, page: readonly Replacement[]): Promise<string[]> {
+	/** Returns the ids of the rows that did not take their new settings. */
+	async #replace(table: EncryptedTable, page: readonly Replacement[]): Promise<string[]> {
 		if (page.length === 0) return [];
 		if (this.#dryRun) {
 			this.rotated += page.length;
 			return [];
 		}
-		const replaced = await this.#writer.run<{ key: string }>(
-			replacePage(store, page),
+		const replaced = await this.#writer.run<{ row_id: string }>(
+			replacePage(table, page),
 			this.#marker,
 		);
 		this.rotated += replaced.length;
-		const done = new Set(replaced.map(({ key }) => key));
-		return page.map(({ key }) => key).filter((key) => !done.has(key));
+		const done = new Set(replaced.map(({ row_id }) => row_id));
+		return page.map(({ rowId }) => rowId).filter((rowId) => !done.has(rowId));
 	}
 
 	#stops(): boolean {

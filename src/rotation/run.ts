@@ -4,14 +4,14 @@ import { DestinationsError, KeyUnavailableError, ValidationError } from '../erro
 import type { KeyProvider } from '../keys/key-provider.ts';
 import { Keyring } from '../keys/keyring.ts';
 import { TenantKeys } from '../keys/tenant-keys.ts';
-import type { SealedStore } from './encrypted-tables.ts';
+import type { EncryptedTable } from './encrypted-tables.ts';
 import type { MaintenanceConnection } from './maintenance-connection.ts';
 import {
 	listedFailures,
 	type SealedSettingsFailure,
 	type SealedSettingsOptions,
 } from './options.ts';
-import { countWanted, keyParts, type SealedRow, type Wanted } from './statements.ts';
+import { countWanted, rowIdParts, type SealedRow, type Wanted } from './statements.ts';
 
 const defaultBatchSize = 250;
 const largestBatchSize = 10_000;
@@ -51,12 +51,12 @@ export class Run {
 	}
 
 	/** Counts a row that failed, and lets any error pass that does not come from the row. */
-	fail(store: SealedStore, row: SealedRow, error: unknown): void {
+	fail(table: EncryptedTable, row: SealedRow, error: unknown): void {
 		if (!(error instanceof DestinationsError)) throw error;
 		const failure = {
-			table: store.table,
+			table: table.name,
 			destinationId: row.destination_id,
-			...(store.table === 'destinations' ? {} : { version: Number(keyParts(row.key)[1]) }),
+			...(table.name === 'destinations' ? {} : { version: Number(rowIdParts(row.row_id)[1]) }),
 			organizationId: row.organization_id,
 			code: error.code,
 		};
@@ -68,10 +68,10 @@ export class Run {
 	/** Adds the rows that are wanted to what there is to do. */
 	async count(
 		connection: MaintenanceConnection,
-		store: SealedStore,
+		table: EncryptedTable,
 		wanted: Wanted,
 	): Promise<void> {
-		const [counted] = await connection.run<{ count: number }>(countWanted(store, wanted));
+		const [counted] = await connection.run<{ count: number }>(countWanted(table, wanted));
 		this.total += counted?.count ?? 0;
 	}
 

@@ -1,9 +1,9 @@
-import type { SealedStore } from './encrypted-tables.ts';
+import type { EncryptedTable } from './encrypted-tables.ts';
 
-/** A row of a store. */
+/** A row of a table. */
 export interface SealedRow {
-	/** Its primary key, as one text. */
-	readonly key: string;
+	/** The columns of its primary key, as one text. */
+	readonly row_id: string;
 	readonly destination_id: string;
 	readonly organization_id: string;
 	readonly type: string;
@@ -13,7 +13,7 @@ export interface SealedRow {
 	readonly plaintext: string | null;
 }
 
-/** Which rows of a store are meant. */
+/** Which rows of a table are meant. */
 export interface Wanted {
 	readonly organizationId?: string | undefined;
 	/** Leaves out what is sealed with this key. */
@@ -31,61 +31,64 @@ export interface Statement {
 
 /** The next rows in the order of the primary key, soft-deleted ones included. */
 export function selectPage(
-	store: SealedStore,
+	table: EncryptedTable,
 	wanted: Wanted,
 	after: string | undefined,
 	limit: number,
 ): Statement {
 	const values: unknown[] = [];
-	const conditions = conditionsOf(store, wanted, values);
+	const conditions = conditionsOf(table, wanted, values);
 	if (after !== undefined) {
-		const parts = keyParts(after);
-		const bounds = store.key.map(({ type }, index) => `$${values.push(parts[index])}::${type}`);
-		conditions.push(`(${keyNames(store)}) > (${bounds.join(', ')})`);
+		const parts = rowIdParts(after);
+		const bounds = table.rowId.map(({ type }, index) => `$${values.push(parts[index])}::${type}`);
+		conditions.push(`(${rowIdNames(table)}) > (${bounds.join(', ')})`);
 	}
-	return { text: select(store, conditions, `ORDER BY ${keyNames(store)} LIMIT ${limit}`), values };
-}
-
-/** Those of the rows with these keys that are still wanted. */
-export function selectAgain(
-	store: SealedStore,
-	wanted: Wanted,
-	keys: readonly string[],
-): Statement {
-	const values: unknown[] = [];
-	const conditions = conditionsOf(store, wanted, values);
-	conditions.push(
-		`(${keyNames(store)}) IN (SELECT * FROM unnest(${keyLists(store, keys, values)}))`,
-	);
-	return { text: select(store, conditions, ''), values };
-}
-
-/** A few rows that are sealed with a key. */
-export function selectSamples(store: SealedStore, keyId: string, limit: number): Statement {
-	const condition = `settings_encrypted AND settings ->> 'kid' = $1`;
-	return { text: select(store, [condition], `LIMIT ${limit}`), values: [keyId] };
-}
-
-export function countWanted(store: SealedStore, wanted: Wanted): Statement {
-	const values: unknown[] = [];
-	const conditions = conditionsOf(store, wanted, values);
 	return {
-		text: `SELECT count(*)::integer AS count FROM public.${store.table} WHERE ${conditions.join(' AND ')}`,
+		text: select(table, conditions, `ORDER BY ${rowIdNames(table)} LIMIT ${limit}`),
 		values,
 	};
 }
 
-function select(store: SealedStore, conditions: readonly string[], tail: string): string {
-	return `SELECT ${keyTexts(store, '')} AS key, ${store.destinationId} AS destination_id,
+/** Those of the rows with these ids that are still wanted. */
+export function selectAgain(
+	table: EncryptedTable,
+	wanted: Wanted,
+	rowIds: readonly string[],
+): Statement {
+	const values: unknown[] = [];
+	const conditions = conditionsOf(table, wanted, values);
+	conditions.push(
+		`(${rowIdNames(table)}) IN (SELECT * FROM unnest(${rowIdLists(table, rowIds, values)}))`,
+	);
+	return { text: select(table, conditions, ''), values };
+}
+
+/** A few rows that are sealed with a key. */
+export function selectSamples(table: EncryptedTable, keyId: string, limit: number): Statement {
+	const condition = `settings_encrypted AND settings ->> 'kid' = $1`;
+	return { text: select(table, [condition], `LIMIT ${limit}`), values: [keyId] };
+}
+
+export function countWanted(table: EncryptedTable, wanted: Wanted): Statement {
+	const values: unknown[] = [];
+	const conditions = conditionsOf(table, wanted, values);
+	return {
+		text: `SELECT count(*)::integer AS count FROM public.${table.name} WHERE ${conditions.join(' AND ')}`,
+		values,
+	};
+}
+
+function select(table: EncryptedTable, conditions: readonly string[], tail: string): string {
+	return `SELECT ${rowIdText(table, '')} AS row_id, ${table.destinationId} AS destination_id,
 			organization_id, type,
 			CASE WHEN settings_encrypted THEN settings END AS settings,
 			CASE WHEN NOT settings_encrypted THEN settings::text END AS plaintext
-		FROM public.${store.table}
+		FROM public.${table.name}
 		WHERE ${conditions.join(' AND ')}
 		${tail}`;
 }
 
-function conditionsOf(store: SealedStore, wanted: Wanted, values: unknown[]): string[] {
+function conditionsOf(table: EncryptedTable, wanted: Wanted, values: unknown[]): string[] {
 	const sealed = ['settings_encrypted'];
 	// Rows without settings have no key id, so the comparison leaves them out as well.
 	if (wanted.exceptKeyId !== undefined) {
@@ -101,7 +104,7 @@ function conditionsOf(store: SealedStore, wanted: Wanted, values: unknown[]): st
 		conditions.push(
 			organization,
 			// The history has no index by organization, but one by destination.
-			`${store.destinationId} IN (SELECT id FROM public.destinations WHERE ${organization})`,
+			`${table.destinationId} IN (SELECT id FROM public.destinations WHERE ${organization})`,
 		);
 	}
 	return conditions;
@@ -109,7 +112,7 @@ function conditionsOf(store: SealedStore, wanted: Wanted, values: unknown[]): st
 
 /** What a row's settings are replaced with, if they are still the old ones. */
 export interface Replacement {
-	readonly key: string;
+	readonly rowId: string;
 	/** The ciphertext that was read; of settings that are not encrypted, their whole text. */
 	readonly old: string;
 	readonly sealed: string;
@@ -122,49 +125,53 @@ export interface Replacement {
  *
  * Postgres checks the condition again on the row as it locks it, and from then on nobody changes it.
  */
-export function replacePage(store: SealedStore, page: readonly Replacement[]): Statement {
+export function replacePage(table: EncryptedTable, page: readonly Replacement[]): Statement {
 	const values: unknown[] = [page.map(({ old }) => old), page.map(({ sealed }) => sealed)];
-	const lists = keyLists(
-		store,
-		page.map(({ key }) => key),
+	const lists = rowIdLists(
+		table,
+		page.map(({ rowId }) => rowId),
 		values,
 	);
 	const same = (left: string, right: string) =>
-		store.key.map(({ name }) => `${left}.${name} = ${right}.${name}`).join(' AND ');
+		table.rowId.map(({ name }) => `${left}.${name} = ${right}.${name}`).join(' AND ');
 	const text = `WITH page AS (
-			SELECT * FROM unnest($1::text[], $2::jsonb[], ${lists}) AS page (old, sealed, ${keyNames(store)})
+			SELECT * FROM unnest($1::text[], $2::jsonb[], ${lists}) AS page (old, sealed, ${rowIdNames(table)})
 		), held AS MATERIALIZED (
 			SELECT page.* FROM page
-			JOIN public.${store.table} AS d ON ${same('d', 'page')} AND page.old =
+			JOIN public.${table.name} AS d ON ${same('d', 'page')} AND page.old =
 				CASE WHEN d.settings_encrypted THEN d.settings ->> 'ct' ELSE d.settings::text END
 			FOR NO KEY UPDATE OF d SKIP LOCKED
 		)
-		UPDATE public.${store.table} AS d
+		UPDATE public.${table.name} AS d
 		SET settings = held.sealed, settings_encrypted = true
 		FROM held
 		WHERE ${same('d', 'held')}
-		RETURNING ${keyTexts(store, 'd.')} AS key`;
+		RETURNING ${rowIdText(table, 'd.')} AS row_id`;
 	return { text, values };
 }
 
-/** Lists of key columns, as parameters of `unnest`. */
-function keyLists({ key }: SealedStore, keys: readonly string[], values: unknown[]): string {
-	const rows = keys.map(keyParts);
-	return key
+/** Lists of the values of each column, as parameters of `unnest`. */
+function rowIdLists(
+	{ rowId }: EncryptedTable,
+	rowIds: readonly string[],
+	values: unknown[],
+): string {
+	const rows = rowIds.map(rowIdParts);
+	return rowId
 		.map(({ type }, index) => `$${values.push(rows.map((parts) => parts[index]))}::${type}[]`)
 		.join(', ');
 }
 
-function keyNames({ key }: SealedStore): string {
-	return key.map(({ name }) => name).join(', ');
+function rowIdNames({ rowId }: EncryptedTable): string {
+	return rowId.map(({ name }) => name).join(', ');
 }
 
 /** One text, because pg takes arrays apart slowly. */
-function keyTexts({ key }: SealedStore, prefix: string): string {
-	return key.map(({ name }) => `${prefix}${name}::text`).join(` || ',' || `);
+function rowIdText({ rowId }: EncryptedTable, prefix: string): string {
+	return rowId.map(({ name }) => `${prefix}${name}::text`).join(` || ',' || `);
 }
 
-/** The parts of a key that {@link keyTexts} gave. */
-export function keyParts(key: string): string[] {
-	return key.split(',');
+/** The values of the columns that {@link rowIdText} joined. */
+export function rowIdParts(rowId: string): string[] {
+	return rowId.split(',');
 }

@@ -5,7 +5,7 @@ import { checkPlaintext, storedForm } from '../encryption/stored-settings.ts';
 import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { shownKeyId } from '../keys/key-provider.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
-import { type SealedStore, sealedStores } from './encrypted-tables.ts';
+import { type EncryptedTable, encryptedTables } from './encrypted-tables.ts';
 import { byPrimaryKey, MaintenanceConnection } from './maintenance-connection.ts';
 import {
 	type SealedSettingsFailure,
@@ -75,9 +75,9 @@ export async function verifySettings(
 	const keys = run.tenantKeys();
 	await using connection = await MaintenanceConnection.open(options);
 	const verification = new Verification(run, keys, connection, options.plaintext ?? 'refuse');
-	for (const store of sealedStores) await verification.count(store);
+	for (const table of encryptedTables) await verification.count(table);
 	run.progress();
-	for (const store of sealedStores) await verification.verify(store);
+	for (const table of encryptedTables) await verification.verify(table);
 	const { plaintext, empty, unfinished } = verification;
 	return {
 		checked: run.done,
@@ -116,11 +116,11 @@ class Verification {
 		return { organizationId: this.#run.organizationId, plaintext: true, empty: true };
 	}
 
-	count(store: SealedStore): Promise<void> {
-		return this.#run.count(this.#connection, store, this.#wanted);
+	count(table: EncryptedTable): Promise<void> {
+		return this.#run.count(this.#connection, table, this.#wanted);
 	}
 
-	async verify(store: SealedStore): Promise<void> {
+	async verify(table: EncryptedTable): Promise<void> {
 		let after: string | undefined;
 		for (;;) {
 			if (this.#run.stopped) {
@@ -128,18 +128,18 @@ class Verification {
 				return;
 			}
 			const rows = await this.#connection.run<SealedRow>(
-				selectPage(store, this.#wanted, after, this.#run.batchSize),
+				selectPage(table, this.#wanted, after, this.#run.batchSize),
 				byPrimaryKey,
 			);
-			after = rows.at(-1)?.key;
+			after = rows.at(-1)?.row_id;
 			if (after === undefined) return;
-			await this.#verifyPage(store, rows);
+			await this.#verifyPage(table, rows);
 			this.#run.done += rows.length;
 			this.#run.progress();
 		}
 	}
 
-	async #verifyPage(store: SealedStore, rows: readonly SealedRow[]): Promise<void> {
+	async #verifyPage(table: EncryptedTable, rows: readonly SealedRow[]): Promise<void> {
 		const pageKeys = await PageKeys.load(this.#keys, rows, false);
 		const outage = new OutageGuard(this.#run);
 		for (const row of rows) {
@@ -147,7 +147,7 @@ class Verification {
 				this.#verifyRow(pageKeys, row);
 			} catch (error) {
 				outage.note(error);
-				this.#run.fail(store, row, error);
+				this.#run.fail(table, row, error);
 			}
 		}
 		outage.check(rows.length);

@@ -1,7 +1,7 @@
 import { withLogin } from './databases.ts';
 import type { MigratedServer } from './migrated-server.ts';
 
-/** URLs of the logins of a test database, each of which may become one role and nothing else. */
+/** URLs of the logins of a test database, each of which may switch to one role and nothing else. */
 export class TestLogins {
 	/** May become `authenticated`. */
 	readonly connectionString: string;

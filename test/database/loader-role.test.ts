@@ -139,7 +139,7 @@ const refused = [
 	'SET LOCAL session_replication_role = replica',
 ];
 
-describe('a login that may become nothing else', () => {
+describe('a login that may switch to nothing else', () => {
 	const login = `loading_${process.pid}_${Date.now()}`;
 
 	beforeAll(async () => {

@@ -52,7 +52,7 @@ export class Examined {
 		await this.run(`REVOKE CONNECT ON DATABASE ${await this.#database()} FROM ${login}`);
 	}
 
-	/** Does something while one more login may come here: the one that may become both roles. */
+	/** Does something while one more login may come here: the one that may switch to both roles. */
 	async withOneLogin(work: (url: string) => Promise<void>): Promise<void> {
 		const { url } = this.deployment;
 		const grant = `CONNECT ON DATABASE ${await this.#database()}`;

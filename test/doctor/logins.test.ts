@@ -40,7 +40,7 @@ test("a tenants' login alone says what was not seen", async () => {
 		complaints,
 		['note', /^Migrations were not checked/],
 		['warning', /may not become service_role/],
-		['warning', new RegExp(`^${service} may become service_role here`)],
+		['warning', new RegExp(`^${service} may switch to service_role here`)],
 		['warning', /^Keys in use were not counted/],
 	);
 	for (const at of [1, 3]) expect(complaints[at]?.fix).toContain('DATABASE_SERVICE_URL');
@@ -58,16 +58,16 @@ test('a login that goes behind row level security', () =>
 test('a login that creates roles', () =>
 	examined.expectHealing(`ALTER ROLE ${service} CREATEROLE`, ['failure', /CREATEROLE/]));
 
-test("a tenants' login that may become the service", () =>
+test("a tenants' login that may switch to the service", () =>
 	examined.expectHealing(`GRANT service_role TO ${tenant}`, [
 		'failure',
-		new RegExp(`^${tenant} may become service_role, which only ${service} should$`),
+		new RegExp(`^${tenant} may switch to service_role, which only ${service} should$`),
 	]));
 
 test('a login that may read all data', () =>
 	examined.expectHealing(`GRANT pg_read_all_data TO ${tenant}`, [
 		'failure',
-		/may become pg_read_all_data/,
+		/may switch to pg_read_all_data/,
 	]));
 
 test('a login that inherits what its role may', async () => {
@@ -132,7 +132,7 @@ test('a login that owns the tables', async () => {
 		);
 		await other.expectHealing(`GRANT ${owner} TO ${login}`, [
 			'failure',
-			new RegExp(`^${login} may become ${owner}`),
+			new RegExp(`^${login} may switch to ${owner}`),
 		]);
 		await other.run(`REASSIGN OWNED BY ${owner} TO ${login}`);
 		const complaints = await other.complaints();
@@ -149,10 +149,10 @@ test('a login that owns the tables', async () => {
 	}
 });
 
-test("a tenants' login that may become destinations_loader", () =>
+test("a tenants' login that may switch to destinations_loader", () =>
 	examined.expectHealing(`GRANT destinations_loader TO ${tenant}`, [
 		'failure',
-		new RegExp(`^${tenant} may become destinations_loader`),
+		new RegExp(`^${tenant} may switch to destinations_loader`),
 	]));
 
 describe('the login of loaders', () => {
@@ -166,21 +166,21 @@ describe('the login of loaders', () => {
 	afterAll(() => examined.keepOut(loader));
 	const complaints = () => examined.complaints({ loaderConnectionString });
 
-	test('is well where it may become its role and nothing else', async () => {
+	test('is well where it may switch to its role and nothing else', async () => {
 		expect(await complaints()).toEqual([]);
 	});
 
 	test('is reported where doctor was not given it', async () => {
 		expectComplaints(await examined.complaints(), [
 			'warning',
-			new RegExp(`^${loader} may become destinations_loader here, and so read`),
+			new RegExp(`^${loader} may switch to destinations_loader here, and so read`),
 		]);
 	});
 
 	test.each<[string, RegExp]>([
 		['REVOKE destinations_loader FROM', / may not become destinations_loader/],
-		['GRANT authenticated TO', / may become authenticated, and a loader does not start/],
-		['GRANT pg_read_all_data TO', / may become pg_read_all_data/],
+		['GRANT authenticated TO', / may switch to authenticated, and a loader does not start/],
+		['GRANT pg_read_all_data TO', / may switch to pg_read_all_data/],
 		['ALTER ROLE LOADER BYPASSRLS', / goes behind row level security/],
 	])('%s it is a failure, and the fix heals it', async (sql, message) => {
 		await examined.run(sql.includes('LOADER') ? sql.replace('LOADER', loader) : `${sql} ${loader}`);
@@ -190,10 +190,13 @@ describe('the login of loaders', () => {
 		expect(await complaints()).toEqual([]);
 	});
 
-	test('that may become service_role is a failure by each of the two rules', async () => {
+	test('that may switch to service_role is a failure by each of the two rules', async () => {
 		await examined.run(`GRANT service_role TO ${loader}`);
 		const found = await complaints();
-		expectComplaints(found, ['failure', / may become service_role, and a loader does not start/]);
+		expectComplaints(found, [
+			'failure',
+			/ may switch to service_role, and a loader does not start/,
+		]);
 		for (const { sql: fix } of found) if (fix !== undefined) await examined.run(fix);
 		expect(await complaints()).toEqual([]);
 	});

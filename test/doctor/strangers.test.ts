@@ -28,12 +28,12 @@ const left: Left[] = [
 	[
 		'one more login of the service',
 		() => `GRANT service_role TO ${other}`,
-		['warning', /may become service_role here, and so act for every organization$/],
+		['warning', /may switch to service_role here, and so act for every organization$/],
 	],
 	[
 		'one more login of tenants',
 		() => `GRANT authenticated TO ${other}`,
-		['warning', /may become authenticated here, and so act for any organization$/],
+		['warning', /may switch to authenticated here, and so act for any organization$/],
 	],
 	[
 		'a login that may make others',
@@ -120,7 +120,7 @@ test('a login that is a member by way of another role is found', async () => {
 	expect(await examined.complaints()).toEqual([
 		{
 			severity: 'warning',
-			message: `${other} may become service_role here, and so act for every organization`,
+			message: `${other} may switch to service_role here, and so act for every organization`,
 			fix: expect.stringContaining(`\\drg ${other}`),
 		},
 	]);

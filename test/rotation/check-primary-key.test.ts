@@ -6,7 +6,7 @@ import { checkPrimaryKey } from '../../src/rotation/check-primary-key.ts';
 import { MaintenanceConnection } from '../../src/rotation/maintenance-connection.ts';
 import { countingProvider } from '../support/encryption.ts';
 import { type Service, startService } from '../support/service.ts';
-import { storeOf } from './rows.ts';
+import { encryptedTable } from './rows.ts';
 
 const bytes = randomBytes(32);
 let service: Service;
@@ -26,7 +26,12 @@ afterAll(() => service.stop());
 /** Looks whether a provider has the key that destinations are sealed with. */
 async function check(provider: KeyProvider, keyId: string): Promise<void> {
 	await using connection = await MaintenanceConnection.open(service);
-	await checkPrimaryKey(connection, new TenantKeys(provider), storeOf('destinations'), keyId);
+	await checkPrimaryKey(
+		connection,
+		new TenantKeys(provider),
+		encryptedTable('destinations'),
+		keyId,
+	);
 }
 
 function providerOf(key: Uint8Array) {

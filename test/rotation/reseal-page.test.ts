@@ -6,10 +6,10 @@ import { resealPage } from '../../src/rotation/reseal-page.ts';
 import { Run } from '../../src/rotation/run.ts';
 import type { SealedRow } from '../../src/rotation/statements.ts';
 import { codeOf, countingProvider, newContext } from '../support/encryption.ts';
-import { plaintextRow, sealedRow, storeOf } from './rows.ts';
+import { encryptedTable, plaintextRow, sealedRow } from './rows.ts';
 
 const clear = { apiKey: 'phc_example', limit: 1.1 };
-const store = storeOf('destinations');
+const store = encryptedTable('destinations');
 
 /** A run through pages, with a provider that is not a key ring. */
 function runOf(provider: KeyProvider, options: Partial<SealedSettingsOptions> = {}) {
@@ -33,7 +33,7 @@ it('replaces what another key sealed by what the primary key of the organization
 	const replacements = await runOf(after).reseal([row]);
 
 	expect(replacements).toEqual([
-		{ key: row.key, old: ciphertextOf(row), sealed: expect.any(String) },
+		{ rowId: row.row_id, old: ciphertextOf(row), sealed: expect.any(String) },
 	]);
 	const sealed = JSON.parse(replacements[0]?.sealed ?? '');
 	expect(sealed.kid).toBe('one');
@@ -45,7 +45,7 @@ it('leaves a row alone that the primary key of its organization has sealed', asy
 	const done = await sealedRow(provider, newContext(), clear);
 	const toDo = await sealedRow({ ...provider, primaryKeyId: () => 'old' }, newContext(), clear);
 	const { run, reseal } = runOf(provider);
-	expect((await reseal([done, toDo])).map(({ key }) => key)).toEqual([toDo.key]);
+	expect((await reseal([done, toDo])).map(({ rowId }) => rowId)).toEqual([toDo.row_id]);
 	expect(run.failed).toBe(0);
 });
 
@@ -69,7 +69,7 @@ it('reports a row that does not open, and goes on with the next', async () => {
 	const heard: unknown[] = [];
 	const { run, reseal } = runOf(after, { onFailure: (failure) => heard.push(failure) });
 
-	expect((await reseal([moved, sound])).map(({ key }) => key)).toEqual([sound.key]);
+	expect((await reseal([moved, sound])).map(({ rowId }) => rowId)).toEqual([sound.row_id]);
 
 	const failure = {
 		table: 'destinations',

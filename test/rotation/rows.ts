@@ -1,14 +1,14 @@
 import type { SettingsContext } from '../../src/encryption/envelope.ts';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
 import type { KeyProvider } from '../../src/keys/key-provider.ts';
-import { type SealedStore, sealedStores } from '../../src/rotation/encrypted-tables.ts';
+import { type EncryptedTable, encryptedTables } from '../../src/rotation/encrypted-tables.ts';
 import type { SealedRow } from '../../src/rotation/statements.ts';
 
 /** The tables with sealed settings, by name. */
-export function storeOf(table: SealedStore['table']): SealedStore {
-	const store = sealedStores.find((sealed) => sealed.table === table);
-	if (store === undefined) throw new Error(`${table} is not listed`);
-	return store;
+export function encryptedTable(name: EncryptedTable['name']): EncryptedTable {
+	const table = encryptedTables.find((listed) => listed.name === name);
+	if (table === undefined) throw new Error(`${name} is not listed`);
+	return table;
 }
 
 /** A row of `destinations` as a page has it. */
@@ -17,7 +17,7 @@ export function rowOf(
 	settings: unknown,
 ): SealedRow {
 	return {
-		key: destinationId,
+		row_id: destinationId,
 		destination_id: destinationId,
 		organization_id: organizationId,
 		type,

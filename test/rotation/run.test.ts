@@ -2,10 +2,10 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { TenantKeys } from '../../src/keys/tenant-keys.ts';
 import { Run } from '../../src/rotation/run.ts';
 import { countingProvider, newContext } from '../support/encryption.ts';
-import { rowOf, storeOf } from './rows.ts';
+import { encryptedTable, rowOf } from './rows.ts';
 
 const keys = `one:${randomBytes(32).toString('hex')}`;
-const destinations = storeOf('destinations');
+const destinations = encryptedTable('destinations');
 
 describe('options of a run', () => {
 	const variable = process.env.DESTINATIONS_ENCRYPTION_KEYS;

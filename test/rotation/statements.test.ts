@@ -7,7 +7,7 @@ import {
 	selectPage,
 } from '../../src/rotation/statements.ts';
 import { type Service, startService } from '../support/service.ts';
-import { storeOf } from './rows.ts';
+import { encryptedTable } from './rows.ts';
 
 let service: Service;
 let connection: MaintenanceConnection;
@@ -31,7 +31,7 @@ describe.each([
 	['destinations', randomUUID()],
 	['destination_settings_history', `${randomUUID()},1`],
 ] as const)('pages of %s', (table, key) => {
-	const store = storeOf(table);
+	const store = encryptedTable(table);
 	const wanted = { plaintext: true };
 
 	test.each<[string, Statement]>([
@@ -42,7 +42,7 @@ describe.each([
 			selectPage(store, { ...wanted, organizationId: randomUUID() }, key, 250),
 		],
 		['rows that were held', selectAgain(store, wanted, [key])],
-		['rows to replace', replacePage(store, [{ key, old: 'ct', sealed: '{}' }])],
+		['rows to replace', replacePage(store, [{ rowId: key, old: 'ct', sealed: '{}' }])],
 	])('%s is found without reading the whole table', async (_, statement) => {
 		const found = await plan(statement);
 		expect(found).toContain(`on ${table}`);
@@ -52,7 +52,7 @@ describe.each([
 
 test('earlier settings of one organization are found by its destinations', async () => {
 	const wanted = { plaintext: true, organizationId: randomUUID() };
-	const store = storeOf('destination_settings_history');
+	const store = encryptedTable('destination_settings_history');
 	expect(await plan(selectPage(store, wanted, undefined, 250))).toMatch(
 		/Index Cond: .*destination_id = /,
 	);

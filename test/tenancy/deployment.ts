@@ -32,7 +32,7 @@ export interface Tenant {
 export class Deployment {
 	/** The server's superuser, beside every scope. */
 	readonly admin: Client;
-	/** A login that may become a tenant and the service, as `connectionString` without a second one. */
+	/** A login that may act as a tenant and the service, as `connectionString` without a second one. */
 	readonly url: string;
 	readonly #keys = newKeys();
 	readonly #database: TestDatabase;

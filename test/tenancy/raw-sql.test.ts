@@ -8,7 +8,7 @@ import {
 	type SingleConnection,
 } from './single-connection.ts';
 
-// A login that may become every role, on one connection, so that what one scope's raw SQL leaves behind
+// A login that may switch to every role, on one connection, so that what one scope's raw SQL leaves behind
 // is what the next one meets.
 
 let deployment: Deployment;

@@ -10,7 +10,7 @@ const always = z.object({
 
 const data = z.object({
 	DATABASE_URL: z.string().min(1),
-	/** A second login that alone may become `service_role`. */
+	/** A second login that alone may switch to `service_role`. */
 	DATABASE_SERVICE_URL: z.string().min(1).optional(),
 	DESTINATIONS_ENCRYPTION_KEYS: z.string().min(1),
 	/** Of the stand-in for the platform's authentication, see caller.ts. */

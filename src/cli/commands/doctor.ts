@@ -33,7 +33,7 @@ Examples:
   # What fails, for a monitor
   consent-destinations doctor --json | jq -r 'select(.severity == "failure").message'
 
-Whether each row opens is told by \`consent-destinations verify\`.`;
+\`consent-destinations verify\` says whether each row opens.`;
 
 export const doctor: Command = {
 	name: 'doctor',

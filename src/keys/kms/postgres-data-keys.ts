@@ -89,7 +89,7 @@ export class PostgresDataKeys implements WrappedKeyStore {
 		return (await this.#rows(scope, text, values))[0];
 	}
 
-	/** The first column of the rows that a statement gives. */
+	/** The first column of the rows that a statement returns. */
 	async #rows(scope: Scope, text: string, values: unknown[]): Promise<string[]> {
 		const rows = await this.#pool.run(scope, text, values);
 		return rows.flatMap(([value]) => value ?? []);

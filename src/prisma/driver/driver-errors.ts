@@ -3,7 +3,7 @@ import type { DatabaseError } from 'pg';
 import { isTlsFailure, meaningOf } from '../../database/sql-errors.ts';
 
 /**
- * What Prisma's engine is told of an error, from which it makes one of its own codes. What it has no word for,
+ * What Prisma's engine learns of an error, from which it makes one of its own codes. What it has no word for,
  * such as an error of this package, stays what it is.
  *
  * Postgres's `detail` is left out everywhere: of a refused row it holds all values.

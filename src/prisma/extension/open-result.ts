@@ -47,7 +47,7 @@ interface Opener {
 
 /**
  * Prisma's fluent API, as in `organization.findUnique(...).destinations()`, reads the first model with a
- * `select` of one relation and gives what is inside that relation alone.
+ * `select` of one relation and returns what is inside that relation alone.
  */
 function planOfUnwrapped(plan: ResultPlan, result: unknown): ResultPlan {
 	const row = asObject(result);
@@ -60,7 +60,7 @@ function planOfUnwrapped(plan: ResultPlan, result: unknown): ResultPlan {
 	}
 	if (Array.isArray(result)) {
 		throw new UnsupportedError(
-			'This fluent call gives destinations in a way that cannot be opened. Read them with findMany.',
+			'This fluent call returns destinations in a way that cannot be opened. Read them with findMany.',
 		);
 	}
 	return current;

@@ -64,14 +64,14 @@ export class WriteRewriter implements Writes {
 		this.#relationsOf(model, data, data.id === undefined ? textOf(where?.id) : undefined);
 	}
 
-	/** A new organization or user; gives its id, made here if need be so that destinations can be sealed to it. */
+	/** A new organization or user; returns its id, made here if need be so that destinations can be sealed to it. */
 	createOther(model: ModelName, data: Arguments): string {
 		const id = idOfNew(data);
 		this.#relationsOf(model, data, id);
 		return id;
 	}
 
-	/** Rewrites the nested writes in data; gives the id behind each to-one relation, where the write tells it. */
+	/** Rewrites the nested writes in data; returns the id behind each to-one relation, where the write tells it. */
 	#relationsOf(
 		model: ModelName,
 		data: Arguments,

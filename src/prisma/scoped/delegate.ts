@@ -9,7 +9,7 @@ const delegateData: ReadonlySet<PropertyKey> = new Set(['fields', 'name', '$name
 /**
  * The methods of one model, as the extension would have them.
  *
- * @param start gives what the caller awaits.
+ * @param start returns what the caller awaits.
  */
 export function scopeDelegate(
 	client: Methods,

@@ -1,9 +1,9 @@
 import { call, type Methods, view } from './view.ts';
 
 /**
- * What Prisma's methods give: it begins when it is first awaited, and runs once.
+ * What Prisma's methods return: it begins when it is first awaited, and runs once.
  *
- * @param member gives everything that is not a promise's, such as Prisma's fluent methods.
+ * @param member returns everything that is not a promise's, such as Prisma's fluent methods.
  */
 export function lazyPromise(
 	start: () => Promise<unknown>,

@@ -17,12 +17,12 @@ interface Scoped {
 }
 
 /** How a promise of a scoped client is run, by itself or inside a transaction. */
-interface Recipe extends Scoped {
+interface DeferredOperation extends Scoped {
 	readonly ranRawSql: boolean;
 	readonly run: (client: Methods) => PromiseLike<unknown>;
 }
 
-const recipes = new WeakMap<object, Recipe>();
+const deferredOperations = new WeakMap<object, DeferredOperation>();
 
 /**
  * A view of a Prisma client in which every statement runs in one scope, settings are sealed and opened,
@@ -81,22 +81,22 @@ function scopeOperation(scoped: Scoped, operation: ModelOperation): object {
 /**
  * A promise that runs in its scope, alone or in a transaction of that scope.
  *
- * @param follow gives the fluent method of a name, where there is one.
+ * @param follow returns the fluent method of a name, where there is one.
  */
 function scopePromise(
-	recipe: Recipe,
+	operation: DeferredOperation,
 	follow: (name: PropertyKey) => unknown = () => undefined,
 ): object {
 	const promise = lazyPromise(
-		() => start(recipe),
+		() => start(operation),
 		(property) => (property === 'requestTransaction' ? refuseForeignTransaction : follow(property)),
 	);
-	recipes.set(promise, recipe);
+	deferredOperations.set(promise, operation);
 	return promise;
 }
 
-function start({ client, scope, ranRawSql, run }: Recipe): Promise<unknown> {
-	return settle({ scope, ranRawSql }, () => run(client));
+function start({ client, scope, ranRawSql, run }: DeferredOperation): Promise<unknown> {
+	return runToEnd({ scope, ranRawSql }, () => run(client));
 }
 
 function refuseForeignTransaction(): never {
@@ -120,7 +120,7 @@ function scopeTransaction(scoped: Scoped): Method {
 				{ path: [], message: '$transaction takes a function or an array of Prisma promises' },
 			]);
 		}
-		const batch = work.map((promise) => recipeFor(promise, scoped));
+		const batch = work.map((promise) => deferredOperationOf(promise, scoped));
 		const inOrder = async (transaction: Methods, context: ExecutionContext) => {
 			const results: unknown[] = [];
 			for (const { ranRawSql, run } of batch) {
@@ -133,10 +133,10 @@ function scopeTransaction(scoped: Scoped): Method {
 	};
 }
 
-function recipeFor(promise: unknown, { client, scope }: Scoped): Recipe {
-	const recipe = recipes.get(Object(promise));
+function deferredOperationOf(promise: unknown, { client, scope }: Scoped): DeferredOperation {
+	const operation = deferredOperations.get(Object(promise));
 	// The claims name the role as well.
-	if (recipe?.client === client && recipe.scope.claims === scope.claims) return recipe;
+	if (operation?.client === client && operation.scope.claims === scope.claims) return operation;
 	return refuseForeignTransaction();
 }
 
@@ -147,15 +147,15 @@ function runTransaction(
 ): Promise<unknown> {
 	const { timeout } = (options ?? {}) as { timeout?: number }; // Prisma refuses others
 	const context: ExecutionContext = { scope, ranRawSql: false, timeout };
-	return settle(context, () => {
+	return runToEnd(context, () => {
 		const inScope = (transaction: Methods) => work(transaction, context);
 		// Prisma's $transaction gives a promise.
 		return call(client, '$transaction', [inScope, options]) as PromiseLike<unknown>;
 	});
 }
 
-/** Runs something in a scope. What the caller does with the promise it gives is outside it. */
-function settle(context: ExecutionContext, run: () => PromiseLike<unknown>): Promise<unknown> {
+/** Runs something in a scope. What the caller does with the promise that it returns is outside it. */
+function runToEnd(context: ExecutionContext, run: () => PromiseLike<unknown>): Promise<unknown> {
 	return new Promise((resolve, reject) => {
 		const fail = (error: unknown) => reject(context.refusal ?? error);
 		runInScope(context, () => run().then(resolve, fail));

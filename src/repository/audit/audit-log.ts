@@ -48,7 +48,7 @@ export class AuditLog {
 	/**
 	 * A page of the log, the newest first.
 	 *
-	 * @throws ValidationError if an id, the cursor or the limit is none.
+	 * @throws ValidationError if an id, the cursor or the limit is not valid.
 	 *
 	 * @example
 	 * ```ts
@@ -87,7 +87,7 @@ export class AuditLog {
 	 * last one of this export. So who exports regularly goes on a little before that one, and leaves out
 	 * the ids that are there already.
 	 *
-	 * @throws ValidationError if an id is none.
+	 * @throws ValidationError if an id is not valid.
 	 *
 	 * @example
 	 * ```ts

@@ -35,7 +35,7 @@ export interface AuditEntry {
 	readonly action: AuditAction;
 	/** What changed, by field. Settings are not among them. */
 	readonly changes: Readonly<Record<string, FieldChange>>;
-	/** Whether settings changed; which of them, where the writer told. Never a value. */
+	/** Whether settings changed; which of them, where the writer said so. Never a value. */
 	readonly settings: { readonly changed: boolean; readonly fields: readonly string[] };
 	/** The user who acted. Null for a system. The user need not exist any more. */
 	readonly actorId: string | null;

@@ -72,26 +72,26 @@ function toVersion(
 	const { updatedBy: _, ...fields } = changes; // says what `actorId` says
 	const version = entry.version ?? 0; // only a key rotation, which is of no destination, has none
 	const changed = settings.changed && action !== 'created';
-	// Whoever told the log told it something, or nothing at all.
-	const told = settings.fields.length === 0 ? null : settings.fields;
+	// The writer named what changed, or nothing at all.
+	const named = settings.fields.length === 0 ? null : settings.fields;
 	return {
 		version,
 		action,
 		changes: fields,
 		actorId,
 		recordedAt,
-		changedSettings: changed ? namesOr(told, changedIn.get(version)) : [],
+		changedSettings: changed ? namesOr(named, changedIn.get(version)) : [],
 	};
 }
 
 /** @throws the error that may pass, where nothing else says which settings changed. */
 function namesOr(
-	told: readonly string[] | null,
+	named: readonly string[] | null,
 	found: readonly string[] | DestinationsError | undefined,
 ): readonly string[] | null {
-	if (!(found instanceof DestinationsError)) return found ?? told;
-	if (told === null) throw found;
-	return told;
+	if (!(found instanceof DestinationsError)) return found ?? named;
+	if (named === null) throw found;
+	return named;
 }
 
 /** How many earlier settings are held at once. */

@@ -17,7 +17,7 @@ export function changedFields(before: object, after: object): string[] {
 }
 
 /** The scope, with the change in its claims: they are sent along anyway, so it costs no round trip. */
-export function scopeTelling(scope: Scope, change: SettingsChange): Scope {
+export function withSettingsChange(scope: Scope, change: SettingsChange): Scope {
 	const claims: object = JSON.parse(scope.claims);
 	return { ...scope, claims: JSON.stringify({ ...claims, settings_change: change }) };
 }
