@@ -70,7 +70,7 @@ const rooms = {
 			'database/scoped-pool.ts',
 			'database/discard-session.ts',
 		],
-		tests: ['tenancy/scoped-pool.test.ts'],
+		tests: ['tenancy/scoped-pool.test.ts', 'tenancy/scoped-query.test.ts'],
 	},
 	scope: {
 		sources: [

@@ -50,12 +50,16 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 		const text = `SELECT 'a', NULL UNION ALL SELECT 'b', 'c'`;
 		const read = (texts: readonly (string | null)[]) => ({ texts: [...texts] });
 		const rows = [{ texts: ['a', null] }, { texts: ['b', 'c'] }];
+		const session = await one.session();
+		await session.query('CREATE TEMP TABLE left_alone ()');
 		for (let run = 0; run < 2; run += 1) {
 			expect(await one.pool.read(scope, text, [], read)).toEqual(rows);
 			expect(await one.pool.transaction(scope, (sql) => sql.read(scope, text, [], read))).toEqual(
 				rows,
 			);
 		}
+		// Cleaning after it, as after raw SQL, would take this away.
+		await (await one.session()).query('DROP TABLE left_alone');
 	});
 
 	test('so is each of a transaction, whatever role the one before it had', async () => {
