@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Destination, DestinationsClient, ScopedClient } from '../../../src/index.ts';
+import { RetryError } from '../../../src/index.ts';
 import { codesOf } from '../refusal.ts';
 
 export const types = ['posthog', 'amplitude', 'mixpanel'] as const;
@@ -55,6 +56,11 @@ export class Tally {
 /** Words of this package, Prisma and pg for a connection that was lost, or a statement that was cancelled. */
 const lostCodes =
 	/^UNAVAILABLE|57P01|57014|08006|P1017|P2010 N\/A|Connection terminated|connection error|closed the connection|terminating connection|canceling statement due to user request|ECONNRESET|P2028|not queryable/;
+
+function wasLost(error: unknown): boolean {
+	// What can be called again may as well be a statement that lost against another; its cause tells.
+	return lostCodes.test(codesOf(error instanceof RetryError ? error.cause : error));
+}
 
 /** An organization with its memory, which checks all that it reads and writes against it. */
 export class Organization {
@@ -136,7 +142,7 @@ export class Organization {
 			const codes = codesOf(error);
 			if (typeof code === 'string' ? codes === code : code.test(codes)) {
 				this.#tally.injectedErrors += 1;
-			} else if (lostCodes.test(codes)) {
+			} else if (wasLost(error)) {
 				this.#tally.lost += 1;
 			} else {
 				this.#tally.surprises.push(`refused with ${codes} instead of ${code}`);
@@ -155,9 +161,8 @@ export class Organization {
 			check(await work());
 			return true;
 		} catch (error) {
-			const codes = codesOf(error);
-			if (lostCodes.test(codes)) this.#tally.lost += 1;
-			else this.#tally.surprises.push(`failed with ${codes}`);
+			if (wasLost(error)) this.#tally.lost += 1;
+			else this.#tally.surprises.push(`failed with ${codesOf(error)}`);
 			return false;
 		}
 	}
