@@ -1,5 +1,6 @@
 import { settingsToJson } from '../encryption/canonical-json.ts';
-import { sealJson } from '../encryption/envelope.ts';
+import { looksLikeEnvelope, sealJson } from '../encryption/envelope.ts';
+import { ValidationError } from '../errors.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
 import type { EncryptedTable } from './encrypted-tables.ts';
 import { ciphertextOf, contextOf, keyIdOf, PageKeys } from './page-keys.ts';
@@ -19,7 +20,8 @@ export async function resealPage(
 	for (const row of rows) {
 		try {
 			const primary = pageKeys.primary(row);
-			if (keyIdOf(row) === primary.keyId) continue;
+			// Of settings in plaintext a member of this name says nothing.
+			if (row.plaintext === null && keyIdOf(row) === primary.keyId) continue;
 			const { old, json } = openRow(pageKeys, row);
 			const sealed = JSON.stringify(sealJson(json, primary, contextOf(row)));
 			replacements.push({ rowId: row.row_id, old, sealed });
@@ -34,7 +36,12 @@ export async function resealPage(
 
 function openRow(pageKeys: PageKeys, row: SealedRow): { old: string; json: string } {
 	if (row.plaintext !== null) {
-		return { old: row.plaintext, json: settingsToJson(JSON.parse(row.plaintext)) };
+		const settings = JSON.parse(row.plaintext);
+		if (looksLikeEnvelope(settings)) {
+			const message = 'are encrypted already, though the row is marked as not encrypted';
+			throw new ValidationError([{ path: ['settings'], message }]);
+		}
+		return { old: row.plaintext, json: settingsToJson(settings) };
 	}
 	// What is sealed again is the very text that was sealed: nothing parses it on the way.
 	return { old: ciphertextOf(row), json: pageKeys.open(row) };

@@ -360,6 +360,8 @@ describe('the options', () => {
 		[{ cacheSeconds: '60' }, /cacheSeconds: must be a number/],
 		[{ cacheSeconds: Number.NaN }, /cacheSeconds: must be a number/],
 		[{ timeoutSeconds: -1 }, /timeoutSeconds: must be a number/],
+		[{ timeoutSeconds: 0 }, /timeoutSeconds: must be a number of seconds greater than 0/],
+		[{ timeoutSeconds: Number.NaN }, /timeoutSeconds: must be a number/],
 		[{ olderKeys: {} }, /olderKeys: must be a provider of keys/],
 		[{ pool: { maximum: 1 } }, /^`pool` of EnvelopeKeyProvider: unknown option "maximum"/],
 		[{ connectionString: 5 }, /connectionString: must be text/],

@@ -132,3 +132,41 @@ test('plaintext that cannot be sealed is reported and left alone', async () => {
 	});
 	expect(await stored(row)).toMatchObject({ settings_encrypted: false });
 });
+
+test('settings with a member that is named as the id of a key are sealed as well', async () => {
+	const [keyId] = sealed.ring.split(':');
+	const row = await insert('development', { ...settings, kid: keyId });
+	const result = await rotateFromPlaintext();
+	expect(result.failed).toBe(0);
+	expect(await stored(row)).toMatchObject({ settings_encrypted: true, settings: { kid: keyId } });
+	expect(JSON.stringify((await stored(row)).settings)).not.toContain(apiKey);
+});
+
+// Sealed once more, it would never be read as settings again. The table of destinations refuses such rows by a CHECK.
+test('earlier settings that look like an envelope and are marked as not encrypted are reported, and left', async () => {
+	const { admin } = sealed.service;
+	const { id: made } = await sealed
+		.connect({ keys: sealed.ring })
+		.forOrganization(organizationId)
+		.destinations.create({
+			...{ organizationId, type: 'posthog', name: 'sealed', environment: 'staging' },
+			settings: { apiKey },
+		});
+	await admin.query('SET session_replication_role = replica');
+	await admin.query(
+		`INSERT INTO destination_settings_history
+			(destination_id, version, organization_id, type, settings, settings_encrypted)
+		 SELECT id, 1, organization_id, type, settings, false FROM destinations WHERE id = $1`,
+		[made],
+	);
+	await admin.query('RESET session_replication_role');
+	const { failed, failures } = await rotateFromPlaintext();
+	expect(failed).toBe(1);
+	expect(failures).toMatchObject([{ destinationId: made, code: 'VALIDATION' }]);
+	expect(await stored(id)).toMatchObject({ settings_encrypted: true });
+});
+
+function rotateFromPlaintext() {
+	const { connectionString } = sealed.service;
+	return rotateKeys({ connectionString, keys: sealed.ring, fromPlaintext: true });
+}

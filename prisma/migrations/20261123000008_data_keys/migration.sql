@@ -8,7 +8,8 @@
 -- `generation` counts the keys of one organization, far from 2^31.
 -- squawk-ignore-file prefer-bigint-over-int
 
-SET LOCAL lock_timeout = '5s';
+-- Everybody else's writes wait behind a lock that waits: of organizations and users the foreign keys need one.
+SET LOCAL lock_timeout = '1s';
 SET LOCAL statement_timeout = '60s';
 SET LOCAL search_path = pg_catalog, pg_temp;
 

@@ -33,6 +33,10 @@ const seconds = z.custom<number>((value) => typeof value === 'number' && value >
 	error: 'must be a number of seconds from 0 on',
 });
 
+const someSeconds = z.custom<number>((value) => typeof value === 'number' && value > 0, {
+	error: 'must be a number of seconds greater than 0',
+});
+
 const providerOptions = optionsOf({
 	connectionString: text.optional(),
 	pool: z.custom<PoolConfig>().optional(),
@@ -44,7 +48,7 @@ const providerOptions = optionsOf({
 	wrap: callback<EnvelopeKeyProviderOptions['wrap']>(),
 	unwrap: callback<EnvelopeKeyProviderOptions['unwrap']>(),
 	cacheSeconds: seconds,
-	timeoutSeconds: seconds.optional(),
+	timeoutSeconds: someSeconds.optional(),
 	olderKeys: z
 		.custom<KeyProvider>(isKeyProvider, { error: 'must be a provider of keys' })
 		.optional(),
