@@ -138,7 +138,7 @@ describe('a connection test', () => {
 		const id = await api.create({ type: 'posthog', settings });
 		const { status, body } = await api.call(`POST /destinations/${id}/test`);
 		expect(status).toBe(200);
-		expect(body).toMatchObject({ ok: false, verdict: 'failed', code: 'host_not_allowed' });
+		expect(body).toMatchObject({ ok: false, verdict: 'inconclusive', code: 'host_not_allowed' });
 	});
 });
 
