@@ -89,6 +89,15 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 		expect(await pool.run(scope, planning, [])).toEqual(usual);
 	});
 
+	test('a transaction that reads nothing in order has nothing of that to take back', async () => {
+		await one.pool.transaction(scope, async (sql) => {
+			wire.take();
+			await sql.run(scope, 'SELECT 1', []);
+			// The login's own role, the scope, and the statement.
+			expect(wire.take().types.replaceAll(/[^E]/g, '')).toBe('EEE');
+		});
+	});
+
 	test('it is one write and one round trip, parsed and described once if it is named', async () => {
 		const sent = async () => {
 			wire.take();
