@@ -30,7 +30,7 @@ export interface FieldInfo extends FieldLabel {
 }
 
 /** Other things that people paste into a field, and what to call them. */
-export type Mistake = readonly [pattern: RegExp, name: string];
+type Mistake = readonly [pattern: RegExp, name: string];
 
 /** How the text of one setting must look. */
 interface TextRule extends FieldLabel {

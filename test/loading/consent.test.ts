@@ -2,7 +2,7 @@ import { ConsentPurpose, destinationsFor } from '../../src/index.ts';
 
 const purposes = Object.values(ConsentPurpose);
 const subsets = purposes.reduce<ConsentPurpose[][]>(
-	(sets, purpose) => [...sets, ...sets.map((set) => [...set, purpose])],
+	(sets, purpose) => sets.concat(sets.map((set) => set.concat(purpose))),
 	[[]],
 );
 

@@ -84,7 +84,7 @@ export async function openCrowd(service: Service): Promise<Crowd> {
 	return { organizationId, id, consoleId, other, oldId, middleId: rows[0]?.id ?? '' };
 }
 
-export async function take(lines: AsyncGenerator<string>, wanted: number): Promise<void> {
+async function take(lines: AsyncGenerator<string>, wanted: number): Promise<void> {
 	for (let taken = 0; taken < wanted; taken += 1) await lines.next();
 	await lines.return(undefined);
 }
@@ -347,7 +347,7 @@ export function publicCalls(scope: ScopedClient): string[] {
 }
 
 /** Waits for a refusal, of a call that reads what is not to be had. */
-export async function refusedWith(code: string, call: Promise<unknown>): Promise<void> {
+async function refusedWith(code: string, call: Promise<unknown>): Promise<void> {
 	const error = await call.catch((reason: unknown) => reason);
 	if (!(error instanceof DestinationsError) || error.code !== code) throw error;
 }
