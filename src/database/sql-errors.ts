@@ -109,7 +109,11 @@ export function meaningOf(error: unknown): Meaning {
 	const { code, message, syscall } = foreign(error);
 	const { kind } = driverCause(error);
 	const state = sqlStateOf(error);
-	if (state !== undefined) return endedSession(error) ? 'unavailable' : lookUp(sqlStates, state);
+	if (state !== undefined) {
+		// pg has no data for a COPY, and never will.
+		if (state === '57014' && /copy from stdin/i.test(String(message))) return 'statement';
+		return endedSession(error) ? 'unavailable' : lookUp(sqlStates, state);
+	}
 	if (networkErrors.has(code) || connecting.has(syscall)) return 'unavailable';
 	if (isTlsFailure(error)) return 'unavailable';
 	const byKind = driverKinds.get(kind);

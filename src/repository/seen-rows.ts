@@ -1,4 +1,5 @@
 import type { Destination } from '../destinations/destination.ts';
+import { withPresets } from '../destinations/presets.ts';
 import type { ReadRow } from '../encryption/open-row.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { DestinationsError } from '../errors.ts';
@@ -66,7 +67,9 @@ export class SeenRows {
 		try {
 			const settings = encryption.tryOpen(envelope, context);
 			// Settings are validated by the row's type when they are written.
-			return settings && ({ ...seen, settings } as SeenDestination);
+			return (
+				settings && ({ ...seen, settings: withPresets(seen.type, settings) } as SeenDestination)
+			);
 		} catch (error) {
 			if (error instanceof DestinationsError) return undefined;
 			throw error;

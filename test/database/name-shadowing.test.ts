@@ -58,7 +58,10 @@ const change = (assignments: string) => `UPDATE public.destinations SET ${assign
 /** Each kind of write, those that cascade and those that are refused included. They name all by its schema. */
 const writes = [
 	`INSERT INTO public.destinations (id, organization_id, type, name, settings, created_by, updated_by)
-		VALUES ('${made}', '${organization}', 'console', 'x', '${settings('a')}', '${other}', '${other}')`,
+		VALUES ('${made}', '${organization}', 'console', 'x', '${settings('a')}', '${user}', '${user}')`,
+	// In the name of somebody else, which is refused.
+	`INSERT INTO public.destinations (id, organization_id, type, name, created_by)
+		VALUES ('${other}', '${organization}', 'console', 'x', '${other}')`,
 	change(`name = 'y', description = 'z'`),
 	set('request.jwt.claims', claims(2)),
 	change(`settings = '${settings('b')}'`),
@@ -92,7 +95,7 @@ const writes = [
 	set('destinations.retention', 'on'),
 	'DELETE FROM public.destination_settings_history',
 	change(`settings = '${settings('d')}'`),
-	`DELETE FROM public.users WHERE id OPERATOR(pg_catalog.=) '${other}'`,
+	`DELETE FROM public.users WHERE id OPERATOR(pg_catalog.=) '${user}'`,
 	`DELETE FROM public.destinations ${its}`,
 	`INSERT INTO public.destinations (id, organization_id, type, name)
 		VALUES ('${other}', '${organization}', 'console', 'x')`,

@@ -59,6 +59,15 @@ beforeAll(async () => {
 	}
 });
 
+// Postgres need not ask the policy where an index has no row to ask it for.
+beforeEach(async () => {
+	await everyRoad['EnvelopeKeyProvider.renew']?.(here());
+	const [gone] = await deployment.rows<{ id: string }>(
+		`INSERT INTO destinations (organization_id, type, name) VALUES ('${a.id}', 'amplitude', 'x') RETURNING id`,
+	);
+	await deployment.rows(`UPDATE destinations SET deleted_at = now() WHERE id = '${gone?.id}'`);
+});
+
 afterAll(() => deployment.close());
 
 const here = (): Destined => ({

@@ -212,23 +212,26 @@ describe('existence oracles', () => {
 	});
 
 	test('created_by and updated_by tell nothing about users', async () => {
+		const refusals: Awaited<ReturnType<typeof refusal>>[] = [];
 		for (const [type, user] of [
 			['console', await session.newUser()],
 			['mixpanel', randomUUID()],
 		] as const) {
-			const made = await asOwn(() =>
-				session.insert({
-					organization_id: own.organization_id,
-					type,
-					name: 'x',
-					created_by: user,
-					updated_by: user,
-				}),
-			);
-			expect(made).toMatchObject({ created_by: null, updated_by: null });
-			const changed = await asOwn(() => session.update(made.id, 'updated_by = $1', [user]));
-			expect(changed.updated_by).toBeNull();
+			const row = { organization_id: own.organization_id, type, name: 'x' };
+			const made = await asOwn(() => session.insert(row));
+			for (const write of [
+				() => session.insert({ ...row, environment: 'staging', created_by: user }),
+				() => session.insert({ ...row, environment: 'staging', updated_by: user }),
+				() => session.update(made.id, 'updated_by = $1', [user]),
+			]) {
+				// The same for users who exist and who do not.
+				refusals.push(await refusal(asOwn(write)));
+			}
 		}
+		const [first, ...others] = refusals.map(({ code, message }) => `${code} ${message}`);
+		expect(first).toMatch(/^23514 /);
+		expect(others.slice(0, 2)).toEqual([first, expect.stringMatching(/^23514 updated_by is/)]);
+		expect(others.slice(2)).toEqual([first, ...others.slice(0, 2)]);
 	});
 
 	// An id must be unique among all organizations, so this cannot be closed: whoever holds another

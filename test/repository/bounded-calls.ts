@@ -257,8 +257,8 @@ export const writes: Readonly<Record<string, Call>> = {
 	'destinations.patchSettings, each otherwise': {
 		run: ({ acme, id }) =>
 			acme.destinations.patchSettings(id, { apiKey: `phc_${renamed().name.slice(8)}` }),
-		// Who loses against another reads again.
-		statements: 12,
+		// Who loses against another tries again, after a pause that grows: for ten seconds.
+		statements: 60,
 		refused: ['CONFLICT'],
 	},
 	'destinations.revert': {

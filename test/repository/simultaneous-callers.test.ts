@@ -85,8 +85,9 @@ test.each(calls)(
 		);
 		expect(codes.filter((code) => !refused.includes(code))).toEqual([]);
 		expect(codes.length).toBeLessThan(thousand);
-		const callers = shared === true ? 2 : thousand;
-		expect(cost.statements).toBeLessThanOrEqual(callers * statements + 6);
+		// What is shared is done a few times at most: who comes late must not be answered by what was known before.
+		const callers = shared === true ? 10 : thousand;
+		expect(cost.statements).toBeLessThanOrEqual(callers * statements + 10);
 		expect(cost.kilobytes).toBeLessThanOrEqual(thousand * kilobytes);
 		// Whoever waits for a connection is served in turn, behind those who were there before.
 		expect(waited).toBeLessThanOrEqual(thousand * Math.max(statements, 1) + 20);

@@ -116,7 +116,8 @@ describe.each(Object.entries(failures))('after %s', (name, [fail, code]) => {
 			await transaction.prisma.destination.updateMany({ data: { name: 'Not saved' } });
 			await fail(transaction);
 		});
-		expect(await refusal(failed)).toBe(code);
+		// A transaction of the package's own says by its own error what may succeed when it is run again.
+		expect(await refusal(failed)).toBe(timed ? 'RETRY' : code);
 		expect(await client.pid()).toBe(pid);
 		await expectClean(client, before, tenants());
 	});

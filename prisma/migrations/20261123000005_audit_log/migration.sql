@@ -61,7 +61,7 @@ CREATE UNIQUE INDEX destination_audit_log_rotation_run_unique
 -- poll. Those are the newest entries, so that a poll reads a few pages of the index's end, and none of the
 -- table's where VACUUM has been.
 CREATE INDEX idx_destination_audit_log_transaction
-  ON public.destination_audit_log (transaction_id) INCLUDE (organization_id, action);
+  ON public.destination_audit_log (transaction_id, organization_id, action);
 
 -- For the past of all organizations: what happened since a time, or on one day. Entries come in the order of
 -- time and never change, so a summary of page ranges is enough, and costs a write next to nothing. Such an

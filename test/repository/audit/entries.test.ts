@@ -223,21 +223,17 @@ describe('who acted', () => {
 		const actor = await session.newUser();
 		const other = await session.newUser();
 		const organization = await session.newOrganization();
-		const { id } = await session.asTenant(
-			organization,
-			() =>
-				session.newDestination({
-					organization_id: organization,
-					created_by: other,
-					updated_by: other,
-				}),
-			actor,
-		);
-		await session.asTenant(
-			organization,
-			() => session.update(id, `name = 'x', updated_by = '${other}'`),
-			actor,
-		);
+		const asActor = <T>(work: () => Promise<T>) => session.asTenant(organization, work, actor);
+		const row = { organization_id: organization };
+		const { id } = await asActor(() => session.newDestination(row));
+		await asActor(() => session.update(id, `name = 'x'`));
+		// Nobody writes in the name of somebody else.
+		for (const write of [
+			() => session.newDestination({ ...row, environment: 'staging', created_by: other }),
+			() => session.update(id, `name = 'y', updated_by = '${other}'`),
+		]) {
+			expect((await refusal(asActor(write))).code).toBe('23514');
+		}
 		const entries = await entriesOf(session, id);
 		expect(entries.map(({ actor_id }) => actor_id)).toEqual([actor, actor]);
 		expect(JSON.stringify(entries)).not.toContain(other);
