@@ -31,7 +31,7 @@ async function complaint(connectionString: string): Promise<unknown> {
 const configuration = (message: RegExp) =>
 	expect.objectContaining({ code: 'CONFIGURATION', message: expect.stringMatching(message) });
 
-test('a login that may become destinations_loader and nothing else is fit', async () => {
+test('a login that may switch to destinations_loader and nothing else is fit', async () => {
 	const connectionString = await deployment.newLogin('destinations_loader');
 	const loader = loading.loader({ connectionString });
 	await loader.start();
@@ -39,10 +39,10 @@ test('a login that may become destinations_loader and nothing else is fit', asyn
 });
 
 test.each(['authenticated', 'service_role'] as const)(
-	'one that may become %s as well',
+	'one that may switch to %s as well',
 	async (role) => {
 		const url = await deployment.newLogin('destinations_loader', role);
-		expect(await complaint(url)).toEqual(configuration(new RegExp(`may become ${role}\\b`)));
+		expect(await complaint(url)).toEqual(configuration(new RegExp(`may switch to ${role}\\b`)));
 	},
 );
 
@@ -57,14 +57,14 @@ test.each([
 	expect(await complaint(url)).toEqual(configuration(message));
 });
 
-test('one that may become another role by way of a third', async () => {
+test('one that may switch to another role by way of a third', async () => {
 	const url = await deployment.newLogin('destinations_loader');
 	const [between, powerful] = [`between_${process.pid}`, `powerful_${process.pid}`];
 	await deployment.admin.query(`CREATE ROLE ${between}; CREATE ROLE ${powerful};
 		GRANT ${powerful} TO ${between}; GRANT ${between} TO ${new URL(url).username}`);
 	deployment.dropLater(between, powerful);
 	expect(await complaint(url)).toEqual(
-		configuration(new RegExp(`may become ${between}, ${powerful}`)),
+		configuration(new RegExp(`may switch to ${between}, ${powerful}`)),
 	);
 });
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, cp, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Client } from 'pg';
 
@@ -41,6 +41,7 @@ export class Standby implements AsyncDisposable {
 		await writeFile(join(copy, 'standby.signal'), '');
 		const { uid, gid } = await stat(data);
 		await own(copy, { uid, gid });
+		const installation = await outlasting(dirname(programs), dirname(dirname(data)), directory);
 		const port = await freePort();
 		const { hostname, port: primaryPort, username, password } = new URL(primaryUrl);
 		const settings = [
@@ -58,7 +59,7 @@ export class Standby implements AsyncDisposable {
 			`primary_conninfo=host=${hostname} port=${primaryPort} user=${username} password=${password}`,
 		].flatMap((setting) => ['-c', setting]);
 		const started = spawn(
-			join(programs, 'postgres'),
+			join(installation, basename(programs), 'postgres'),
 			['-D', copy, '-p', String(port), ...settings],
 			{
 				stdio: ['ignore', 'ignore', 'pipe'],
@@ -103,6 +104,14 @@ export class Standby implements AsyncDisposable {
 
 async function rowsOf(admin: Client, sql: string): Promise<Record<string, string>[]> {
 	return (await admin.query<Record<string, string>>(sql)).rows;
+}
+
+/** Postgres's programs where they are still there once the primary is gone: it may have a copy among its files. */
+async function outlasting(installation: string, files: string, directory: string): Promise<string> {
+	if (!installation.startsWith(files)) return installation;
+	const copy = join(directory, 'programs');
+	await cp(installation, copy, { recursive: true });
+	return copy;
 }
 
 /** Node copies files as its own user, and Postgres runs as another where that is root. */

@@ -75,15 +75,18 @@ const isGone = (connectionString: string) => async () =>
 
 /** The data directory of the only server, with the process ids of its supervisor and of Postgres. */
 async function onlyServer() {
-	let name = '';
-	let pidFile = '';
-	// One that was killed at its start may only now go away.
+	let servers: { name: string; pidFile: string }[] = [];
+	// One that was killed at its start may only now go away. Where Postgres's user cannot reach the programs, there is a
+	// directory with a copy of them too.
 	await until(async () => {
-		const names = await directories();
-		name = names[0] ?? '';
-		pidFile = await readFile(join(folder, name, 'data', 'postmaster.pid'), 'utf8').catch(() => '');
-		return names.length === 1 && pidFile !== '';
+		const files = (await directories()).map(async (name) => {
+			const path = join(folder, name, 'data', 'postmaster.pid');
+			return { name, pidFile: await readFile(path, 'utf8').catch(() => '') };
+		});
+		servers = (await Promise.all(files)).filter(({ pidFile }) => pidFile !== '');
+		return servers.length === 1;
 	});
+	const { name = '', pidFile = '' } = servers[0] ?? {};
 	return {
 		name,
 		supervisor: Number(/-(\d+)-\w{6}$/.exec(name)?.[1]),
