@@ -191,11 +191,10 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 		const session = await one.session();
 		await session.query('CREATE TEMP TABLE copied (id int); GRANT ALL ON copied TO PUBLIC');
 		const failed = one.pool.run(scope, 'COPY copied FROM STDIN', []);
+		// Nothing that may succeed when it is run again, so that it stays pg's error.
 		await expect(failed).rejects.toMatchObject({
-			cause: {
-				code: '57014',
-				message: expect.stringContaining('COPY FROM STDIN is not supported'),
-			},
+			code: '57014',
+			message: expect.stringContaining('COPY FROM STDIN is not supported'),
 		});
 		expect(await one.session()).toBe(session);
 		expect(await one.pool.run(scope, whoAmI, [])).toEqual([who(scope)]);
