@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { required, uuid } from '../input/checks.ts';
+import { requiredInput, uuid } from '../input/checks.ts';
 import { fields } from './columns.ts';
 import { oneOf } from './fields.ts';
 import { destinationTypes } from './registry.ts';
@@ -9,7 +9,7 @@ const NAME_EXPECTED = 'must have 1 to 255 characters, without control characters
 
 /** With the `u` flag the pattern counts characters as Postgres's varchar(255) does, and sees lone surrogates. */
 const name = z
-	.string({ error: required(NAME_EXPECTED) })
+	.string({ error: requiredInput(NAME_EXPECTED) })
 	.trim()
 	.regex(/^[^\p{Cc}\p{Cs}]{1,255}$/u, { error: NAME_EXPECTED });
 

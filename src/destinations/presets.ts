@@ -27,11 +27,8 @@ export function withPresets(
 }
 
 /** Validated settings as they are stored. */
-export function withoutPresets(
-	type: string,
-	settings: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-	const stored = { ...settings };
+export function withoutPresets(type: string, settings: object): Record<string, unknown> {
+	const stored: Record<string, unknown> = { ...settings };
 	for (const [name, preset] of presets.get(type) ?? []) {
 		if (stored[name] === preset) delete stored[name];
 	}

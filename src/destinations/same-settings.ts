@@ -14,8 +14,8 @@ export function isSameSettings(type: DestinationType, stored: unknown, validated
 	try {
 		return isDeepStrictEqual(validateSettings(type, stored), validated);
 	} catch (error) {
-		// They were valid by the rules of their day, and cannot be what is valid today.
-		if (error instanceof ValidationError) return false;
+		// They were valid by the rules of their day, and a patch may have let them stand.
+		if (error instanceof ValidationError) return isDeepStrictEqual(stored, validated);
 		throw error;
 	}
 }

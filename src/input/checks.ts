@@ -6,6 +6,11 @@ export const isRequired = 'is required';
 
 /** The message for a value that is not there, or else that `expected`. Messages never repeat a value. */
 export function required(expected: string): (issue: { readonly input?: unknown }) => string {
+	return ({ input }) => (input === undefined ? isRequired : expected);
+}
+
+/** The same for what a form sends, to which null is nothing given. */
+export function requiredInput(expected: string): ReturnType<typeof required> {
 	return ({ input }) => (input === undefined || input === null ? isRequired : expected);
 }
 

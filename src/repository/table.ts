@@ -213,7 +213,7 @@ export class DestinationTable {
 			throw new Error('Settings are sealed to their organization and type, which must be known');
 		}
 		const context = { organizationId, destinationId: id, type };
-		const envelope = await this.#encryption.encrypt(withoutPresets(type, { ...settings }), context);
+		const envelope = await this.#encryption.encrypt(withoutPresets(type, settings), context);
 		return { settings: JSON.stringify(envelope), settingsEncrypted: true };
 	}
 

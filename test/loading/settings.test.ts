@@ -68,7 +68,10 @@ test('a row in plaintext is left out, unless the loader was told to read such', 
 	expect(await refusing.findEnabled(organizationId, 'production')).toEqual([]);
 	const reading = await loading.started({ plaintext: 'allow-read' });
 	const [found] = await reading.findEnabled(organizationId, 'production');
-	expect(found?.settings).toMatchObject({ apiKey: 'phc_x' });
+	expect(found?.settings).toEqual({
+		...{ apiKey: 'phc_x', host: 'https://eu.i.posthog.com' },
+		...{ enableServerSide: true, enableClientSide: true },
+	});
 });
 
 test('rows that were rotated since they were read, and whose key is gone, are read once more', async () => {

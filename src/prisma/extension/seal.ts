@@ -130,7 +130,10 @@ export function identityOfNew({ data, id, organizationId }: NewRow): Identity {
 function validateNew(data: Arguments, identity: Identity): Sealing {
 	const sealing = validate(data, identity, Environment.production);
 	// `validate` refuses a text that names no type.
-	data.requiredConsent ??= requiredConsentOf(identity.type as DestinationType);
+	// Null is no list, which Prisma says.
+	if (data.requiredConsent === undefined) {
+		data.requiredConsent = requiredConsentOf(identity.type as DestinationType);
+	}
 	return sealing;
 }
 
@@ -151,7 +154,7 @@ async function sealOne(encryption: SettingsEncryption, sealing: Sealing): Promis
 	const { data, settings, identity, stored } = sealing;
 	const { id, organizationId, type } = identity;
 	const context = { organizationId, destinationId: id, type };
-	const sealed = await encryption.encrypt(withoutPresets(type, { ...settings }), context);
+	const sealed = await encryption.encrypt(withoutPresets(type, settings), context);
 	data.settings = sealed;
 	data.settingsEncrypted = true;
 	if (stored === undefined || !(await isStored(encryption, sealing, stored, context))) return;

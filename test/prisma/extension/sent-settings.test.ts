@@ -120,6 +120,8 @@ describe('settings of a row that a write creates', () => {
 		};
 		expect(await sent({})).toEqual(['measurement']);
 		expect(await sent({ requiredConsent: [] })).toEqual([]);
+		// Prisma refuses it, and must get to see it.
+		expect(await sent({ requiredConsent: null })).toBeNull();
 		expect(
 			await sent({ type: 'meta-pixel', settings: { pixelId: '12345', enableServerSide: false } }),
 		).toEqual(['marketing']);
