@@ -1,13 +1,7 @@
-import { ValidationError } from '../errors.ts';
 import type { Visibility } from './definition.ts';
 import { type FieldInfo, infoOfField } from './fields.ts';
-import {
-	type DestinationType,
-	definitionOf,
-	destinationTypes,
-	isDestinationType,
-	requiredConsentOf,
-} from './registry.ts';
+import { type DestinationType, definitionOf, requiredConsentOf } from './registry.ts';
+import { assertKnown } from './validate.ts';
 import type { ConsentPurpose } from './vocabulary.ts';
 
 /** One setting, as a form needs it. */
@@ -77,11 +71,7 @@ export interface SettingsDescription {
  * ```
  */
 export function describeSettings(type: DestinationType): SettingsDescription {
-	if (!isDestinationType(type)) {
-		const message = `must be one of ${destinationTypes.join(', ')}`;
-		const params = { allowed: destinationTypes };
-		throw new ValidationError([{ path: ['type'], code: 'not_in_list', message, params }]);
-	}
+	assertKnown(type);
 	const { title, settings, rules, visibility } = definitionOf(type);
 	const requiredWhen = new Map(
 		rules.flatMap((rule) =>

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { RaisedIssue } from '../errors.ts';
-import { isRequired, required } from '../input/checks.ts';
+import { isRequired, required, requiredInput } from '../input/checks.ts';
 import { isMasked } from './mask.ts';
 
 /** What a form shows beside a setting. */
@@ -96,7 +96,7 @@ export function kindOfRefusal(
  */
 function textSchema({ max, pattern, expected, normalize, mistakes = [] }: TextRule) {
 	const trimmed = z
-		.string({ error: required('must be text') })
+		.string({ error: requiredInput('must be text') })
 		.trim()
 		.max(max, { abort: true, error: `must be at most ${max} characters long` });
 	return (normalize === undefined ? trimmed : trimmed.overwrite(normalize)).regex(pattern, {
@@ -123,8 +123,7 @@ export function text(rule: TextRule) {
 
 /** A text that may be left out. */
 export function optionalText(rule: TextRule): Omissible<string> {
-	const schema = z.preprocess(blankAsNone, textSchema(rule).optional());
-	return described(schema as unknown as Omissible<string>, infoOf(rule, true)); // says what it takes
+	return omissible(textSchema(rule), infoOf(rule, true));
 }
 
 /** One of a list; read in either case, as people write regions. */
@@ -133,20 +132,31 @@ export function choice<const T extends readonly string[]>(
 	preset: T[number],
 	about: FieldLabel,
 ): WithPreset<T[number]> {
-	const schema = z.preprocess(
-		(value) => blankAsNone(typeof value === 'string' ? value.trim().toLowerCase() : value),
-		oneOf(options).default(preset as never), // of its own list
-	);
 	const info = { ...about, kind: 'choice', options, preset, optional: true } as const;
-	return described(schema as unknown as WithPreset<T[number]>, info); // says what it takes
+	const read = (value: unknown) => (typeof value === 'string' ? value.trim().toLowerCase() : value);
+	return orPreset<T[number]>(z.preprocess(read, oneOf(options)), preset, info);
 }
 
 /** A switch. */
 export function toggle(preset: boolean, about: FieldLabel): WithPreset<boolean> {
-	const flag = z.boolean({ error: 'must be true or false' });
-	const schema = z.preprocess(blankAsNone, flag.default(preset));
 	const info = { ...about, kind: 'switch', preset, optional: true } as const;
-	return described(schema as unknown as WithPreset<boolean>, info); // says what it takes
+	return orPreset(z.boolean({ error: 'must be true or false' }), preset, info);
+}
+
+/** A field that may be left out. */
+export function omissible<T>(schema: z.ZodType<T>, info: FieldInfo): Omissible<T> {
+	const given = z.preprocess(blankAsNone, schema.optional());
+	return described(given as unknown as Omissible<T>, info); // says what it takes, which `preprocess` does not
+}
+
+/** A field for which something counts while nothing is chosen. */
+export function orPreset<T extends string | boolean>(
+	schema: z.ZodType<T>,
+	preset: T,
+	info: FieldInfo,
+): WithPreset<T> {
+	const given = z.preprocess(blankAsNone, schema.default(preset as never)); // T is what the schema gives
+	return described(given as unknown as WithPreset<T>, info); // says what it takes, which `preprocess` does not
 }
 
 /** One of a list, exactly. */
@@ -160,7 +170,7 @@ export function blankAsNone(value: unknown): unknown {
 }
 
 /** Registers what is known of a field: for `describeSettings`, and for JSON Schema made from the schema. */
-export function described<S extends z.ZodType>(schema: S, info: FieldInfo): S {
+function described<S extends z.ZodType>(schema: S, info: FieldInfo): S {
 	const { title, description, example } = info;
 	const examples = example === undefined ? {} : { examples: [example] };
 	// `meta` makes a copy, which is the one to know.

@@ -20,6 +20,7 @@ type Stored = Pick<Destination, 'type' | 'settings' | 'environment'>;
  * Only what the patch changes is validated: members that an older, looser rule let in stay as they are, so that a
  * destination that has them can still be switched off.
  *
+ * @param patch from {@link patchMembers}.
  * @throws ValidationError for what the patch itself makes wrong.
  */
 export function patchedSettings(
@@ -27,7 +28,7 @@ export function patchedSettings(
 	patch: Readonly<Record<string, unknown>>,
 	{ keepMasked }: { readonly keepMasked: boolean },
 ): SettingsOf<DestinationType> {
-	const members = plainMembers(keepMasked ? withoutMasks(type, patch, settings) : patch);
+	const members = keepMasked ? withoutMasks(type, patch, settings) : patch;
 	const merged: Record<string, unknown> = { ...settings };
 	for (const [name, value] of Object.entries(members)) {
 		if (blankAsNone(value) === undefined) delete merged[name];
@@ -43,7 +44,12 @@ export function patchedSettings(
 	return { ...merged, ...normalized(type, members) } as SettingsOf<DestinationType>; // as far as its time allowed
 }
 
-function plainMembers(patch: unknown): Record<string, unknown> {
+/**
+ * The members of a patch, copied.
+ *
+ * @throws ValidationError if it is not a plain object.
+ */
+export function patchMembers(patch: unknown): Record<string, unknown> {
 	const plain = plainFields(patch);
 	if ('fields' in plain) return plain.fields;
 	throw new ValidationError([{ path: ['settings'], message: plain.problem }]);
@@ -91,12 +97,14 @@ function normalized(
 }
 
 /** Settings of a form in which each mask of a stored secret stands for the secret. Other masks stay, to be refused. */
-export function withoutMasks(type: DestinationType, given: unknown, stored: object): unknown {
-	const plain = plainFields(given);
-	if ('problem' in plain) return given;
+export function withoutMasks(
+	type: DestinationType,
+	given: Readonly<Record<string, unknown>>,
+	stored: object,
+): Record<string, unknown> {
 	const visibility = visibilityOf(type);
 	const secrets = new Map<string, unknown>(Object.entries(stored));
-	const entries = Object.entries(plain.fields).map(([name, value]) => {
+	const entries = Object.entries(given).map(([name, value]) => {
 		const secret = secrets.get(name);
 		const isUnchanged =
 			visibility[name] === 'secret' &&

@@ -1,18 +1,10 @@
 import { z } from 'zod';
-import { required } from '../input/checks.ts';
+import { requiredInput } from '../input/checks.ts';
 import { isJsonRecord } from '../input/json-record.ts';
 import type { Answer, SendRequest } from './connection-test/guarded-request.ts';
 import { type Finding, findingOfStatus, refusedKey, verified } from './connection-test/outcome.ts';
 import { defineDestination, sidesVisibility } from './definition.ts';
-import {
-	blankAsNone,
-	described,
-	type FieldLabel,
-	type Omissible,
-	sides,
-	text,
-	type WithPreset,
-} from './fields.ts';
+import { type FieldLabel, omissible, orPreset, sides, text } from './fields.ts';
 import { parseBaseUrl } from './https-origin.ts';
 import { type Rule, settingsSchema } from './rules.ts';
 
@@ -60,7 +52,7 @@ const MAX_URL = 512;
 function baseUrl() {
 	return (
 		z
-			.string({ error: required(URL_EXPECTED) })
+			.string({ error: requiredInput(URL_EXPECTED) })
 			.trim()
 			.max(MAX_URL, { abort: true, error: URL_EXPECTED })
 			// What is no such URL becomes empty, so that one parse both checks and normalizes.
@@ -88,15 +80,9 @@ const uiHostLabel: FieldLabel = {
 	example: 'https://eu.posthog.com',
 };
 
-// Both casts say what the schema takes, which the type of `preprocess` does not.
-const host = described(
-	z.preprocess(blankAsNone, baseUrl().default(defaultHost)) as unknown as WithPreset<string>,
-	{ ...hostLabel, kind: 'url', preset: defaultHost, maxLength: MAX_URL, optional: true },
-);
-const uiHost = described(
-	z.preprocess(blankAsNone, baseUrl().optional()) as unknown as Omissible<string>,
-	{ ...uiHostLabel, kind: 'url', maxLength: MAX_URL, optional: true },
-);
+const about = { kind: 'url', maxLength: MAX_URL, optional: true } as const;
+const host = orPreset(baseUrl(), defaultHost, { ...hostLabel, ...about, preset: defaultHost });
+const uiHost = omissible(baseUrl(), { ...uiHostLabel, ...about });
 
 const rules: readonly Rule[] = [
 	{

@@ -110,11 +110,11 @@ export function validateFields(changes: unknown): Omit<ValidatedUpdate, 'setting
 }
 
 /** Callers without types may pass anything. */
-function assertKnown(type: unknown): void {
-	if (!isDestinationType(type)) {
-		const message = `must be one of ${destinationTypes.join(', ')}`;
-		throw new ValidationError([{ path: ['type'], message }]);
-	}
+export function assertKnown(type: unknown): void {
+	if (isDestinationType(type)) return;
+	const message = `must be one of ${destinationTypes.join(', ')}`;
+	const params = { allowed: destinationTypes };
+	throw new ValidationError([{ path: ['type'], code: 'not_in_list', message, params }]);
 }
 
 // The settings are checked apart from the other fields, but stand beside them in the input.

@@ -33,10 +33,24 @@ export function openStored(
 		checkPlaintext(encryption.plaintext, context);
 		return withPresets(context.type, { ...record });
 	}
-	const opened = encryption.tryOpen(settings, context);
-	return opened === undefined
-		? encryption.decrypt(settings, context).then((later) => withPresets(context.type, later))
-		: withPresets(context.type, opened);
+	return (
+		openAtHand(encryption, settings, context) ??
+		encryption.decrypt(settings, context).then((opened) => withPresets(context.type, opened))
+	);
+}
+
+/**
+ * Opens sealed settings like {@link openStored}; returns nothing where the key provider must be asked.
+ *
+ * @throws DecryptionFailedError if they do not open.
+ */
+export function openAtHand(
+	encryption: SettingsEncryption,
+	envelope: unknown,
+	context: SettingsContext,
+): Record<string, unknown> | undefined {
+	const opened = encryption.tryOpen(envelope, context);
+	return opened && withPresets(context.type, opened);
 }
 
 /** @throws DecryptionFailedError unless settings may be stored without encryption. */

@@ -33,6 +33,7 @@ import type { RepositoryTools } from './tools.ts';
 import { DestinationWriter, type SettingsWriteOptions, type WriteOptions } from './writer.ts';
 
 const anyEnvironment = environmentName.optional();
+
 /** Options of a connection test. */
 export interface TestOptions {
 	/** Cancels the test. @defaultValue never */

@@ -1,7 +1,7 @@
 import type { Destination } from '../destinations/destination.ts';
-import { withPresets } from '../destinations/presets.ts';
 import type { ReadRow } from '../encryption/open-row.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
+import { openAtHand } from '../encryption/stored-settings.ts';
 import { DestinationsError } from '../errors.ts';
 
 /** What is needed of a destination to change its settings. */
@@ -65,11 +65,9 @@ export class SeenRows {
 		const { envelope, ...seen } = row;
 		const context = { ...seen, destinationId: id };
 		try {
-			const settings = encryption.tryOpen(envelope, context);
+			const settings = openAtHand(encryption, envelope, context);
 			// Settings are validated by the row's type when they are written.
-			return (
-				settings && ({ ...seen, settings: withPresets(seen.type, settings) } as SeenDestination)
-			);
+			return settings && ({ ...seen, settings } as SeenDestination);
 		} catch (error) {
 			if (error instanceof DestinationsError) return undefined;
 			throw error;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkUuid } from '../database/scope.ts';
 import type { Destination } from '../destinations/destination.ts';
-import { patchedSettings, withoutMasks } from '../destinations/patch.ts';
+import { patchedSettings, patchMembers, withoutMasks } from '../destinations/patch.ts';
 import { isSameSettings } from '../destinations/same-settings.ts';
 import { settingsError } from '../destinations/unopened.ts';
 import {
@@ -12,10 +12,9 @@ import {
 } from '../destinations/validate.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
-import { ConflictError, DestinationsError, NotFoundError, ValidationError } from '../errors.ts';
+import { ConflictError, DestinationsError, NotFoundError } from '../errors.ts';
 import { flag, wholeNumber } from '../input/checks.ts';
 import { checkArgument, checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
-import { plainFields } from '../input/plain-fields.ts';
 import { changesBackTo } from './audit/revert.ts';
 import { changedFields, type SettingsChange } from './audit/settings-change.ts';
 import { noSuchDestination } from './not-found.ts';
@@ -89,8 +88,10 @@ export class DestinationWriter {
 			(id) => this.#findToReplace(id),
 			(before) => {
 				const { type, environment } = known(before);
-				const stored = keepMasked === true && 'settings' in before ? before.settings : {};
-				const settings = withoutMasks(type, fields.settings, stored);
+				if (keepMasked !== true || !('settings' in before)) {
+					return validateUpdate(type, fields, environment);
+				}
+				const settings = withoutMasks(type, patchMembers(fields.settings), before.settings);
 				return validateUpdate(type, { ...fields, settings }, environment);
 			},
 		);
@@ -99,7 +100,7 @@ export class DestinationWriter {
 	async patch(id: string, patch: unknown, options: SettingsWriteOptions): Promise<Destination> {
 		const target = checkUuid('id', id);
 		const { expectedVersion, keepMasked = false } = checkOptions(settingsWriteOptions, options);
-		const members = checkPatch(patch);
+		const members = patchMembers(patch);
 		return this.#changeSettings(
 			target,
 			expectedVersion,
@@ -114,7 +115,7 @@ export class DestinationWriter {
 		patch: unknown,
 		{ keepMasked = false }: Pick<SettingsWriteOptions, 'keepMasked'>,
 	): Promise<Pick<Destination, 'type' | 'settings'>> {
-		const members = checkPatch(patch);
+		const members = patchMembers(patch);
 		const before = await this.#find(checkUuid('id', id));
 		const settings = patchedSettings(before, members, { keepMasked });
 		return { type: before.type, settings };
@@ -245,12 +246,6 @@ function conflict({ id, version }: { id: string; version: number }) {
 		`Destination ${id} was changed meanwhile and is at version ${version}. Read it again before changing it.`,
 		{ currentVersion: version },
 	);
-}
-
-function checkPatch(patch: unknown): Record<string, unknown> {
-	const plain = plainFields(patch);
-	if ('fields' in plain) return plain.fields;
-	throw new ValidationError([{ path: ['settings'], message: plain.problem }]);
 }
 
 /** What is known of a destination, whether or not its settings open. */

@@ -1,5 +1,5 @@
 import { mask } from '../../src/destinations/mask.ts';
-import { patchedSettings } from '../../src/destinations/patch.ts';
+import { patchedSettings, patchMembers } from '../../src/destinations/patch.ts';
 import { type DestinationType, destinationTypes } from '../../src/destinations/registry.ts';
 import { validateSettings } from '../../src/destinations/validate.ts';
 import { ValidationError } from '../../src/errors.ts';
@@ -12,7 +12,7 @@ function patched(
 	{ keepMasked = false, environment = 'production' as const } = {},
 ) {
 	const destination = destinationOf(type, stored, { environment });
-	return patchedSettings(destination, patch, { keepMasked });
+	return patchedSettings(destination, patchMembers(patch), { keepMasked });
 }
 
 function issuesOf(run: () => unknown) {
