@@ -53,8 +53,10 @@ test.each([
 	id.replace('c3d4', 'g3d4'),
 	id.replace('-7000', ''),
 ])('%p is no UUID', (value) => {
-	const refusalOf = (name: string, message = 'must be a UUID') =>
-		expect.objectContaining({ issues: [expect.objectContaining({ path: [name], message })] });
+	const refusalOf = (name: string) => {
+		const issue = { path: [name], message: 'must be a UUID' };
+		return expect.objectContaining({ issues: [expect.objectContaining(issue)] });
+	};
 	const refused = refusalOf('organizationId');
 	expect(() => checkUuid('organizationId', value)).toThrow(ValidationError);
 	expect(() => checkUuid('organizationId', value)).toThrow(refused);
@@ -62,7 +64,7 @@ test.each([
 	if (value === undefined) return;
 	const options = { actorId: value as string };
 	for (const make of [() => organizationScope(id, options), () => serviceScope(options)]) {
-		expect(make).toThrow(refusalOf('actorId', value === null ? 'is required' : undefined));
+		expect(make).toThrow(refusalOf('actorId'));
 	}
 });
 
