@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import {
+	createDestinationsLoader,
 	type Destination,
 	DestinationsError,
+	type DestinationsLoader,
+	destinationsFor,
 	EnvelopeKeyProvider,
 	Keyring,
 	type SettingsContext,
@@ -19,6 +22,7 @@ let service: Service;
 let organizationId: string;
 let made: Destination;
 let provider: EnvelopeKeyProvider;
+let loader: DestinationsLoader;
 
 beforeAll(async () => {
 	service = await startService();
@@ -27,8 +31,14 @@ beforeAll(async () => {
 	const { connectionString } = service;
 	const wrap = async (bytes: Uint8Array) => bytes;
 	provider = new EnvelopeKeyProvider({ wrap, unwrap: wrap, cacheSeconds: 1, connectionString });
+	loader = createDestinationsLoader({
+		connectionString: service.logins.loaderConnectionString,
+		keys: service.keys,
+	});
+	await loader.start();
 });
 afterAll(async () => {
+	await loader?.close();
 	await provider.close();
 	await service.stop();
 });
@@ -186,18 +196,45 @@ const callees: Record<string, Callee> = {
 		call: (...args) => encryption().decrypt(...(args as unknown as [object, SettingsContext])),
 		valid: () => [{}, context()],
 	},
+	'DestinationsLoader.findEnabled': {
+		call: (...args) => loader.findEnabled(...(args as unknown as [string, 'production'])),
+		valid: () => [organizationId, 'production'],
+	},
+	'DestinationsLoader.peek': {
+		call: async (...args) => loader.peek(...(args as unknown as [string, 'production'])),
+		valid: () => [organizationId, 'production'],
+	},
+	'DestinationsLoader.on': {
+		call: async (...args) => void loader.on(...(args as unknown as ['status', () => void])),
+		valid: () => ['status', () => {}],
+	},
+	'DestinationsLoader.off': {
+		call: async (...args) => void loader.off(...(args as unknown as ['status', () => void])),
+		valid: () => ['status', () => {}],
+	},
+	destinationsFor: {
+		call: async (...args) => destinationsFor(...(args as unknown as [[], []])),
+		valid: () => [[made], ['measurement']],
+	},
 	'EnvelopeKeyProvider.getKey': {
 		call: (...args) => provider.getKey(...(args as unknown as [string, string])),
 		valid: () => ['0193a1b2-0000-7000-8000-000000000001', organizationId],
 	},
 };
 
-test('every method of the repository, the log and the provider stands in this sweep', () => {
+/** What takes no arguments. */
+const withoutArguments = ['[Symbol.asyncDispose]', 'close', 'metrics', 'resync', 'start', 'status'];
+
+test('every method of the repository, the log and the loader stands in this sweep', () => {
 	const list = readFileSync(join(__dirname, 'release/exports.txt'), 'utf8');
-	const methods = [...list.matchAll(/^ {2}(DestinationRepository|AuditLog): class \{ (.*) \}$/gm)];
-	expect(methods).toHaveLength(2);
+	const classes = /^ {2}(DestinationRepository|AuditLog|DestinationsLoader): class \{ (.*) \}$/gm;
+	const methods = [...list.matchAll(classes)];
+	expect(methods).toHaveLength(3);
 	for (const [, name, members = ''] of methods) {
-		for (const member of members.split(', ')) expect(callees).toHaveProperty([`${name}.${member}`]);
+		for (const member of members.split(', ')) {
+			if (withoutArguments.includes(member)) continue;
+			expect(callees).toHaveProperty([`${name}.${member}`]);
+		}
 	}
 });
 
@@ -215,6 +252,11 @@ const counts: Record<string, number> = {
 	getKey: 2,
 	encrypt: 2,
 	decrypt: 2,
+	findEnabled: 2,
+	peek: 2,
+	on: 2,
+	off: 2,
+	destinationsFor: 2,
 };
 
 const positions = Object.entries(callees).flatMap(([name, callee]) => {

@@ -12,13 +12,18 @@ const secret = 'phc_NobodyMayReadThis';
 let service: Service;
 let organizationId: string;
 let made: api.Destination;
+let loader: api.DestinationsLoader;
 
 beforeAll(async () => {
 	service = await startService();
 	organizationId = await service.createOrganization();
 	made = await service.db.asService().destinations.create(posthog(organizationId));
+	const connectionString = service.logins.loaderConnectionString;
+	loader = api.createDestinationsLoader({ connectionString, keys: service.keys });
+	await loader.start();
 });
 afterAll(async () => {
+	await loader?.close();
 	await service.stop();
 });
 
@@ -405,16 +410,35 @@ describe('an argument that a method does not take', () => {
 		],
 		'AuditLog.list': () => [{}],
 		'AuditLog.export': () => [{}],
+		'DestinationsLoader.start': () => [],
+		'DestinationsLoader.findEnabled': () => [organizationId, 'production'],
+		'DestinationsLoader.peek': () => [organizationId, 'production'],
+		'DestinationsLoader.resync': () => [],
+		'DestinationsLoader.metrics': () => [],
+		'DestinationsLoader.on': () => ['status', () => {}],
+		'DestinationsLoader.off': () => ['status', () => {}],
+		'DestinationsLoader.close': () => [],
+		'DestinationsLoader.[Symbol.asyncDispose]': () => [],
 	};
 	/** Those that return no promise, so that they throw. */
-	const immediate = ['DestinationsClient.forOrganization', 'DestinationsClient.asService'];
+	const immediate = [
+		'DestinationsClient.forOrganization',
+		'DestinationsClient.asService',
+		'DestinationsLoader.peek',
+		'DestinationsLoader.metrics',
+		'DestinationsLoader.on',
+		'DestinationsLoader.off',
+	];
 
 	function call(name: string, args: readonly unknown[]): unknown {
 		const [of = '', method = ''] = name.split('.');
 		const { db } = service;
 		const scope = db.asService();
-		const on =
-			{ DestinationsClient: db, ScopedClient: scope, AuditLog: scope.audit }[of] ?? repository();
+		const holders: Readonly<Record<string, object>> = {
+			...{ DestinationsClient: db, ScopedClient: scope },
+			...{ AuditLog: scope.audit, DestinationsLoader: loader },
+		};
+		const on = holders[of] ?? repository();
 		const found: unknown = Reflect.get(on, name.includes('Symbol') ? Symbol.asyncDispose : method);
 		const made: unknown = Reflect.apply(found as () => unknown, on, args);
 		return of === 'AuditLog' && method === 'export' ? (made as AsyncGenerator).next() : made;
@@ -445,9 +469,10 @@ describe('an argument that a method does not take', () => {
 		expect(found).toMatchObject({ id: made.id });
 	});
 
-	test('is refused by every public method of a class that a client has', () => {
-		const ofClients = /^(DestinationsClient|DestinationRepository|AuditLog)\./;
-		const methods = exported().filter((name) => ofClients.test(name));
+	test('is refused by every public method of a client, of what it has, and of a loader', () => {
+		const classes = /^(DestinationsClient|DestinationRepository|AuditLog|DestinationsLoader)\./;
+		const values = without['a value, not a call'] ?? [];
+		const methods = exported().filter((name) => classes.test(name) && !values.includes(name));
 		expect(Object.keys(all).sort()).toEqual([...methods, 'ScopedClient.transaction'].sort());
 	});
 });

@@ -14,13 +14,20 @@ type ArgumentCount<M extends Method> = Required<Parameters<M>>['length'];
 /**
  * Has all public methods of a class refuse arguments that they do not take. JavaScript ignores those, so that
  * `softDelete(id, { expectedVersion: 3 })` would delete whatever the version is.
+ *
+ * @param promising the methods that return a promise without being `async`: they fail by rejecting as well.
  */
-export function limitArguments<C extends object>(prototype: C, counts: ArgumentCounts<C>): void {
+export function limitArguments<C extends object>(
+	prototype: C,
+	counts: ArgumentCounts<C>,
+	promising: readonly (keyof ArgumentCounts<C>)[] = [],
+): void {
 	for (const name of Reflect.ownKeys(counts)) {
 		const { value } = inherited(prototype, name);
 		const count: number = Reflect.get(counts, name);
+		const isPromising = promising.some((promised) => promised === name);
 		Object.defineProperty(prototype, name, {
-			value: limited(name, count, value),
+			value: limited(name, count, value, isPromising ? rejecting : failureOf(value)),
 			configurable: true,
 			writable: true,
 		});
@@ -35,13 +42,15 @@ function inherited(prototype: object, name: PropertyKey): PropertyDescriptor {
 
 /** A function that refuses arguments that it does not take; `undefined` stands for one that is left out. */
 export function limitedTo<M extends Method>(name: string, count: ArgumentCount<M>, method: M): M {
-	return limited(name, count, method) as M; // takes and returns what the method does
+	return limited(name, count, method, failureOf(method)) as M; // takes and returns what the method does
 }
 
-function limited(name: PropertyKey, count: number, method: Method): Method {
+type Failure = (error: ValidationError) => unknown;
+
+function limited(name: PropertyKey, count: number, method: Method, fail: Failure): Method {
 	return function (this: unknown, ...args: never[]) {
 		if (args.length > count && args.slice(count).some((further) => further !== undefined)) {
-			return fail(method, tooMany(name, count));
+			return fail(tooMany(name, count));
 		}
 		return method.apply(this, args);
 	};
@@ -53,12 +62,20 @@ function tooMany(name: PropertyKey, count: number): ValidationError {
 	return new ValidationError([{ path: [], message }]);
 }
 
-/** Fails as the method does: where it returns a promise or a generator, that fails. */
-function fail(method: Method, error: ValidationError): unknown {
+/** How the method itself fails: where it returns a promise or a generator, that fails. */
+function failureOf(method: Method): Failure {
 	const kind = Object.prototype.toString.call(method);
-	if (kind === '[object AsyncFunction]') return Promise.reject(error);
-	if (kind === '[object AsyncGeneratorFunction]') return failing(error);
+	if (kind === '[object AsyncFunction]') return rejecting;
+	if (kind === '[object AsyncGeneratorFunction]') return failing;
+	return throwing;
+}
+
+function throwing(error: ValidationError): never {
 	throw error;
+}
+
+function rejecting(error: ValidationError): Promise<never> {
+	return Promise.reject(error);
 }
 
 async function* failing(error: ValidationError): AsyncGenerator<never, void, undefined> {

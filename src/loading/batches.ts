@@ -5,8 +5,8 @@ import type { Read } from './reads.ts';
 /** How many organizations one statement reads. */
 const maxBatch = 1_000;
 
-/** How often an organization is read again that changed while it was read. */
-const maxRounds = 3;
+/** How often what changed while it was read, or came from another server than the one that is polled, is read. */
+export const maxRounds = 3;
 
 /** Who waits for an organization. */
 class Waiter {
@@ -124,7 +124,7 @@ export class Batches {
 	}
 }
 
-function severalServers(): UnavailableError {
+export function severalServers(): UnavailableError {
 	return new UnavailableError(
 		'What was read came from another server than the one that is polled. Leave `pool.max` at 1 where the address leads to several.',
 	);

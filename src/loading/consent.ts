@@ -5,8 +5,9 @@ import { ValidationError } from '../errors.ts';
  * The destinations that may get a visitor's event: those whose every required purpose the visitor consented to.
  * `necessary` needs no consent.
  *
+ * @param destinations - A list, as {@link DestinationsLoader.findEnabled} returns it.
  * @param granted - What the visitor consented to, as a list or a set.
- * @throws ValidationError if `granted` is neither.
+ * @throws ValidationError if an argument is not such a list.
  * @example
  * ```ts
  * import { type DestinationsLoader, destinationsFor } from '@consent-io/destinations';
@@ -22,18 +23,26 @@ export function destinationsFor<D extends { readonly requiredConsent: readonly C
 	destinations: readonly D[],
 	granted: Iterable<ConsentPurpose>,
 ): D[] {
-	const purposes = new Set<ConsentPurpose>(listed(granted));
-	purposes.add('necessary');
-	return destinations.filter(({ requiredConsent }) =>
-		requiredConsent.every((purpose) => purposes.has(purpose)),
-	);
+	const purposes = purposesOf(granted);
+	// Without types a caller may give anything, a list of something else too.
+	try {
+		if (Array.isArray(destinations)) {
+			return destinations.filter(({ requiredConsent }: D) =>
+				requiredConsent.every((purpose) => purposes.has(purpose)),
+			);
+		}
+	} catch {}
+	throw notA('destinations', 'a list of destinations');
 }
 
-function listed(granted: Iterable<ConsentPurpose>): Iterable<ConsentPurpose> {
-	// Whatever a caller without types gives. A text is a list of its letters.
-	const given: unknown = granted;
-	if (typeof given === 'object' && given !== null && Symbol.iterator in given) return granted;
-	throw new ValidationError([
-		{ path: ['granted'], message: 'must be a list or a set of consent purposes' },
-	]);
+function purposesOf(granted: Iterable<ConsentPurpose>): ReadonlySet<ConsentPurpose> {
+	try {
+		// A text would be a list of its letters.
+		if (typeof granted === 'object' && granted !== null) return new Set(granted).add('necessary');
+	} catch {}
+	throw notA('granted', 'a list or a set of consent purposes');
+}
+
+function notA(name: string, expected: string): ValidationError {
+	return new ValidationError([{ path: [name], message: `must be ${expected}` }]);
 }

@@ -2,15 +2,12 @@ import { withDatabaseAddress } from '../database/database-address.ts';
 import { checkPoolOptions } from '../database/pg-options.ts';
 import { checkUuid } from '../database/scope.ts';
 import { ScopedPool } from '../database/scoped-pool.ts';
-import { Environment } from '../destinations/vocabulary.ts';
+import { environmentName } from '../destinations/input-schemas.ts';
+import type { Environment } from '../destinations/vocabulary.ts';
 import { type Keys, SettingsEncryption } from '../encryption/settings-encryption.ts';
-import {
-	type DestinationsError,
-	UnavailableError,
-	UnsupportedError,
-	ValidationError,
-} from '../errors.ts';
+import { type DestinationsError, UnavailableError, UnsupportedError } from '../errors.ts';
 import { limitArguments } from '../input/argument-count.ts';
+import { checkArgument } from '../input/options.ts';
 import { Listeners, type LoaderEvents } from './events.ts';
 import { Feed, type Poll } from './feed.ts';
 import type { LoadedDestination } from './loaded-destination.ts';
@@ -246,13 +243,13 @@ export class DestinationsLoader implements AsyncDisposable {
 	}
 
 	/** Closes its connections and forgets everything. Who waits for an answer that is not under way is refused. */
-	close(): Promise<void> {
+	async close(): Promise<void> {
 		this.#closing ??= this.#close();
 		return this.#closing;
 	}
 
 	/** {@link close}, for `await using`. */
-	[Symbol.asyncDispose](): Promise<void> {
+	async [Symbol.asyncDispose](): Promise<void> {
 		return this.close();
 	}
 
@@ -286,11 +283,11 @@ export class DestinationsLoader implements AsyncDisposable {
 		environment: Environment,
 	): Promise<readonly LoadedDestination[]> {
 		const id = checkUuid('organizationId', organizationId);
-		if (!Object.hasOwn(Environment, environment)) throw unknownEnvironment();
+		const stage = checkArgument('environment', environmentName, environment);
 		this.#refuseUnlessStarted();
 		this.#counters.misses += 1;
 		if (performance.now() >= this.#freshness.goodUntil) throw stale();
-		return this.#store.find(id, environment);
+		return this.#store.find(id, stage);
 	}
 
 	async #poll(): Promise<void> {
@@ -356,28 +353,28 @@ export class DestinationsLoader implements AsyncDisposable {
 	}
 }
 
-limitArguments(DestinationsLoader.prototype, {
-	start: 0,
-	findEnabled: 2,
-	peek: 2,
-	resync: 0,
-	metrics: 0,
-	on: 2,
-	off: 2,
-	close: 0,
-	[Symbol.asyncDispose]: 0,
-});
+limitArguments(
+	DestinationsLoader.prototype,
+	{
+		start: 0,
+		findEnabled: 2,
+		peek: 2,
+		resync: 0,
+		metrics: 0,
+		on: 2,
+		off: 2,
+		close: 0,
+		[Symbol.asyncDispose]: 0,
+	},
+	// Not async, so that an answer from memory makes no promise.
+	['findEnabled'],
+);
 
 /** The nil UUID (RFC 9562, section 5.9), which no organization has. */
 const nobodyId = '00000000-0000-0000-0000-000000000000';
 
 function keysOf(keys: Keys | undefined): Keys | undefined {
 	return keys ?? process.env.DESTINATIONS_ENCRYPTION_KEYS;
-}
-
-function unknownEnvironment(): ValidationError {
-	const message = `must be one of ${Object.values(Environment).join(', ')}`;
-	return new ValidationError([{ path: ['environment'], message }]);
 }
 
 function stale(): UnavailableError {

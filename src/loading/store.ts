@@ -3,7 +3,7 @@ import { meaningOf } from '../database/sql-errors.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { UnknownKeyError } from '../errors.ts';
-import { Batches } from './batches.ts';
+import { Batches, maxRounds, severalServers } from './batches.ts';
 import { OrganizationCache } from './cache.ts';
 import type { LoadedDestination } from './loaded-destination.ts';
 import { loadingError } from './loading-error.ts';
@@ -78,23 +78,27 @@ export class Store {
 	/** Reads every organization until the cache is full. Settings stay sealed. */
 	async preload(): Promise<void> {
 		let after: string | undefined = first;
-		while (after !== undefined && !this.cache.full) {
+		while (after !== undefined && !this.cache.full) after = await this.#preloadPage(after);
+	}
+
+	/** Returns behind which organization the next page begins; undefined behind the last. */
+	async #preloadPage(after: string): Promise<string | undefined> {
+		for (let round = 0; round < maxRounds; round += 1) {
 			const read = this.#reads.begin();
 			try {
-				after = await this.#preloadPage(after, read);
+				const { server, rows } = await this.#counted(() =>
+					readPage(this.#tools.sql, after, pageSize),
+				);
+				if (server === this.#tools.server()) return this.#keepPage(rows, after, read);
+				await this.#tools.poll();
 			} finally {
 				this.#reads.end(read);
 			}
 		}
+		throw severalServers();
 	}
 
-	/** Returns behind which organization the next page begins; undefined behind the last. */
-	async #preloadPage(after: string, read: Read): Promise<string | undefined> {
-		const { server, rows } = await this.#counted(() => readPage(this.#tools.sql, after, pageSize));
-		if (server !== this.#tools.server()) {
-			await this.#tools.poll();
-			return after;
-		}
+	#keepPage(rows: readonly StoredRow[], after: string, read: Read): string | undefined {
 		const organizations = byOrganization(rows);
 		const isLastPage = rows.length < pageSize;
 		let last = after;

@@ -2,8 +2,10 @@ import { DatabaseError } from 'pg';
 import { violations } from '../../src/database/constraints.ts';
 import {
 	AlreadyExistsError,
+	createDestinationsLoader,
 	type DestinationsClient,
 	DestinationsError,
+	type DestinationsLoader,
 	ForbiddenError,
 	isDatabaseUnavailable,
 	isRetryable,
@@ -24,6 +26,8 @@ const keys = newKeys();
 let deployment: Deployment;
 let db: DestinationsClient;
 let a: Tenant;
+let loader: DestinationsLoader;
+let loaderUrl: string;
 
 const tables = ['destinations', 'destination_audit_log', 'destination_settings_history'];
 const tablesOfRoads = [...tables, 'destination_data_keys'];
@@ -33,6 +37,9 @@ beforeAll(async () => {
 	db = deployment.open({ keys });
 	a = await deployment.newTenant(db);
 	await everyRoad['EnvelopeKeyProvider.renew']?.(here());
+	loaderUrl = await deployment.newLogin('destinations_loader');
+	loader = createDestinationsLoader({ connectionString: loaderUrl, keys });
+	await loader.start();
 	await deployment.rows(`
 		CREATE TABLE refusals (at_end boolean, state text, violated text);
 		CREATE FUNCTION refuse(at_end boolean) RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$
@@ -68,7 +75,10 @@ beforeEach(async () => {
 	await deployment.rows(`UPDATE destinations SET deleted_at = now() WHERE id = '${gone?.id}'`);
 });
 
-afterAll(() => deployment.close());
+afterAll(async () => {
+	await loader?.close();
+	await deployment.close();
+});
 
 const here = (): Destined => ({
 	db,
@@ -192,6 +202,34 @@ describe.each(cases)('%s is one error', (_, one: Case) => {
 				expectOne(name, await errorOf(road(here())), one),
 			);
 			await Promise.all(met);
+		});
+	});
+
+	test('by a loader, as what it means to one that only reads', async () => {
+		const ofLoaders: Readonly<Record<string, string>> = {
+			// Nothing has to be done again but what the loader sends again by itself.
+			RETRY: 'UNAVAILABLE',
+			// It chooses nothing of what it reads, so its role lacks a right.
+			FORBIDDEN: 'CONFIGURATION',
+		};
+		const isOurs = /^[A-Z_]+$/.test(code);
+		const meaning = ofLoaders[code] ?? (isOurs ? code : 'UNAVAILABLE');
+		await whileRefusing(refusal, false, async () => {
+			const options = { connectionString: loaderUrl, keys, preload: true };
+			await using other = createDestinationsLoader(options);
+			const roads = {
+				start: () => other.start(),
+				findEnabled: () => loader.findEnabled(a.id, 'production'),
+			};
+			for (const [name, road] of Object.entries(roads)) {
+				const error = await errorOf(road());
+				expect([name, codesOf(error)]).toEqual([name, meaning]);
+				if (!(error instanceof DestinationsError)) throw error;
+				expect([name, codesOf(error.cause)]).toEqual([name, refusal[0]]);
+				expect(error.cause).toMatchObject({ detail: undefined, where: undefined });
+				expectAgreed(error, meaning);
+				expect(error.retryable).toBe(isRetryable(error));
+			}
 		});
 	});
 

@@ -1,6 +1,7 @@
 import { OrganizationCache } from '../../src/loading/cache.ts';
 import { nobody, Organization } from '../../src/loading/organization.ts';
-import { Loading, settled, unknownId } from './loading.ts';
+import { Loading, settled, unknownId, until } from './loading.ts';
+import { Network } from './network.ts';
 
 // How many statements are sent, and how much is remembered, whatever callers do.
 
@@ -66,6 +67,46 @@ test('an unknown organization that gets a destination is known then', async () =
 	expect(await loader.findEnabled(organizationId, 'production')).toHaveLength(1);
 	await loader.close();
 });
+
+// A server whose statistics are emptied all the time looks as one address does that leads to several.
+test('preload behind an address of several servers is given up', async () => {
+	const own = await Loading.open();
+	const network = await Network.before(own.database.connectionString);
+	const emptying = new AbortController();
+	try {
+		// More than are read with one statement.
+		await own.sql('SET session_replication_role = replica');
+		await own.sql(`WITH made AS (INSERT INTO organizations SELECT FROM generate_series(1, 6000) RETURNING id)
+			INSERT INTO destinations (organization_id, type, name) SELECT id, 'console', 'x' FROM made`);
+		const loader = own.loader({
+			connectionString: network.url(own.database.logins.loaderConnectionString),
+			preload: true,
+		});
+		network.holdAnswerTo('ORDER BY organization_id LIMIT');
+		const starting = loader.start().catch((error: unknown) => error);
+		await until(() => network.holds);
+		const empties = (async () => {
+			while (!emptying.signal.aborted) await own.sql(`SELECT pg_stat_reset_shared('bgwriter')`);
+		})();
+		// Time for at least one between a poll and the page behind it.
+		network.slowDown(20);
+		network.release();
+		expect(await starting).toMatchObject({
+			code: 'UNAVAILABLE',
+			message: expect.stringMatching(/Leave `pool.max` at 1/),
+		});
+		expect(loader.status).toBe('initializing');
+		emptying.abort();
+		await empties;
+		network.slowDown(0);
+		await loader.start();
+		expect(loader.metrics().organizations).toBe(6000);
+	} finally {
+		emptying.abort();
+		await own[Symbol.asyncDispose]();
+		await network[Symbol.asyncDispose]();
+	}
+}, 20_000);
 
 test('who was not asked for makes room first', () => {
 	const cache = new OrganizationCache(3);

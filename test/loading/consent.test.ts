@@ -17,6 +17,14 @@ test('a destination gets an event if the visitor consented to all that it requir
 	}
 });
 
+test('what is no list of destinations is refused', () => {
+	for (const destinations of [null, {}, 'x', [null], [{}], [{ requiredConsent: 'marketing' }]]) {
+		expect(() => destinationsFor(destinations as never, ['marketing'])).toThrow(
+			expect.objectContaining({ code: 'VALIDATION' }),
+		);
+	}
+});
+
 test('what is no list of purposes is refused, a text too', () => {
 	for (const granted of [undefined, null, 'marketing', { marketing: true }, 1, true]) {
 		expect(() => destinationsFor([], granted as never)).toThrow(

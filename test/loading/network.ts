@@ -11,6 +11,7 @@ export class Network implements AsyncDisposable {
 	#target: URL;
 	#cut = false;
 	#holding: string | undefined;
+	#delay = 0;
 
 	private constructor(server: Server, target: URL) {
 		this.#server = server;
@@ -66,6 +67,11 @@ export class Network implements AsyncDisposable {
 		this.kill();
 	}
 
+	/** Has what clients send take so many milliseconds. */
+	slowDown(delay: number): void {
+		this.#delay = delay;
+	}
+
 	/** From the next message on that has the text, keeps back what the server answers on that connection. */
 	holdAnswerTo(text: string): void {
 		this.#holding = text;
@@ -101,7 +107,8 @@ export class Network implements AsyncDisposable {
 				this.#holding = undefined;
 				link.held = true;
 			}
-			server.write(bytes);
+			if (this.#delay === 0) server.write(bytes);
+			else setTimeout(() => server.write(bytes), this.#delay);
 		});
 		for (const socket of [client, server]) {
 			socket.on('error', () => {});

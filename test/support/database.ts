@@ -7,6 +7,7 @@ import {
 } from '../../src/testing/databases.ts';
 import type { MigratedServer } from '../../src/testing/migrated-server.ts';
 import { cloneTemplate } from '../../src/testing/test-database.ts';
+import type { TestLogins } from '../../src/testing/test-logins.ts';
 
 export interface TestDatabase {
 	/** URL of the database, as the server's superuser. */
@@ -22,9 +23,11 @@ export function testServer(): MigratedServer {
 }
 
 /** A database of the test's own with every migration applied. */
-export async function createTestDatabase(): Promise<TestDatabase> {
-	const { connectionString, stop } = await cloneTemplate(testServer());
-	return { connectionString, drop: stop };
+export async function createTestDatabase(): Promise<
+	TestDatabase & { readonly logins: TestLogins }
+> {
+	const { connectionString, logins, stop } = await cloneTemplate(testServer());
+	return { connectionString, logins, drop: stop };
 }
 
 /** A database of the test's own with nothing in it. */

@@ -19,6 +19,7 @@ export async function startService(options: Partial<DestinationsClientOptions> =
 	});
 	return {
 		connectionString: database.connectionString,
+		logins: database.logins,
 		/** Unless the options have others. */
 		keys,
 		admin,
