@@ -123,6 +123,9 @@ const repository = (name: string, valid: () => unknown[]): Callee => ({
 	valid,
 });
 
+/** Of no destination, for what would be done without options. */
+const nobody = '0193a1b2-0000-7000-8000-0000000000ff';
+
 const callees: Record<string, Callee> = {
 	'DestinationRepository.create': repository('create', () => [posthog(organizationId)]),
 	'DestinationRepository.findById': repository('findById', () => [made.id]),
@@ -136,8 +139,8 @@ const callees: Record<string, Callee> = {
 	'DestinationRepository.patchSettings': repository('patchSettings', () => [made.id, {}, {}]),
 	'DestinationRepository.revert': repository('revert', () => [made.id, 1, {}]),
 	'DestinationRepository.history': repository('history', () => [made.id, {}]),
-	'DestinationRepository.softDelete': repository('softDelete', () => [made.id]),
-	'DestinationRepository.restore': repository('restore', () => [made.id]),
+	'DestinationRepository.softDelete': repository('softDelete', () => [nobody, {}]),
+	'DestinationRepository.restore': repository('restore', () => [nobody, {}]),
 	'DestinationRepository.purge': repository('purge', () => [made.id]),
 	'DestinationRepository.purgeDeleted': repository('purgeDeleted', () => [
 		{ olderThan: new Date(0) },
@@ -247,6 +250,8 @@ const counts: Record<string, number> = {
 	testSettings: 3,
 	findByOrganization: 2,
 	findByType: 2,
+	softDelete: 2,
+	restore: 2,
 	history: 2,
 	testConnectionOutcome: 2,
 	getKey: 2,

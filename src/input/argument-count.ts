@@ -13,7 +13,7 @@ type ArgumentCount<M extends Method> = Required<Parameters<M>>['length'];
 
 /**
  * Has all public methods of a class refuse arguments that they do not take. JavaScript ignores those, so that
- * `softDelete(id, { expectedVersion: 3 })` would delete whatever the version is.
+ * `purge(id, { expectedVersion: 3 })` would purge whatever the version is.
  *
  * @param promising the methods that return a promise without being `async`: they fail by rejecting as well.
  */

@@ -58,7 +58,7 @@ export async function pageOfDestinations(
 	const rows = await table.page({ organizationId, type, environment }, after, limit + 1);
 	// Behind a row that was purged Postgres finds nothing, which must not look like the end.
 	if (rows.length === 0 && after !== undefined) {
-		if ((await table.identify(after, { withDeleted: true })) === undefined) {
+		if ((await table.identify(after, { rows: 'all' })) === undefined) {
 			throw new NotFoundError(
 				'The destination at the cursor is gone. Begin with the first page again.',
 			);

@@ -10,14 +10,13 @@ import { type DestinationType, isDestinationType } from '../destinations/registr
 import type { UnopenedDestination } from '../destinations/unopened.ts';
 import { validateCreate } from '../destinations/validate.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
-import { ForbiddenError, NotFoundError, UnsupportedError } from '../errors.ts';
+import { ForbiddenError, UnsupportedError } from '../errors.ts';
 import { limitArguments } from '../input/argument-count.ts';
 import { abortSignal, flag } from '../input/checks.ts';
 import { checkArgument, checkOptions, optionsOf } from '../input/options.ts';
 import { type DestinationVersion, readHistory } from './audit/history.ts';
 import type { Page, PageOptions } from './audit/pages.ts';
 import type { ConnectionTests } from './connection-tests.ts';
-import { noSuchDestination } from './not-found.ts';
 import { checkPageOptions, type DestinationPageOptions, pageOfDestinations } from './pages.ts';
 import {
 	type PruneOptions,
@@ -234,19 +233,21 @@ export class DestinationRepository {
 	 * Deletes a destination so that {@link restore} can bring it back.
 	 *
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
+	 * @throws ConflictError if it is at another version than `expectedVersion`; `currentVersion` says which.
 	 */
-	async softDelete(id: string): Promise<void> {
-		await this.#setDeleted(id, true);
+	async softDelete(id: string, options: WriteOptions = {}): Promise<void> {
+		await this.#writer.setDeleted(id, true, options);
 	}
 
 	/**
-	 * Brings a deleted destination back.
+	 * Brings a deleted destination back. Its deletion made a version, which `history()` has.
 	 *
 	 * @throws NotFoundError if there is no deleted destination of this id, or none that the scope may see.
 	 * @throws AlreadyExistsError if its organization has a live one of this type and environment meanwhile.
+	 * @throws ConflictError if it is at another version than `expectedVersion`; `currentVersion` says which.
 	 */
-	async restore(id: string): Promise<void> {
-		await this.#setDeleted(id, false);
+	async restore(id: string, options: WriteOptions = {}): Promise<void> {
+		await this.#writer.setDeleted(id, false, options);
 	}
 
 	/**
@@ -411,11 +412,6 @@ export class DestinationRepository {
 		);
 	}
 
-	async #setDeleted(id: string, deleted: boolean): Promise<void> {
-		const there = this.#tools.table.setDeleted(checkUuid('id', id), deleted);
-		if (!(await there)) throw new NotFoundError(noSuchDestination(id));
-	}
-
 	#find(filter: DestinationFilter): Promise<Destination[]> {
 		const { organizationId } = this.#tools.scope;
 		// Row level security keeps organizations apart; naming the organization too lets the planner use its index.
@@ -440,8 +436,8 @@ limitArguments(DestinationRepository.prototype, {
 	list: 1,
 	update: 3,
 	patchSettings: 3,
-	softDelete: 1,
-	restore: 1,
+	softDelete: 2,
+	restore: 2,
 	testConnection: 1,
 	testConnectionOutcome: 2,
 	testSettings: 3,

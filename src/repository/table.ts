@@ -31,6 +31,13 @@ export interface Identity {
 /** The row that an update means. One of settings names all of its identity. */
 export type Target = Pick<Identity, 'id'> & Partial<Identity> & Pick<DestinationFilter, 'version'>;
 
+/** As a condition of SQL. */
+const whichRows = {
+	live: 'AND deleted_at IS NULL',
+	deleted: 'AND deleted_at IS NOT NULL',
+	all: '',
+} as const;
+
 interface RowOptions extends StatementOptions {
 	/** Called with each row as it was sent, before its settings are opened. */
 	readonly each?: (row: ReadRow, texts: TextRow) => void;
@@ -115,11 +122,11 @@ export class DestinationTable {
 	/** What a destination is, without its settings, which may not open. */
 	async identify(
 		id: string,
-		{ withDeleted = false } = {},
+		{ rows = 'live' }: { readonly rows?: keyof typeof whichRows } = {},
 	): Promise<(Identity & { readonly version: number }) | undefined> {
 		const [row] = await this.#run(
 			`SELECT id, organization_id, type, version FROM public.destinations
-			 WHERE id = $1${withDeleted ? '' : ' AND deleted_at IS NULL'}`,
+			 WHERE id = $1 ${whichRows[rows]}`,
 			[id],
 		);
 		if (row === undefined) return undefined;
@@ -178,13 +185,19 @@ export class DestinationTable {
 		return { updated, destination };
 	}
 
-	/** Deletes a live destination, or brings a deleted one back. Says whether there was one. */
-	async setDeleted(id: string, deleted: boolean): Promise<boolean> {
+	/**
+	 * Deletes a live destination, or brings a deleted one back. Says whether there was one.
+	 *
+	 * @param version the only one that is changed; any, where it is left out.
+	 */
+	async setDeleted(id: string, deleted: boolean, version?: number): Promise<boolean> {
 		const [from, to] = deleted ? ['NULL', 'now()'] : ['NOT NULL', 'NULL'];
+		const values: unknown[] = [id];
+		const ofVersion = version === undefined ? '' : `AND version = $${values.push(version)}`;
 		const rows = await this.#run(
 			`UPDATE public.destinations SET deleted_at = ${to}
-			 WHERE id = $1 AND deleted_at IS ${from} RETURNING id`,
-			[id],
+			 WHERE id = $1 AND deleted_at IS ${from} ${ofVersion} RETURNING id`,
+			values,
 		);
 		return rows.length > 0;
 	}

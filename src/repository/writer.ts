@@ -140,6 +140,18 @@ export class DestinationWriter {
 		);
 	}
 
+	/** Deletes a live destination, or brings a deleted one back. */
+	async setDeleted(id: string, deleted: boolean, options: WriteOptions): Promise<void> {
+		const target = checkUuid('id', id);
+		const { expectedVersion } = checkOptions(writeOptions, options);
+		if (await this.#table.setDeleted(target, deleted, expectedVersion)) return;
+		// Changed, or not there, since its version was read.
+		const rows = deleted ? 'live' : 'deleted';
+		const found =
+			expectedVersion === undefined ? undefined : await this.#table.identify(target, { rows });
+		throw found === undefined ? new NotFoundError(noSuchDestination(target)) : conflict(found);
+	}
+
 	/**
 	 * Changes settings in one round trip where this client knows what they are. Where they are not that any more, the same
 	 * round trip has read what they are now.

@@ -246,6 +246,44 @@ describe('softDelete and restore', () => {
 	});
 });
 
+describe('softDelete and restore of an expected version', () => {
+	test('write that version alone, and say which one there is', async () => {
+		const { destinations, organizationId } = await tenant();
+		const { id } = await destinations.create(posthog(organizationId));
+		const { version } = await destinations.update(id, { name: 'meanwhile' });
+		const conflict = { code: 'CONFLICT', currentVersion: version };
+		await expect(destinations.softDelete(id, { expectedVersion: 1 })).rejects.toMatchObject(
+			conflict,
+		);
+		expect((await stored(id)).deleted_at).toBeNull();
+		await destinations.softDelete(id, { expectedVersion: version });
+		await expect(destinations.restore(id, { expectedVersion: version })).rejects.toMatchObject({
+			code: 'CONFLICT',
+			currentVersion: version + 1,
+		});
+		expect((await stored(id)).deleted_at).not.toBeNull();
+		// What is there no longer, or still, is no conflict.
+		await expect(
+			destinations.softDelete(id, { expectedVersion: version + 1 }),
+		).rejects.toMatchObject({ code: 'NOT_FOUND' });
+		await destinations.restore(id, { expectedVersion: version + 1 });
+		await expect(destinations.restore(id, { expectedVersion: version })).rejects.toMatchObject({
+			code: 'NOT_FOUND',
+		});
+		expect(await destinations.findById(id)).toMatchObject({ version: version + 2 });
+	});
+
+	test('tell nothing of what belongs to others', async () => {
+		const [a, b] = [await tenant(), await tenant()];
+		const { id } = await a.destinations.create(posthog(a.organizationId));
+		const call = b.destinations.softDelete(id, { expectedVersion: 9 });
+		await expect(call).rejects.toMatchObject({ code: 'NOT_FOUND' });
+		await a.destinations.softDelete(id);
+		const again = b.destinations.restore(id, { expectedVersion: 9 });
+		await expect(again).rejects.toMatchObject({ code: 'NOT_FOUND' });
+	});
+});
+
 test('a transaction does all of it or, when it throws, nothing', async () => {
 	const { destinations, organizationId, transaction } = await tenant();
 	const failure = new Error('changed my mind');

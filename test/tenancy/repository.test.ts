@@ -58,6 +58,14 @@ const calls: Record<string, [Call, unknown]> = {
 		'NOT_FOUND',
 	],
 	'destinations.restore': [({ destinations }, { row }) => destinations.restore(row), 'NOT_FOUND'],
+	'destinations.softDelete of a version': [
+		({ destinations }, { row }) => destinations.softDelete(row, { expectedVersion: 9 }),
+		'NOT_FOUND',
+	],
+	'destinations.restore of a version': [
+		({ destinations }, { row }) => destinations.restore(row, { expectedVersion: 9 }),
+		'NOT_FOUND',
+	],
 	'destinations.testConnection': [
 		({ destinations }, { row }) => destinations.testConnection(row),
 		'NOT_FOUND',

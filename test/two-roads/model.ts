@@ -32,8 +32,14 @@ export type Call =
 			/** How many versions behind the caller is. */
 			readonly behind: number;
 	  }
-	| { readonly kind: 'delete'; readonly row: number }
-	| { readonly kind: 'restore'; readonly row: number };
+	| ({ readonly kind: 'delete' } & Deletion)
+	| ({ readonly kind: 'restore' } & Deletion);
+
+interface Deletion {
+	readonly row: number;
+	/** How many versions behind the caller is, who says which one is meant. */
+	readonly behind?: number | undefined;
+}
 
 export type Outcome = 'done' | 'already exists' | 'not found' | 'conflict' | 'not valid';
 
@@ -79,9 +85,15 @@ export class Model {
 					: 'conflict';
 			}
 			case 'delete':
-				return this.#setDeleted(this.#live(call.row), true);
-			case 'restore':
-				return this.#setDeleted(this.#find(call.row, true), false);
+			case 'restore': {
+				const deleted = call.kind === 'delete';
+				const index = this.#find(call.row, !deleted);
+				if (index === undefined) return 'not found';
+				const { version } = this.rows[index] ?? { version: 0 };
+				return expectedVersion(version, call.behind ?? 0) === version
+					? this.#setDeleted(index, deleted)
+					: 'conflict';
+			}
 		}
 	}
 
@@ -124,9 +136,9 @@ export class Model {
 		return 'done';
 	}
 
-	#setDeleted(index: number | undefined, deleted: boolean): Outcome {
-		const row = this.rows[index ?? -1];
-		if (index === undefined || row === undefined) return 'not found';
+	#setDeleted(index: number, deleted: boolean): Outcome {
+		const row = this.rows[index];
+		if (row === undefined) return 'not found';
 		if (!deleted && this.#isTaken(row)) return 'already exists';
 		row.deleted = deleted;
 		row.version += 1;

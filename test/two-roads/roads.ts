@@ -44,8 +44,15 @@ export function roadsOf(organizationId: string): { repository: Road; prisma: Roa
 				return;
 			}
 			const id = made[call.row] ?? stranger;
-			if (call.kind === 'delete') return destinations.softDelete(id);
-			if (call.kind === 'restore') return destinations.restore(id);
+			if (call.kind === 'delete' || call.kind === 'restore') {
+				const options =
+					call.behind === undefined
+						? {}
+						: { expectedVersion: expectedVersion(version, call.behind) };
+				return call.kind === 'delete'
+					? destinations.softDelete(id, options)
+					: destinations.restore(id, options);
+			}
 			const changes = await dataOf(scope, id, call.changes);
 			if (call.kind === 'update') return destinations.update(id, changes);
 			return destinations.update(id, changes, {
@@ -60,8 +67,15 @@ export function roadsOf(organizationId: string): { repository: Road; prisma: Roa
 				return;
 			}
 			const id = made[call.row] ?? stranger;
-			if (call.kind === 'delete') return destination.delete({ where: { id } });
-			if (call.kind === 'restore') return destination.restore({ where: { id } });
+			if (call.kind === 'delete' || call.kind === 'restore') {
+				const where =
+					call.behind === undefined
+						? { id }
+						: { id, version: expectedVersion(version, call.behind) };
+				return call.kind === 'delete'
+					? destination.delete({ where })
+					: destination.restore({ where });
+			}
 			const data = await dataOf(scope, id, call.changes);
 			if (call.kind === 'update') return destination.update({ where: { id }, data });
 			return destination.update({

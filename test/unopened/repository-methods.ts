@@ -72,7 +72,13 @@ export const repositoryWrites: Record<
 	revert: {
 		'': { needs: 'the earlier settings', run: (on, { id }) => on.revert(id, 1) },
 	},
-	softDelete: { '': { needs: 'nothing', run: (on, { id }) => on.softDelete(id) } },
+	softDelete: {
+		'': { needs: 'nothing', run: (on, { id }) => on.softDelete(id) },
+		'of an expected version': {
+			needs: 'nothing',
+			run: (on, { id }) => on.softDelete(id, { expectedVersion: 2 }),
+		},
+	},
 	restore: { '': { needs: 'nothing', ofDeleted: true, run: (on, { id }) => on.restore(id) } },
 	purge: {
 		'': { needs: 'nothing', ofDeleted: true, service: true, run: (on, { id }) => on.purge(id) },
