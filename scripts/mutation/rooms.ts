@@ -108,7 +108,7 @@ const rooms = {
 		tests: ['prisma/extension/copied-arguments.test.ts', 'prisma/extension/checked-client.test.ts'],
 	},
 	'nested-writes': {
-		sources: ['prisma/extension/writes.ts'],
+		sources: ['prisma/extension/nested-writes.ts', 'prisma/extension/writes.ts'],
 		tests: ['prisma/extension/sent-writes.test.ts', 'prisma/extension/sent-arguments.test.ts'],
 	},
 	writes: {

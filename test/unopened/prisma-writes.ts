@@ -34,7 +34,7 @@ function created({ organizationId }: Target) {
 
 const off = { enabled: false };
 
-/** The writes of destinations, by operation of the extension and by what is done with it. */
+/** The writes of destinations alone, by operation of the extension and by what is done with it. */
 export const destinationWrites: Record<string, Record<string, Write<AnyPrisma>>> = {
 	create: {
 		'': {
@@ -132,74 +132,3 @@ export const destinationWrites: Record<string, Record<string, Write<AnyPrisma>>>
 		},
 	},
 };
-
-/** Nested writes, from each model that has destinations. */
-export const nestedWrites: Record<string, Write<AnyPrisma>> = {
-	'organization.update, updating': {
-		needs: 'nothing',
-		run: (on, { id, organizationId }) =>
-			on.organization.update({
-				where: { id: organizationId },
-				data: { destinations: { update: { where: { id }, data: off } } },
-				include: { destinations: true },
-			}),
-	},
-	'organization.update, updating many': {
-		needs: 'nothing',
-		run: (on, { organizationId }) =>
-			on.organization.update({
-				where: { id: organizationId },
-				data: { destinations: { updateMany: { where: {}, data: off } } },
-				select: { destinations: { select: { settings: true } } },
-			}),
-	},
-	'organization.update, deleting': {
-		needs: 'nothing',
-		run: (on, { id, organizationId }) =>
-			on.organization.update({
-				where: { id: organizationId },
-				data: { destinations: { delete: { id } } },
-				include: { destinations: true },
-			}),
-	},
-	'organization.update, creating': {
-		needs: 'a key that seals',
-		run: (on, { organizationId }) =>
-			on.organization.update({
-				where: { id: organizationId },
-				data: { destinations: { create: { ...newData(), environment: 'staging' } } },
-				include: { destinations: true },
-			}),
-	},
-	'organization.update, updating settings': {
-		needs: 'a key that seals',
-		run: (on, { id, organizationId }) =>
-			on.organization.update({
-				where: { id: organizationId },
-				data: { destinations: { update: { where: { id }, data: newSettings() } } },
-				include: { destinations: true },
-			}),
-	},
-	'user.update, deleting': {
-		needs: 'nothing',
-		run: (on, { id, userId }) =>
-			on.user.update({
-				where: { id: userId },
-				data: { createdDestinations: { deleteMany: { id } } },
-				include: { createdDestinations: true },
-			}),
-	},
-	'user.update, updating': {
-		needs: 'nothing',
-		run: (on, { id, userId }) =>
-			on.user.update({
-				where: { id: userId },
-				data: { createdDestinations: { update: { where: { id }, data: off } } },
-				include: { createdDestinations: true },
-			}),
-	},
-};
-
-function newSettings() {
-	return { settings: posthogSettings() };
-}

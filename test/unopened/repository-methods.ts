@@ -12,13 +12,17 @@ export type Needs =
 	/** The settings that are there. */
 	| 'the stored settings'
 	/** Settings that were replaced, and a key that seals. */
-	| 'the earlier settings';
+	| 'the earlier settings'
+	/** Prisma or the database refuse it, whatever keys there are. */
+	| 'more than keys';
 
 /** A write to a target. */
 export interface Write<On> {
 	readonly needs: Needs;
 	/** Whether the target is soft-deleted before. */
 	readonly ofDeleted?: true;
+	/** Whether nothing is left to change where it is done. */
+	readonly changesNothing?: true;
 	readonly run: (on: On, target: Target) => PromiseLike<unknown>;
 }
 

@@ -10,13 +10,17 @@ import {
 	ExtendedDatabase,
 	newKeys,
 	posthogSettings,
+	unusedId,
 } from '../support/extended-client.ts';
 
 /** A destination with two versions of settings, in an organization of its own. */
 export interface Target {
 	readonly id: string;
 	readonly organizationId: string;
+	/** Who made it, and changed it last. */
 	readonly userId: string;
+	/** What a new organization, user or destination may have for an id. */
+	readonly newId: string;
 }
 
 /** The clients of a service whose keys, or whose row, are in trouble. */
@@ -67,6 +71,10 @@ export type Trouble = keyof typeof troubles;
 // `Object.keys` gives strings; these are exactly the keys above.
 export const allTroubles = Object.keys(troubles) as Trouble[];
 
+export function codeOf(trouble: Trouble): string {
+	return troubles[trouble].code;
+}
+
 /** A database with clients in each trouble. */
 export class TroubledDatabase {
 	readonly db: ExtendedDatabase;
@@ -111,19 +119,26 @@ export class TroubledDatabase {
 	async newTarget(): Promise<Target> {
 		const userId = await this.db.newUser();
 		const { id, organizationId } = await this.db.newDestination({ createdBy: userId });
-		const data = { settings: posthogSettings() };
+		const data = { settings: posthogSettings(), updatedBy: userId };
 		await this.db.prisma.destination.update({ where: { id }, data });
-		return { id, organizationId, userId };
+		return { id, organizationId, userId, newId: unusedId() };
 	}
 
-	/** All that is stored of an organization's destinations: rows, log and earlier settings. */
-	async stateOf({ organizationId }: Target): Promise<string> {
+	/** All that is stored of the target's organization and user, and of what has the new id. */
+	async stateOf({ organizationId, userId, newId }: Target): Promise<string> {
+		const tables = {
+			organizations: 'id',
+			users: 'id',
+			destinations: 'organization_id',
+			destination_audit_log: 'organization_id',
+			destination_settings_history: 'organization_id',
+		};
 		const rows = await this.db.sql(
-			['destinations', 'destination_audit_log', 'destination_settings_history']
-				.map((table) => `SELECT to_jsonb(t) AS row FROM ${table} AS t WHERE organization_id = $1`)
+			Object.entries(tables)
+				.map(([table, id]) => `SELECT to_jsonb(t) AS row FROM ${table} AS t WHERE ${id} = ANY($1)`)
 				.join(' UNION ALL ')
 				.concat(' ORDER BY row'),
-			[organizationId],
+			[[organizationId, userId, newId]],
 		);
 		return JSON.stringify(rows);
 	}

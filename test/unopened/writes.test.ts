@@ -2,12 +2,8 @@ import { type DestinationsError, type ScopedClient, settingsError } from '../../
 import { destinationMethods } from '../../src/prisma/extension/destination-methods.ts';
 import { operationNames } from '../../src/prisma/extension/operations.ts';
 import { loose } from '../support/extended-client.ts';
-import {
-	type AnyPrisma,
-	destinationWrites,
-	nestedWrites,
-	readOperations,
-} from './prisma-writes.ts';
+import { nestedWrites } from './nested-writes.ts';
+import { type AnyPrisma, destinationWrites, readOperations } from './prisma-writes.ts';
 import {
 	type Needs,
 	readMethods,
@@ -15,7 +11,7 @@ import {
 	repositoryWrites,
 	type Write,
 } from './repository-methods.ts';
-import { allTroubles, type Target, type Troubled, TroubledDatabase } from './troubles.ts';
+import { allTroubles, codeOf, type Target, type Troubled, TroubledDatabase } from './troubles.ts';
 
 let database: TroubledDatabase;
 
@@ -32,6 +28,7 @@ test('every method and every operation is swept', () => {
 	expect([...operations].sort()).toEqual(
 		[...new Set([...readOperations, ...Object.keys(destinationWrites)])].sort(),
 	);
+	expect(nestedWrites.filter(([, write]) => write === undefined)).toEqual([]);
 });
 
 /** Whether a write must be done, or refused. */
@@ -44,6 +41,7 @@ function mustSucceed(needs: Needs, { seals, opensEarlier }: Troubled): boolean {
 		case 'the earlier settings':
 			return seals && opensEarlier;
 		case 'the stored settings':
+		case 'more than keys':
 			return false;
 	}
 }
@@ -51,7 +49,7 @@ function mustSucceed(needs: Needs, { seals, opensEarlier }: Troubled): boolean {
 /** Runs a write in trouble: it is done, or it throws and nothing changed. */
 async function expectRule(
 	troubled: Troubled,
-	{ needs, ofDeleted }: Pick<Write<never>, 'needs' | 'ofDeleted'>,
+	{ needs, ofDeleted, changesNothing }: Omit<Write<never>, 'run'>,
 	run: (target: Target) => PromiseLike<unknown>,
 ): Promise<void> {
 	const target = await database.newTarget();
@@ -69,13 +67,16 @@ async function expectRule(
 	const after = await database.stateOf(target);
 	if (mustSucceed(needs, troubled)) {
 		expect(error).toBeUndefined();
-		expect(after).not.toBe(before);
+		expect(after === before).toBe(changesNothing === true);
 		for (const row of rowsIn(result, id)) {
 			// Opened, where it was sealed anew, or it says whose it is.
 			const reason = settingsError(row);
 			if (reason) expect(reason).toMatchObject({ destinationId: id, organizationId });
 			if (needs === 'nothing') expect(reason?.code).toBe(troubled.code);
 		}
+	} else if (needs === 'more than keys') {
+		expect(error).toBeInstanceOf(Error);
+		expect(after).toBe(before);
 	} else {
 		expect(error).toMatchObject({ code: troubled.code });
 		if (needs === 'the stored settings') {
@@ -207,12 +208,25 @@ describe.each(allTroubles)('where %s', (trouble) => {
 				.filter(() => operation !== 'purge' || isOfService(place))
 				.map(([what, write]) => [`destination.${operation} ${what}`, write] as const),
 		);
-		// A tenant reads no organization and no user that it does not act for.
-		const nested = isOfService(place) ? Object.entries(nestedWrites) : [];
-		test.each([...ofDestinations, ...nested])('prisma.%s', async (_, write) => {
+		test.each(ofDestinations)('prisma.%s', async (_, write) => {
 			await expectRule(troubled, write, (target) =>
 				inPlace(troubled, target, (on) => write.run(on, target)),
 			);
 		});
+	});
+
+	// A tenant reads no organization and no user that it does not act for.
+	const places = Object.entries(prismaPlaces).filter(([place]) => isOfService(place));
+	const alike = allTroubles.filter((other) => codeOf(other) === codeOf(trouble));
+	// They are many: each in another place in each trouble, and in one of those that have the same code.
+	const cases = nestedWrites.flatMap(([name, write], index) => {
+		if (alike[index % alike.length] !== trouble) return [];
+		const [place, inPlace] = places[(index + allTroubles.indexOf(trouble)) % places.length] ?? [];
+		return write && place && inPlace ? [[place, name, write, inPlace] as const] : [];
+	});
+	test.each(cases)('%s: prisma.%s', async (_, __, write, inPlace) => {
+		await expectRule(troubled, write, (target) =>
+			inPlace(troubled, target, (on) => write.run(on, target)),
+		);
 	});
 });

@@ -14,3 +14,8 @@ export function objectsIn(value: unknown): Arguments[] {
 	const values: unknown[] = Array.isArray(value) ? value : [value];
 	return values.map(asObject).filter((object) => object !== undefined);
 }
+
+/** The value where it is a text. */
+export function textOf(value: unknown): string | undefined {
+	return typeof value === 'string' ? value : undefined;
+}

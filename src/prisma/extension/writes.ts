@@ -1,14 +1,17 @@
 import { UnsupportedError, ValidationError } from '../../errors.ts';
-import { canonicalId } from '../../ids/canonical-id.ts';
 import { uuidv7 } from '../../ids/uuidv7.ts';
-import { type Arguments, asObject, objectsIn } from './arguments.ts';
-import { type ModelName, type Relation, relationsOf } from './models.ts';
+import { type Arguments, asObject, textOf } from './arguments.ts';
+import { type ModelName, relationsOf } from './models.ts';
+import {
+	liveFilter,
+	type RowWriter,
+	rewriteListWrites,
+	rewriteOneWrites,
+} from './nested-writes.ts';
 import type { ExistingRow, NewRow, Writes } from './seal.ts';
-import { softDeleteNested } from './soft-deletes.ts';
-import { restrictTo, rewriteWhere } from './where.ts';
 
 /** Collects what must be sealed while the data of a write is rewritten in place. */
-export class WriteRewriter implements Writes {
+export class WriteRewriter implements Writes, RowWriter {
 	readonly newRows: NewRow[] = [];
 	readonly existingRows: ExistingRow[] = [];
 
@@ -81,120 +84,10 @@ export class WriteRewriter implements Writes {
 		for (const [name, relation] of Object.entries(relationsOf(model))) {
 			const nested = asObject(data[name]);
 			if (nested === undefined) continue;
-			if (relation.list) this.#nestedList(nested, model === 'Organization' ? id : undefined);
-			else ids.set(name, this.#nestedOne(relation, nested));
+			if (relation.list) rewriteListWrites(this, nested, model === 'Organization' ? id : undefined);
+			else ids.set(name, rewriteOneWrites(this, relation.model, nested));
 		}
 		return ids;
-	}
-
-	#nestedOne(relation: Relation, nested: Arguments): string | undefined {
-		let id: string | undefined;
-		for (const [operation, value] of Object.entries(nested)) {
-			const args = asObject(value);
-			if (args === undefined) continue;
-			switch (operation) {
-				case 'connect':
-					rewriteWhere(relation.model, args);
-					id = textOf(args.id);
-					break;
-				case 'create':
-					id = this.createOther(relation.model, args);
-					break;
-				case 'connectOrCreate':
-					id = this.#connectOrCreateOne(relation, args);
-					break;
-				case 'disconnect':
-				case 'delete':
-					rewriteWhere(relation.model, args);
-					break;
-				case 'update': {
-					// Either the data itself, or a filter and the data.
-					rewriteWhere(relation.model, args.where);
-					const data = 'data' in args ? asObject(args.data) : args;
-					if (data !== undefined) this.updateOther(relation.model, data);
-					break;
-				}
-				case 'upsert': {
-					rewriteWhere(relation.model, args.where);
-					const create = asObject(args.create);
-					const update = asObject(args.update);
-					if (create !== undefined) this.createOther(relation.model, create);
-					if (update !== undefined) this.updateOther(relation.model, update);
-					break;
-				}
-				default:
-					throw unknownNestedWrite(operation);
-			}
-		}
-		return id;
-	}
-
-	#connectOrCreateOne(relation: Relation, args: Arguments): string | undefined {
-		rewriteWhere(relation.model, args.where);
-		const wanted = textOf(asObject(args.where)?.id);
-		const create = asObject(args.create);
-		if (create === undefined) return wanted;
-		create.id ??= wanted;
-		// Under two ids nobody knows before the write which of them it will be.
-		const created = this.createOther(relation.model, create);
-		return wanted !== undefined && canonicalId(created) === canonicalId(wanted)
-			? wanted
-			: undefined;
-	}
-
-	#nestedList(nested: Arguments, organizationId: string | undefined): void {
-		for (const [operation, value] of Object.entries(nested)) {
-			if (value === undefined) continue;
-			switch (operation) {
-				case 'create':
-					for (const data of objectsIn(value)) this.createDestination(data, organizationId);
-					break;
-				case 'createMany':
-					for (const data of objectsIn(asObject(value)?.data)) {
-						this.createDestination(data, organizationId);
-					}
-					break;
-				case 'connectOrCreate':
-					for (const args of objectsIn(value)) {
-						liveFilter(args);
-						const create = asObject(args.create);
-						if (create !== undefined) this.createDestination(create, organizationId);
-					}
-					break;
-				case 'connect':
-				case 'disconnect':
-					for (const where of objectsIn(value)) {
-						rewriteWhere('Destination', where);
-						restrictTo('live', where);
-					}
-					break;
-				case 'update':
-					for (const args of objectsIn(value)) {
-						const where = liveFilter(args);
-						const data = asObject(args.data);
-						if (data !== undefined) this.updateDestination(data, where);
-					}
-					break;
-				case 'upsert':
-					for (const args of objectsIn(value)) {
-						this.upsertDestination(args, organizationId);
-					}
-					break;
-				case 'updateMany':
-					for (const args of objectsIn(value)) {
-						liveFilter(args);
-						const data = asObject(args.data);
-						if (data !== undefined) this.updateDestinations(data);
-					}
-					break;
-				case 'delete':
-				case 'deleteMany':
-					break; // Below, when the updates of the caller have been rewritten.
-				default:
-					throw unknownNestedWrite(operation);
-			}
-		}
-		softDeleteNested(nested);
 	}
 }
 
@@ -216,27 +109,8 @@ const writtenByDatabase: ReadonlyMap<string, string> = new Map([
 	['updatedAt', 'is written by the database alone'],
 ]);
 
-/** Rewrites the filter of a write, and makes it see live destinations only. Prisma refuses a write without one. */
-function liveFilter(args: Arguments): Arguments {
-	rewriteWhere('Destination', args.where);
-	const where = asObject(args.where);
-	return where === undefined ? {} : restrictTo('live', where);
-}
-
 function idOfNew(data: Arguments): string {
 	// What is no text is left for Prisma to refuse.
 	if (data.id === undefined) data.id = uuidv7();
 	return String(data.id);
-}
-
-function textOf(value: unknown): string | undefined {
-	return typeof value === 'string' ? value : undefined;
-}
-
-function unknownNestedWrite(operation: string): UnsupportedError {
-	return new UnsupportedError(
-		operation === 'set'
-			? 'A nested `set` of destinations would also change soft-deleted ones. Use `connect` and `disconnect`.'
-			: `The nested write "${operation}" is not supported.`,
-	);
 }
