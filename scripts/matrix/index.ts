@@ -1,4 +1,4 @@
-/** Runs the tests on every supported Node and Postgres; `--quick` on the oldest and the newest of them. */
+/** Runs the tests on every supported Node and Postgres; `--quick` on those farthest from `npm test`. */
 import { unpacked } from '../../test/packaging/packed.ts';
 import { root } from '../build-package.ts';
 import { type Cell, everything, nodes, postgreses, quick } from './cells.ts';

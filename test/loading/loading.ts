@@ -48,7 +48,13 @@ export class Loading implements AsyncDisposable {
 			connectionString: this.database.logins.loaderConnectionString,
 			keys: this.keys,
 			pollIntervalMillis: 20,
-			maxStalenessMillis: 10_000,
+			// Far more than what is waited for in a test, on any machine.
+			maxStalenessMillis: 120_000,
+			pool: {
+				connectionTimeoutMillis: 120_000,
+				query_timeout: 120_000,
+				statement_timeout: 120_000,
+			},
 			...options,
 		});
 		this.#loaders.push(loader);
@@ -117,7 +123,7 @@ export const unknownId = () => randomUUID();
 /** Waits until something is so, and fails where it does not come to be. */
 export async function until(
 	isSo: () => unknown | Promise<unknown>,
-	{ within = 10_000 } = {},
+	{ within = 60_000 } = {},
 ): Promise<void> {
 	const end = performance.now() + within;
 	while (!(await isSo())) {

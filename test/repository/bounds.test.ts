@@ -75,7 +75,7 @@ async function expectBounded(
 	});
 	expect(cost.statements).toBeLessThanOrEqual(times * statements);
 	expect(cost.kilobytes).toBeLessThanOrEqual(times * kilobytes);
-	expect(cost.blockedMs).toBeLessThan(150);
+	expect(cost.blockedMs).toBeLessThan(300);
 	expect(((await rowsRead(client)) - before) / times).toBeLessThan(rows);
 }
 

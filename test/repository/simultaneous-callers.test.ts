@@ -87,7 +87,8 @@ test.each(calls)(
 		expect(codes.length).toBeLessThan(thousand);
 		// What is shared is done a few times at most: who comes late must not be answered by what was known before.
 		const callers = shared === true ? 10 : thousand;
-		expect(cost.statements).toBeLessThanOrEqual(callers * statements + 10);
+		// On a busy machine a test of a connection looks some times more whether the one before it ended.
+		expect(cost.statements).toBeLessThanOrEqual(callers * statements + 40);
 		expect(cost.kilobytes).toBeLessThanOrEqual(thousand * kilobytes);
 		// Whoever waits for a connection is served in turn, behind those who were there before.
 		expect(waited).toBeLessThanOrEqual(thousand * Math.max(statements, 1) + 20);
