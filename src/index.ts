@@ -32,6 +32,7 @@ export type {
 	UpdateDestinationInput,
 } from './destinations/destination.ts';
 export type { GoogleAnalyticsSettings } from './destinations/google-analytics.ts';
+export type { DestinationListFilter, DestinationOrder } from './destinations/list-query.ts';
 export { isMasked } from './destinations/mask.ts';
 export type { MetaPixelSettings } from './destinations/meta-pixel.ts';
 export type { MixpanelSettings } from './destinations/mixpanel.ts';

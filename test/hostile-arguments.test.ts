@@ -135,6 +135,7 @@ const callees: Record<string, Callee> = {
 	]),
 	'DestinationRepository.findByType': repository('findByType', () => ['posthog', 'production']),
 	'DestinationRepository.list': repository('list', () => [{}]),
+	'DestinationRepository.count': repository('count', () => [{}]),
 	'DestinationRepository.update': repository('update', () => [made.id, {}, {}]),
 	'DestinationRepository.patchSettings': repository('patchSettings', () => [made.id, {}, {}]),
 	'DestinationRepository.revert': repository('revert', () => [made.id, 1, {}]),

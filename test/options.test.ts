@@ -89,6 +89,10 @@ const callees: Record<string, Callee> = {
 		code: 'VALIDATION',
 		call: (options) => repository().list(options),
 	},
+	'DestinationRepository.count': {
+		code: 'VALIDATION',
+		call: (options) => repository().count(options),
+	},
 	'DestinationRepository.update': {
 		code: 'VALIDATION',
 		call: (options) => repository().update(made.id, { enabled: false }, options),
@@ -398,6 +402,7 @@ describe('an argument that a method does not take', () => {
 		'DestinationRepository.findByOrganization': () => [organizationId, 'production'],
 		'DestinationRepository.findByType': () => ['posthog', 'production'],
 		'DestinationRepository.list': () => [{}],
+		'DestinationRepository.count': () => [{}],
 		'DestinationRepository.update': () => [made.id, { enabled: false }, {}],
 		'DestinationRepository.patchSettings': () => [made.id, { enableClientSide: false }, {}],
 		'DestinationRepository.softDelete': () => [made.id, {}],

@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { type SettingsContext, sealJson } from '../../src/encryption/envelope.ts';
 import { deriveTenantKey } from '../../src/keys/tenant-key.ts';
+import { cursorAt } from '../../src/repository/cursor.ts';
 import { settingsJson } from '../sealed-rows.ts';
 import { dropIndexes } from '../without-indexes.ts';
 import {
@@ -38,8 +39,8 @@ export interface Filled {
 	readonly small: readonly Sample[];
 	/** Of organizations whose thousands of rows are nearly all deleted. */
 	readonly large: readonly Sample[];
-	/** A destination in the midst of all, by age; around it, and at the newest end, settings open. */
-	readonly middleId: string;
+	/** The cursor of a page that begins in the midst of all, by age; around it, and at the newest end, settings open. */
+	readonly middleCursor: string;
 }
 
 /** Few enough that a warm-up reads all of them: what is measured is in memory. */
@@ -150,15 +151,15 @@ async function readSamples(admin: Client, shape: Shape): Promise<Filled> {
 	// repeat with each eighth organization of a size.
 	const step = (Math.max(1, Math.floor(shape.smallOrganizations / 6 / candidates)) | 1) * 6;
 	const middle = Math.floor(shape.rows / 2);
-	const { rows } = await admin.query<{ id: string }>(
-		`SELECT id FROM destinations WHERE id IN (${idsOf(middle - openRows / 2, middle)})
+	const { rows } = await admin.query<{ id: string; key: string }>(
+		`SELECT id, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') AS key FROM destinations WHERE id IN (${idsOf(middle - openRows / 2, middle)})
 		  AND deleted_at IS NULL ORDER BY created_at DESC LIMIT 1`,
 	);
 	return {
 		rows: shape.rows,
 		small: await samples(`generate_series(3, ${shape.smallOrganizations - 1}, ${step})`, 4),
 		large: await samples(`generate_series(${-shape.largeOrganizations}, -1)`, mostLive),
-		middleId: rows[0]?.id ?? '',
+		middleCursor: rows[0] === undefined ? '' : cursorAt('newest', rows[0]),
 	};
 }
 

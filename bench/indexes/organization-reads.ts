@@ -51,11 +51,29 @@ export const organizationReads: readonly Operation[] = [
 	},
 	{
 		name: 'list, next page',
-		by: [byAge, byEnvironment, pkey],
-		run: (actors) => {
-			const { client, destinationId: cursor } = actors.small();
-			return client.destinations.list({ cursor });
+		by: [byAge, byEnvironment, byEnabled, unique],
+		run: async (actors) => {
+			const { client } = actors.small();
+			const { nextCursor } = await client.destinations.list({ limit: 1 });
+			return client.destinations.list({ cursor: nextCursor ?? undefined });
 		},
+	},
+	{
+		name: 'list by name, of those switched on',
+		by: [byEnvironment, byAge, byEnabled, unique],
+		run: (actors) =>
+			actors.small().client.destinations.list({ name: 'a', enabled: true, order: 'name' }),
+	},
+	{
+		name: 'list by change, of a status, of thousands deleted',
+		by: [byEnvironment, byEnabled, unique],
+		run: (actors) =>
+			actors.large().client.destinations.list({ connectionStatus: 'unknown', order: 'changed' }),
+	},
+	{
+		name: 'count of the repository, of thousands deleted',
+		by: [byEnvironment, byEnabled, unique],
+		run: (actors) => actors.large().client.destinations.count({ enabled: true }),
 	},
 	{
 		name: 'list, of thousands deleted',

@@ -26,9 +26,15 @@ export const serviceReads: readonly Operation[] = [
 	},
 	{
 		name: 'service: list, from the middle',
-		by: [byAge, 'destinations_pkey'],
+		by: [byAge],
 		ordered: true,
-		run: (actors) => actors.service.destinations.list({ cursor: actors.filled.middleId }),
+		run: (actors) => actors.service.destinations.list({ cursor: actors.filled.middleCursor }),
+	},
+	{
+		name: 'service: list, the oldest first',
+		by: [byAge],
+		ordered: true,
+		run: (actors) => actors.service.destinations.list({ order: 'oldest' }),
 	},
 	{
 		name: 'service: list of a type',
@@ -38,10 +44,10 @@ export const serviceReads: readonly Operation[] = [
 	},
 	{
 		name: 'service: list of a type, from the middle',
-		by: [byType, byAge, 'destinations_pkey'],
+		by: [byType, byAge],
 		ordered: true,
 		run: (actors) =>
-			actors.service.destinations.list({ type: 'posthog', cursor: actors.filled.middleId }),
+			actors.service.destinations.list({ type: 'posthog', cursor: actors.filled.middleCursor }),
 	},
 	{
 		name: 'service: list of a type in an environment',
@@ -66,17 +72,14 @@ export const serviceReads: readonly Operation[] = [
 		by: [byTypeAndEnvironment],
 		sameRows: false,
 		run: (actors) =>
-			actors.service.prisma.destination.count({
-				where: { type: 'posthog', environment: 'development' },
-			}),
+			actors.service.destinations.count({ type: 'posthog', environment: 'development' }),
 	},
 	{
 		name: 'service: count of an environment',
 		// From PostgreSQL 18 on the second serves as well: a scan skips over the few types.
 		by: ['idx_destinations_environment', 'idx_destinations_type_env'],
 		sameRows: false,
-		run: (actors) =>
-			actors.service.prisma.destination.count({ where: { environment: 'development' } }),
+		run: (actors) => actors.service.destinations.count({ environment: 'development' }),
 	},
 	{
 		name: 'service: count of what is switched off',

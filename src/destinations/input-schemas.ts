@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { requiredInput, uuid } from '../input/checks.ts';
+import { flag, requiredInput, uuid } from '../input/checks.ts';
 import { fields } from './columns.ts';
 import { oneOf } from './fields.ts';
 import { destinationTypes } from './registry.ts';
@@ -8,7 +8,7 @@ import { ConsentPurpose, Environment } from './vocabulary.ts';
 const NAME_EXPECTED = 'must have 1 to 255 characters, without control characters';
 
 /** With the `u` flag the pattern counts characters as Postgres's varchar(255) does, and sees lone surrogates. */
-const name = z
+export const nameText = z
 	.string({ error: requiredInput(NAME_EXPECTED) })
 	.trim()
 	.regex(/^[^\p{Cc}\p{Cs}]{1,255}$/u, { error: NAME_EXPECTED });
@@ -33,13 +33,11 @@ const requiredConsent = z
 	.pipe(z.array(oneOf(purposes)))
 	.transform((list) => [...new Set(list)]);
 
-const flag = z.boolean({ error: 'must be true or false' });
-
 export const environmentName = oneOf(Object.values(Environment));
 export const typeName = oneOf(destinationTypes);
 
 const changeable = {
-	name: name.optional(),
+	name: nameText.optional(),
 	description: description.optional(),
 	environment: environmentName.optional(),
 	requiredConsent: requiredConsent.optional(),
@@ -55,7 +53,7 @@ export const createFields = z.strictObject({
 	organizationId: uuid,
 	type: typeName,
 	...changeable,
-	name,
+	name: nameText,
 	createdBy: uuid.optional(),
 });
 

@@ -1,28 +1,28 @@
 import { z } from 'zod';
 import type { Scope } from '../database/scope.ts';
 import type { Destination } from '../destinations/destination.ts';
-import { environmentName, typeName } from '../destinations/input-schemas.ts';
-import type { DestinationType } from '../destinations/registry.ts';
+import {
+	type DestinationListFilter,
+	type DestinationOrder,
+	listFilter,
+	listQuery,
+} from '../destinations/list-query.ts';
 import {
 	settingsError,
 	type UnopenedDestination,
 	withoutSettings,
 } from '../destinations/unopened.ts';
-import type { Environment } from '../destinations/vocabulary.ts';
-import { NotFoundError } from '../errors.ts';
-import { uuid } from '../input/checks.ts';
-import { checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
-import { type Page, type PageOptions, pageLimit, pageOf } from './audit/pages.ts';
+import { ForbiddenError, ValidationError } from '../errors.ts';
+import { checkOptions, type OptionSchemas } from '../input/options.ts';
+import { type Page, type PageOptions, pageOf } from './audit/pages.ts';
+import { cursorAt, placeOf } from './cursor.ts';
+import { orderOf } from './list-order.ts';
 import type { DestinationTable } from './table.ts';
 
-/** Which destinations are wanted, and which part of them. */
-export interface DestinationPageOptions extends PageOptions {
-	/** UUID. @defaultValue all organizations of the scope */
-	readonly organizationId?: string | undefined;
-	/** Those of this type alone. @defaultValue all types */
-	readonly type?: DestinationType | undefined;
-	/** Those of this environment alone. @defaultValue all environments */
-	readonly environment?: Environment | undefined;
+/** Which destinations are wanted, in which order, and which part of them. */
+export interface DestinationPageOptions extends DestinationListFilter, PageOptions {
+	/** `changed` and `name` are orders of one organization's. @defaultValue `'newest'` */
+	readonly order?: DestinationOrder | undefined;
 	/**
 	 * `mark` returns destinations whose settings do not open as {@link UnopenedDestination}, for a page that
 	 * shows and repairs them.
@@ -32,45 +32,71 @@ export interface DestinationPageOptions extends PageOptions {
 	readonly unopened?: 'mark' | undefined;
 }
 
-const pageOptions = optionsOf({
-	cursor: uuid.optional(),
-	limit: pageLimit,
-	organizationId: uuid.optional(),
-	type: typeName.optional(),
-	environment: environmentName.optional(),
+const pageOptions = listQuery.extend({
 	unopened: z.literal('mark', { error: "must be 'mark'" }).optional(),
-} satisfies OptionSchemas<DestinationPageOptions>);
+} satisfies Partial<OptionSchemas<DestinationPageOptions>>);
 
-/** Options of a page, checked. */
-export type CheckedPageOptions = ReturnType<typeof checkPageOptions>;
-
-export function checkPageOptions(options: DestinationPageOptions | undefined) {
-	return checkOptions(pageOptions, options);
-}
-
-/** A page of live destinations. The cursor is the id of its last one. */
+/**
+ * A page of live destinations.
+ *
+ * @throws ForbiddenError if they are of another organization than the scope's.
+ * @throws ValidationError if an option is not valid, or needs an organization.
+ */
 export async function pageOfDestinations(
 	table: DestinationTable,
 	scope: Scope,
-	{ cursor: after, limit, type, environment, unopened, ...options }: CheckedPageOptions,
+	options: DestinationPageOptions,
 ): Promise<Page<Destination | UnopenedDestination>> {
-	const organizationId = scope.organizationId ?? options.organizationId;
-	const rows = await table.page({ organizationId, type, environment }, after, limit + 1);
-	// Behind a row that was purged Postgres finds nothing, which must not look like the end.
-	if (rows.length === 0 && after !== undefined) {
-		if ((await table.identify(after, { rows: 'all' })) === undefined) {
-			throw new NotFoundError(
-				'The destination at the cursor is gone. Begin with the first page again.',
-			);
-		}
-	}
+	const { cursor, limit, order, unopened, ...filter } = checkOptions(pageOptions, options);
+	const narrowed = inScope(filter, scope, orderOf(order).everywhere ? [] : ['order']);
+	const after = cursor === undefined ? undefined : placeOf(cursor, order, orderOf(order));
+	const rows = await table.page(narrowed, order, after, limit + 1);
 	return pageOf(
 		rows,
 		limit,
-		({ id }) => id,
-		(row) => (unopened === 'mark' ? markedAsData(row) : row),
+		({ place }) => cursorAt(order, place),
+		({ destination }) => (unopened === 'mark' ? markedAsData(destination) : destination),
 	);
 }
+
+/** How many live destinations a filter finds. @throws as {@link pageOfDestinations}. */
+export async function countOfDestinations(
+	table: DestinationTable,
+	scope: Scope,
+	filter: DestinationListFilter,
+): Promise<number> {
+	return table.count(inScope(checkOptions(listFilter, filter), scope));
+}
+
+/** What no index has: every change of it, and every connection test, would write to each index of the table. */
+const ofOneOrganization = ['enabled', 'connectionStatus', 'name'] as const;
+
+/**
+ * A filter with the organization of the scope. Of an organization there are few live destinations, whatever is asked of
+ * them. Across organizations only what an index has costs what it returns.
+ */
+function inScope(
+	filter: DestinationListFilter,
+	{ organizationId: own }: Scope,
+	needing: readonly string[] = [],
+): DestinationListFilter {
+	if (own !== undefined && filter.organizationId !== undefined) refuseOther(own, filter);
+	const organizationId = own ?? filter.organizationId;
+	if (organizationId !== undefined) return { ...filter, organizationId };
+	const given = [...ofOneOrganization.filter((name) => filter[name] !== undefined), ...needing];
+	if (given.length === 0) return filter;
+	const message = 'is for the destinations of one organization: name `organizationId` as well';
+	throw new ValidationError(given.map((name) => ({ path: [name], message })));
+}
+
+function refuseOther(own: string, { organizationId }: DestinationListFilter): void {
+	if (own === organizationId) return;
+	throw new ForbiddenError(otherOrganization);
+}
+
+/** For a call in the scope of an organization that names another one. */
+export const otherOrganization =
+	'The call names another organization than that of its scope. Use forOrganization() with that organization, or asService().';
 
 function markedAsData(destination: Destination): Destination | UnopenedDestination {
 	const error = settingsError(destination);

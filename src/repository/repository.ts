@@ -6,6 +6,7 @@ import type {
 	UpdateDestinationInput,
 } from '../destinations/destination.ts';
 import { environmentName, typeName } from '../destinations/input-schemas.ts';
+import type { DestinationListFilter } from '../destinations/list-query.ts';
 import { type DestinationType, isDestinationType } from '../destinations/registry.ts';
 import type { UnopenedDestination } from '../destinations/unopened.ts';
 import { validateCreate } from '../destinations/validate.ts';
@@ -17,7 +18,12 @@ import { checkArgument, checkOptions, optionsOf } from '../input/options.ts';
 import { type DestinationVersion, readHistory } from './audit/history.ts';
 import type { Page, PageOptions } from './audit/pages.ts';
 import type { ConnectionTests } from './connection-tests.ts';
-import { checkPageOptions, type DestinationPageOptions, pageOfDestinations } from './pages.ts';
+import {
+	countOfDestinations,
+	type DestinationPageOptions,
+	otherOrganization,
+	pageOfDestinations,
+} from './pages.ts';
 import {
 	type PruneOptions,
 	type PurgeDeletedOptions,
@@ -138,12 +144,16 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * A page of live destinations, the newest first. Those whose settings do not open are among them: reading
-	 * their `settings` throws, `settingsError()` says why, and `unopened: 'mark'` returns them as data.
+	 * A page of live destinations, the newest first where no other order is asked for. Those whose settings do not open
+	 * are among them: reading their `settings` throws, `settingsError()` says why, and `unopened: 'mark'` returns
+	 * them as data.
+	 *
+	 * A cursor stands where it stands, whatever becomes of the destination there. One whose name or time of change
+	 * moves behind or before it meanwhile, in an order by these, is shown twice or not at all.
 	 *
 	 * @throws ForbiddenError if the organization is not the scope's.
-	 * @throws ValidationError if the cursor or the limit is not valid.
-	 * @throws NotFoundError if the destination that the cursor stands at was purged meanwhile.
+	 * @throws ValidationError if an option is not valid. In the scope of the service, `enabled`, `connectionStatus`,
+	 * `name`, and the orders `changed` and `name`, are for one organization: no index has them across all.
 	 *
 	 * @example
 	 * ```ts
@@ -157,6 +167,7 @@ export class DestinationRepository {
 	 *   for (const { name } of page.items) process.stdout.write(`${name}\n`);
 	 *   cursor = page.nextCursor;
 	 * }
+	 * const failing = await acme.destinations.list({ connectionStatus: 'failed', order: 'name' });
 	 * ```
 	 */
 	async list(
@@ -166,9 +177,26 @@ export class DestinationRepository {
 	async list(
 		options: DestinationPageOptions = {},
 	): Promise<Page<Destination | UnopenedDestination>> {
-		const checked = checkPageOptions(options);
-		if (checked.organizationId !== undefined) this.#refuseOthers(checked.organizationId);
-		return pageOfDestinations(this.#tools.table, this.#tools.scope, checked);
+		return pageOfDestinations(this.#tools.table, this.#tools.scope, options);
+	}
+
+	/**
+	 * How many live destinations {@link list} finds, in all pages. In the scope of the service without an organization,
+	 * Postgres reads all that it counts.
+	 *
+	 * @throws ForbiddenError and ValidationError as {@link list}.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { ScopedClient } from '@consent-io/destinations';
+	 *
+	 * declare const acme: ScopedClient;
+	 *
+	 * const off = await acme.destinations.count({ enabled: false });
+	 * ```
+	 */
+	async count(filter: DestinationListFilter = {}): Promise<number> {
+		return countOfDestinations(this.#tools.table, this.#tools.scope, filter);
 	}
 
 	/**
@@ -422,9 +450,7 @@ export class DestinationRepository {
 	#refuseOthers(organizationId: string): void {
 		const own = this.#tools.scope.organizationId;
 		if (own === undefined || own === organizationId) return;
-		throw new ForbiddenError(
-			'The call names another organization than that of its scope. Use forOrganization() with that organization, or asService().',
-		);
+		throw new ForbiddenError(otherOrganization);
 	}
 }
 
@@ -434,6 +460,7 @@ limitArguments(DestinationRepository.prototype, {
 	findByOrganization: 2,
 	findByType: 2,
 	list: 1,
+	count: 1,
 	update: 3,
 	patchSettings: 3,
 	softDelete: 2,

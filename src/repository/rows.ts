@@ -6,7 +6,9 @@ import {
 	type Field,
 	fields,
 } from '../destinations/columns.ts';
+import type { DestinationOrder } from '../destinations/list-query.ts';
 import type { DestinationType } from '../destinations/registry.ts';
+import { orderOf } from './list-order.ts';
 
 /** Conditions on live destinations. */
 export interface DestinationFilter {
@@ -15,6 +17,10 @@ export interface DestinationFilter {
 	readonly type?: DestinationType | undefined;
 	readonly environment?: string | undefined;
 	readonly version?: number | undefined;
+	readonly enabled?: boolean | undefined;
+	readonly connectionStatus?: string | undefined;
+	/** A part of the name, in either case. */
+	readonly name?: string | undefined;
 }
 
 /** As {@link toRow} reads them. A list as JSON, which is read faster than Postgres's own form. */
@@ -31,13 +37,18 @@ export function select(where: string): string {
 }
 
 /**
- * Rows in order. An organization has few live ones and maybe thousands deleted, which the index in this order
+ * Rows in order. An organization has few live ones and maybe thousands deleted, which the index by age
  * holds as well; without knowing them, Postgres would walk it to save the sort of a few rows. So these are found
  * first and sorted afterwards. Across organizations that index is what makes a page.
  */
-export function newestFirst(where: string, { organizationId }: DestinationFilter): string {
+export function inOrder(
+	where: string,
+	{ organizationId }: DestinationFilter,
+	wanted: DestinationOrder,
+): string {
 	const found = select(where);
-	const order = 'ORDER BY created_at DESC, id DESC';
+	const { by, direction } = orderOf(wanted);
+	const order = `ORDER BY ${by} ${direction}, id ${direction}`;
 	return organizationId === undefined
 		? `${found} ${order}`
 		: `WITH found AS MATERIALIZED (${found}) SELECT * FROM found ${order}`;
@@ -47,6 +58,10 @@ export function newestFirst(where: string, { organizationId }: DestinationFilter
 export function conditions(filter: DestinationFilter, values: unknown[]): string {
 	const given = definedIn(filter).map(([field, value]) => {
 		const parameter = `$${values.push(value)}`;
+		if (field === 'name') {
+			// Not LIKE, to which some characters mean others.
+			return `pg_catalog.strpos(pg_catalog.lower(name), pg_catalog.lower(${parameter}::text)) > 0`;
+		}
 		// Planned for any organization: of one with thousands of deleted rows Postgres expects thousands of live ones,
 		// and would rather read those of everybody. None has more than one for each type and environment.
 		const whose = field === 'organizationId' ? `(SELECT ${parameter}::uuid)` : parameter;

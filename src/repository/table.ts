@@ -1,7 +1,8 @@
 import type { Scope } from '../database/scope.ts';
 import type { ScopedSql, StatementOptions, TextRow } from '../database/scoped-sql.ts';
-import { columnName } from '../destinations/columns.ts';
+import { columnName, fields } from '../destinations/columns.ts';
 import type { Destination } from '../destinations/destination.ts';
+import type { DestinationOrder } from '../destinations/list-query.ts';
 import { withoutPresets } from '../destinations/presets.ts';
 import type { DestinationType } from '../destinations/registry.ts';
 import { markUnopened, settingsError } from '../destinations/unopened.ts';
@@ -10,11 +11,13 @@ import { openRow, type ReadRow } from '../encryption/open-row.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { uuidv7 } from '../ids/uuidv7.ts';
 import { type SettingsChange, withSettingsChange } from './audit/settings-change.ts';
+import type { Place } from './cursor.ts';
+import { orderOf } from './list-order.ts';
 import {
 	conditions,
 	type DestinationFilter,
 	definedIn,
-	newestFirst,
+	inOrder,
 	select,
 	selected,
 	toRow,
@@ -35,7 +38,6 @@ export type Target = Pick<Identity, 'id'> & Partial<Identity> & Pick<Destination
 const whichRows = {
 	live: 'AND deleted_at IS NULL',
 	deleted: 'AND deleted_at IS NOT NULL',
-	all: '',
 } as const;
 
 interface RowOptions extends StatementOptions {
@@ -90,33 +92,53 @@ export class DestinationTable {
 	/** All live destinations of a filter, the newest first. */
 	async find(filter: DestinationFilter): Promise<Destination[]> {
 		const values: unknown[] = [];
-		const text = newestFirst(conditions(filter, values), filter);
+		const text = inOrder(conditions(filter, values), filter, 'newest');
 		// The index of a type has the order. Those of an organization or an environment do not.
 		const { organizationId, environment } = filter;
 		return this.#rows(text, values, { inOrder: (organizationId ?? environment) === undefined });
 	}
 
 	/**
-	 * Live destinations, the newest first.
+	 * Live destinations in an order, each with its place in it.
 	 *
-	 * @param after the id of a destination, maybe a deleted one, behind which they begin. Its place is looked up
-	 * by Postgres: a JavaScript date has milliseconds only, and a page that begins at one would lose rows or show
-	 * them twice.
+	 * @param after the place behind which they begin.
 	 */
 	async page(
 		filter: DestinationFilter,
-		after: string | undefined,
+		order: DestinationOrder,
+		after: Place | undefined,
 		limit: number,
-	): Promise<Destination[]> {
+	): Promise<{ readonly destination: Destination; readonly place: Place }[]> {
 		const values: unknown[] = [];
+		const { by, keyAs, direction, field } = orderOf(order);
 		let where = conditions(filter, values);
 		if (after !== undefined) {
-			const id = `$${values.push(after)}::uuid`;
-			const createdAt = `(SELECT created_at FROM public.destinations WHERE id = ${id})`;
-			where += ` AND (created_at, id) < (${createdAt}, ${id})`;
+			const key = keyAs(`$${values.push(after.key)}`);
+			const id = `$${values.push(after.id)}::uuid`;
+			where += ` AND (${by}, id) ${direction === 'DESC' ? '<' : '>'} (${key}, ${id})`;
 		}
-		const text = `${newestFirst(where, filter)} LIMIT $${values.push(limit)}`;
-		return this.#rows(text, values);
+		const places: Place[] = [];
+		const index = fields.indexOf(field);
+		const each = (row: ReadRow, texts: TextRow) => {
+			places.push({ key: texts[index] ?? '', id: String(row.id) });
+		};
+		const text = `${inOrder(where, filter, order)} LIMIT $${values.push(limit)}`;
+		const rows = await this.#rows(text, values, { each });
+		return rows.flatMap((destination, at) => {
+			const place = places[at];
+			return place === undefined ? [] : [{ destination, place }];
+		});
+	}
+
+	/** How many live destinations there are. */
+	async count(filter: DestinationFilter): Promise<number> {
+		const values: unknown[] = [];
+		const where = conditions(filter, values);
+		const [row] = await this.#run(
+			`SELECT pg_catalog.count(*) FROM public.destinations ${where}`,
+			values,
+		);
+		return Number(row?.[0]);
 	}
 
 	/** What a destination is, without its settings, which may not open. */

@@ -121,6 +121,37 @@ export const reads: Readonly<Record<string, Call>> = {
 	'destinations.list, service, of a type': {
 		run: ({ system }) => system.destinations.list({ limit: 5, type: 'posthog' }),
 	},
+	'destinations.list, service, the oldest first': {
+		run: ({ system }) => system.destinations.list({ limit: 5, order: 'oldest' }),
+	},
+	'destinations.list by name': {
+		run: ({ acme }) => acme.destinations.list({ limit: 5, order: 'name', name: 'n' }),
+	},
+	'destinations.list, service, of an organization, by change': {
+		run: ({ system, organizationId }) =>
+			system.destinations.list({
+				...{ limit: 5, order: 'changed', organizationId },
+				...{ enabled: true, connectionStatus: 'unknown' },
+			}),
+	},
+	'destinations.list, next page': {
+		run: async ({ acme }) => {
+			const { nextCursor } = await acme.destinations.list({ limit: 1 });
+			return acme.destinations.list({ cursor: nextCursor ?? undefined });
+		},
+	},
+	'destinations.count': { run: ({ acme }) => acme.destinations.count() },
+	'destinations.count of what is on': {
+		run: ({ acme }) => acme.destinations.count({ enabled: true, name: 'e' }),
+	},
+	'destinations.count, service, of an organization': {
+		run: ({ system, organizationId }) => system.destinations.count({ organizationId }),
+	},
+	// It counts all of them, and sends a number.
+	'destinations.count, service': {
+		run: ({ system }) => system.destinations.count(),
+		rows: 2 * many,
+	},
 	'destinations.history': { run: ({ acme, id }) => acme.destinations.history(id, { limit: 5 }) },
 	'destinations.history, a page': { run: ({ acme, id }) => acme.destinations.history(id) },
 	'destinations.history, next page': {

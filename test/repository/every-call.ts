@@ -25,6 +25,7 @@ export const everyCall: Readonly<Record<string, Call>> = {
 		destinations.findByOrganization(organizationId),
 	findByType: ({ destinations }) => destinations.findByType('posthog'),
 	list: ({ destinations }) => destinations.list(),
+	count: ({ destinations }) => destinations.count(),
 	update: ({ destinations }, { id }) => destinations.update(id, { name: 'Renamed' }),
 	'update of settings': ({ destinations }, { id }) =>
 		destinations.update(id, { settings: { apiKey: 'phc_third' } }),

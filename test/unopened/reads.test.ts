@@ -89,6 +89,8 @@ const reads: Record<
 	'list, to the end': ({ destinations }) => all((options) => destinations.list(options)),
 	'list of a type, to the end': ({ destinations }) =>
 		all((options) => destinations.list({ ...options, type: 'posthog' })),
+	'list, the oldest first, to the end': ({ destinations }) =>
+		all((options) => destinations.list({ ...options, order: 'oldest' })),
 	findMany: ({ prisma }) => prisma.destination.findMany(),
 	'findMany of settings': ({ prisma }) =>
 		prisma.destination.findMany({ select: { settings: true } }),
@@ -132,7 +134,7 @@ function expectMarked(rows: readonly Row[], count: { good: number; bad: number }
 }
 
 test('each way of the repository to read many rows is swept', () => {
-	const one = ['findById', 'history', 'testSettings'];
+	const one = ['findById', 'history', 'testSettings', 'count'];
 	const many = ['findByOrganization', 'findByType', 'list'];
 	expect([...readMethods].sort()).toEqual([...one, ...many].sort());
 });

@@ -34,6 +34,7 @@ export const readMethods = [
 	'findByOrganization',
 	'findByType',
 	'list',
+	'count',
 	'history',
 	'testSettings',
 ] as const satisfies Method[];

@@ -57,8 +57,11 @@ describe('another organization’s destination', () => {
 		const { body } = await acme.call('GET /destinations');
 		expect(body).toMatchObject({ items: [{ id: mine }], nextCursor: null });
 		expect(body.items).toHaveLength(1);
-		const behind = await acme.call(`GET /destinations?cursor=${theirs}`);
-		expect(behind.status).toBe(404);
+		await globex.call('POST /destinations', { ...pixel, environment: 'staging' });
+		const { nextCursor } = (await globex.call('GET /destinations?limit=1')).body;
+		const behind = await acme.call(`GET /destinations?cursor=${nextCursor}`);
+		expect(behind.body.items).toMatchObject([{ id: mine }]);
+		expect((await acme.call(`GET /destinations?cursor=${theirs}`)).status).toBe(400);
 	});
 
 	it('does not keep this one from having its own of the same type', async () => {

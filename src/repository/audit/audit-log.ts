@@ -1,9 +1,10 @@
 import { limitArguments } from '../../input/argument-count.ts';
 import { uuid } from '../../input/checks.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../../input/options.ts';
+import { pageLimit } from '../../input/page.ts';
 import type { Statements } from '../statements.ts';
 import { type AuditEntry, entryColumns, toEntry } from './entry.ts';
-import { logCursor, type Page, type PageOptions, pageLimit, pageOf } from './pages.ts';
+import { logCursor, type Page, type PageOptions, pageOf } from './pages.ts';
 
 /** Which entries are wanted. In the scope of an organization they are its own in any case. */
 export interface AuditFilter {

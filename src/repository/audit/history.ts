@@ -3,10 +3,11 @@ import type { SettingsEncryption } from '../../encryption/settings-encryption.ts
 import { openStored } from '../../encryption/stored-settings.ts';
 import { DestinationsError, NotFoundError } from '../../errors.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../../input/options.ts';
+import { pageLimit } from '../../input/page.ts';
 import { noSuchDestination } from '../not-found.ts';
 import type { Statements } from '../statements.ts';
 import { type AuditEntry, entryColumns, toEntry, versionKinds } from './entry.ts';
-import { logCursor, type Page, type PageOptions, pageLimit, pageOf } from './pages.ts';
+import { logCursor, type Page, type PageOptions, pageOf } from './pages.ts';
 import { changedFields } from './settings-change.ts';
 
 /** A version of a destination: what led to it, and who. */

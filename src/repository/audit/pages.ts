@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { wholeNumber } from '../../input/checks.ts';
+import { cursorExpected } from '../../input/page.ts';
 
 /** Which part of a long list is wanted. */
 export interface PageOptions {
@@ -9,7 +9,7 @@ export interface PageOptions {
 	readonly limit?: number | undefined;
 }
 
-/** A part of a list, the newest first. What is added meanwhile shifts nothing from one page to another. */
+/** A part of a list. What is added or removed meanwhile shifts nothing from one page to another. */
 export interface Page<T> {
 	/** At most as many as `limit` says. */
 	readonly items: readonly T[];
@@ -17,14 +17,8 @@ export interface Page<T> {
 	readonly nextCursor: string | null;
 }
 
-const defaultLimit = 25;
-const maxLimit = 1000;
 /** Postgres's largest bigint. */
 const maxId = 2n ** 63n - 1n;
-
-export const pageLimit = wholeNumber(1, maxLimit).default(defaultLimit);
-
-const cursorExpected = 'must be the cursor of a page, unchanged';
 
 /** The id in a cursor of the log. */
 export const logCursor = z
