@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { build } from 'tsup';
-import { cache, root } from '../scripts/build-package.ts';
+import { buildInto, cache } from '../scripts/build-package.ts';
 
 type Package = typeof import('../src/index.ts');
 
@@ -18,12 +17,6 @@ export function builtPackage(): Promise<Package> {
 
 async function buildAndLoad(): Promise<Package> {
 	const folder = join(cache, 'bench-built');
-	await build({
-		config: join(root, 'tsup.config.ts'),
-		silent: true,
-		dts: false,
-		sourcemap: true,
-		outDir: folder,
-	});
+	await buildInto(folder, { dts: false, sourcemap: true });
 	return createRequire(import.meta.url)(join(folder, 'index.cjs'));
 }

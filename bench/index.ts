@@ -7,6 +7,7 @@ import { writeDocuments } from './documents.ts';
 import { benchEndToEnd } from './end-to-end.ts';
 import { benchImport } from './import.ts';
 import { benchIndexes } from './indexes.ts';
+import { quick } from './measure.ts';
 import { benchPeers } from './peers.ts';
 import { Refusal } from './refusal.ts';
 import { print, type Report, reached, titleOf } from './report.ts';
@@ -35,7 +36,7 @@ const documents = 'documents';
 // On disk, as in production; see docs/decisions/test-databases.md.
 process.env.TMPDIR ??= tmpdir();
 
-const wanted = process.argv.slice(2);
+const wanted = process.argv.slice(2).filter((argument) => argument !== '--quick');
 const unknown = wanted.filter((name) => !benchmarks.has(name) && name !== documents);
 if (unknown.length > 0) {
 	say(
@@ -56,7 +57,7 @@ for (const [name, bench] of benchmarks) {
 		const seconds = Math.round((performance.now() - start) / 1000);
 		say(`${name}: ${seconds} s`);
 		reports.push(report);
-		saveSection(run, name, report, seconds);
+		if (!quick) saveSection(run, name, report, seconds);
 	} catch (error) {
 		failed.push(name);
 		say(`${name} failed: ${reasonOf(error)}`);
@@ -65,10 +66,10 @@ for (const [name, bench] of benchmarks) {
 	}
 }
 if (reports.length > 0) {
-	print(reports);
+	if (!quick) print(reports);
 	say(`\n${Math.round(performance.now() / 1000)} s in all`);
 }
-if (failed.length === 0 && (whole || wanted.includes(documents))) {
+if (failed.length === 0 && !quick && (whole || wanted.includes(documents))) {
 	try {
 		writeDocuments(wholeRun(names), names);
 	} catch (error) {
@@ -76,7 +77,9 @@ if (failed.length === 0 && (whole || wanted.includes(documents))) {
 		say(error instanceof Error ? error.message : String(error));
 	}
 }
-const missed = reports.flatMap(({ figures }) => figures).filter((figure) => !reached(figure));
+const missed = quick
+	? []
+	: reports.flatMap(({ figures }) => figures).filter((figure) => !reached(figure));
 if (missed.length > 0) say(`\nMissed: ${missed.map(titleOf).join('; ')}`);
 if (failed.length > 0) say(`\nFailed: ${failed.join(', ')}`);
 if (missed.length > 0 || failed.length > 0) process.exitCode = 1;

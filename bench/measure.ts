@@ -1,3 +1,11 @@
+/** Whether everything runs once, to see that it runs: such figures say nothing, and none is kept. */
+export const quick = process.argv.includes('--quick');
+
+/** How often something is done that is measured so many times. */
+export function often(times: number): number {
+	return quick ? 1 : times;
+}
+
 /** One way of doing the same work. */
 export interface Variant {
 	readonly name: string;
@@ -34,8 +42,10 @@ export interface Measured {
  */
 export async function measure(
 	variants: readonly [Variant, ...Variant[]],
-	{ rounds, repeats, inFlight }: MeasureOptions,
+	options: MeasureOptions,
 ): Promise<Measured[]> {
+	const [rounds, repeats] = [often(options.rounds), often(options.repeats)];
+	const { inFlight } = options;
 	for (let warmUp = 0; warmUp < 2; warmUp += 1) {
 		for (const variant of variants) await turn(variant, repeats, inFlight);
 	}

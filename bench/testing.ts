@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createDestinationsClient } from '../src/index.ts';
 import { createTestDestination, createTestKeys, startTestDatabase } from '../src/testing/index.ts';
-import { quantile } from './measure.ts';
+import { often, quantile } from './measure.ts';
 import type { Figure, Report } from './report.ts';
 
 /** What tests wait for that use `@consent-io/destinations/testing`. */
@@ -20,17 +20,17 @@ export async function benchTesting(): Promise<Report> {
 
 async function measureTestDatabases(): Promise<Report> {
 	const starts: number[] = [];
-	for (let run = 0; run < 5; run += 1) starts.push(await startInFreshProcess());
+	for (let run = 0; run < often(5); run += 1) starts.push(await startInFreshProcess());
 	await using database = await startTestDatabase({ source: 'embedded' });
 	const clones: number[] = [];
-	for (let run = 0; run < 20; run += 1) {
+	for (let run = 0; run < often(20); run += 1) {
 		const [clone, took] = await timed(() => database.clone());
 		clones.push(took);
 		await clone.stop();
 	}
 	await using db = createDestinationsClient({ ...database.logins, keys: createTestKeys() });
 	const resets: number[] = [];
-	for (let run = 0; run < 20; run += 1) {
+	for (let run = 0; run < often(20); run += 1) {
 		for (let made = 0; made < 5; made += 1) await createTestDestination(db);
 		resets.push((await timed(() => database.reset()))[1]);
 	}

@@ -1,7 +1,8 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'tsup';
+import { build, type Options } from 'tsup';
+import configuration from '../tsup.config.ts';
 import { openCache } from './cache.ts';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
@@ -12,7 +13,18 @@ export async function buildPackage(name: string): Promise<string> {
 	const folder = join(cache, name);
 	await mkdir(folder, { recursive: true });
 	await copyFile(join(root, 'package.json'), join(folder, 'package.json'));
-	const config = join(root, 'tsup.config.ts');
-	await build({ config, silent: true, outDir: join(folder, 'dist') });
+	await buildInto(join(folder, 'dist'));
 	return folder;
+}
+
+/**
+ * Builds as `npm run build` does, into another folder. tsup by itself writes a copy of its configuration beside it,
+ * which a read-only checkout does not let it do.
+ */
+export async function buildInto(outDir: string, options: Options = {}): Promise<void> {
+	const given = { ...options, outDir, silent: true };
+	const configured =
+		typeof configuration === 'function' ? await configuration(given) : configuration;
+	const builds = [configured].flat().map((own) => build({ ...own, ...given, config: false }));
+	await Promise.all(builds);
 }

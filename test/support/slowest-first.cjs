@@ -8,7 +8,7 @@ const { default: Sequencer } = require('@jest/test-sequencer');
 const seconds = {
 	'tenancy/stress': 50,
 	'packaging/registry/': 50,
-	'testing/newcomer': 45,
+	'testing/newcomer': 60,
 	'packaging/declarations/emit': 40,
 	'rotation/kill': 40,
 	'packaging/migrate-': 30,

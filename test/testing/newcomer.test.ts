@@ -1,9 +1,13 @@
-/** The two commands of the README, a service's tests and a benchmark's database, wherever a newcomer runs them. */
+/**
+ * The commands of the README, and the test database that a service gets from the packed tarball, wherever a newcomer
+ * runs them.
+ */
 import { spawn, spawnSync } from 'node:child_process';
-import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { unpacked } from '../packaging/packed.ts';
 import { copyByLinks } from '../support/linked-copy.ts';
 import { isRoot } from './supervisor.ts';
 
@@ -21,13 +25,89 @@ const sources = [
 	'tsup.config.ts',
 ];
 
+const mounting =
+	isRoot && spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
+
+/** Shell commands, as root in a mount namespace of their own. */
+const withoutShm = `mount -t tmpfs none /mnt; mkdir /mnt/dev
+	for device in null zero random urandom; do touch /mnt/dev/$device; mount --bind /dev/$device /mnt/dev/$device; done
+	mount --rbind /mnt/dev /dev; test ! -e /dev/shm`;
+const fullShm = `mount -t tmpfs -o size=64k,mode=1777 none /dev/shm
+	dd if=/dev/zero of=/dev/shm/filling bs=64k count=1 2>/dev/null`;
+const readOnly = `mount --bind "$PWD" "$PWD"; mount -o remount,bind,ro "$PWD"; cd "$PWD"`;
+
+/** A benchmark keeps its figures in the checkout, except for a quick one. */
+const keepFigures = `import('./bench/results.ts').then(({ newRun, saveSection }) =>
+	saveSection(newRun({ whole: false }), 'none', { title: '', figures: [] }, 0))`;
+
+interface Circumstances {
+	readonly able: boolean;
+	/** The checkout, below the folder of this file. */
+	readonly folder: string;
+	readonly environment?: Record<string, string | undefined>;
+	/** Runs a command line as somebody else. */
+	readonly as?: string;
+	/** Shell commands that run first, in a mount namespace of their own. */
+	readonly mounts?: string;
+	/** What is run beside that which is run everywhere, and what it prints. */
+	readonly also?: readonly [command: string, printed: RegExp];
+}
+
+/** A checkout after `npm ci`, which root owns, and to which nobody else can write. */
+const shared = 'checkout';
+const circumstances: Readonly<Record<string, Circumstances>> = {
+	[`in a path with spaces and letters of any kind${isRoot ? ', which only root may enter' : ''}`]: {
+		able: process.platform !== 'win32',
+		folder: 'closed/Grüße & 日本',
+	},
+	'as an ordinary user, in a checkout of somebody else, without a home and without /dev/shm': {
+		able: mounting,
+		folder: shared,
+		environment: { HOME: '/missing' },
+		as: 'setpriv --reuid=65534 --regid=65534 --clear-groups',
+		mounts: withoutShm,
+	},
+	'from a read-only checkout, with a full /dev/shm': {
+		able: mounting,
+		folder: shared,
+		mounts: `${fullShm}\n${readOnly}`,
+		also: [`node --import tsx -e "${keepFigures}"`, /^The figures are printed alone/],
+	},
+};
+for (const [name, { able }] of Object.entries(circumstances)) {
+	if (!able) process.stderr.write(`Not tried, because this machine or user cannot: ${name}\n`);
+}
+const tried = Object.entries(circumstances).filter(([, { able }]) => able);
+
+/** What a service does with the package from the registry. */
+const ofService = `const { startTestDatabase } = require('@consent-io/destinations/testing');
+startTestDatabase({ source: 'embedded' }).then((database) => database.stop()).then(() => console.log('stopped'));`;
+
 let base: string;
-/** A checkout after `npm ci`, with the same files of packages, so that a copy takes a second. */
-let checkout: string;
+const outcomes = new Map<string, Promise<void>>();
+
 beforeAll(async () => {
 	base = await mkdtemp(join(tmpdir(), 'destinations-newcomer-'));
 	await chmod(base, 0o755);
-	checkout = join(base, 'checkout');
+	await mkdir(join(base, 'closed'), { mode: 0o700 });
+	for (const folder of new Set(tried.map(([, circumstance]) => circumstance.folder))) {
+		await checkOut(join(base, folder));
+	}
+	// Side by side, as they wait for processes most of the time.
+	for (const [name, circumstance] of tried) {
+		const outcome = works(circumstance);
+		outcome.catch(() => {});
+		outcomes.set(name, outcome);
+	}
+});
+
+afterAll(async () => {
+	await Promise.allSettled(outcomes.values());
+	await rm(base, { recursive: true, force: true });
+});
+
+/** Makes a checkout with the same files of packages, so that it takes a second, and a service in it. */
+async function checkOut(checkout: string): Promise<void> {
 	await mkdir(checkout);
 	for (const name of sources) {
 		const ours = (path: string) => !path.includes('node_modules');
@@ -39,93 +119,42 @@ beforeAll(async () => {
 		names.map((name) => join(packages, name)),
 		join(checkout, 'node_modules'),
 	);
-});
-afterAll(() => rm(base, { recursive: true, force: true }));
-
-interface Circumstances {
-	readonly environment?: Record<string, string | undefined>;
-	readonly user?: { readonly uid: number; readonly gid: number };
-	/** Shell commands that run first, in a mount namespace of their own. */
-	readonly mounts?: string;
+	// It finds the other packages above it.
+	const service = join(checkout, 'service');
+	const installed = join(service, 'node_modules/@consent-io/destinations');
+	await cp(await unpacked(), installed, { recursive: true });
+	await writeFile(join(service, 'package.json'), '{ "private": true }');
+	await writeFile(join(service, 'start.cjs'), ofService);
 }
 
-async function succeeds(
-	folder: string,
-	command: string,
-	{ environment, user, mounts }: Circumstances,
-): Promise<string> {
+/** Everything that a newcomer may do. */
+async function works(circumstance: Circumstances): Promise<void> {
+	const print = (command: string) => succeeds(command, circumstance);
+	expect(await print('npm run demo')).toContain('Done in');
+	const tests = 'npm test -- test/database/vocabulary.test.ts --maxWorkers=1';
+	expect(await print(tests)).toMatch(/Tests: +\d+ passed/);
+	expect(await print('npm run bench -- tenancy --quick')).toMatch(/tenancy: \d+ s/);
+	expect(await print('cd service && node start.cjs')).toBe('stopped\n');
+	const [command, printed] = circumstance.also ?? ['true', /^$/];
+	expect(await print(command)).toMatch(printed);
+}
+
+async function succeeds(command: string, circumstance: Circumstances): Promise<string> {
+	const { folder, environment, as = '', mounts } = circumstance;
 	const inNamespace = mounts === undefined ? [] : ['unshare', '--mount'];
-	const script = `${mounts ?? ':'}\n${command}`;
-	const [file = '', ...args] = [...inNamespace, 'sh', '-ec', script];
+	const script = `${mounts ?? ':'}\nexec ${as} sh -ec "$1"`;
+	const [file = '', ...args] = [...inNamespace, 'sh', '-ec', script, 'sh', command];
 	const kept = Object.entries(process.env).filter(
 		([name]) => !/^(npm_|JEST_|TEST_|NODE_ENV|TMPDIR)/.test(name),
 	);
 	const path = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`;
 	const env = { ...Object.fromEntries(kept), NO_COLOR: '1', PATH: path, ...environment };
-	const child = spawn(file, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'], ...user });
+	const cwd = join(base, folder);
+	const child = spawn(file, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
 	const ended = new Promise((resolve) => child.once('close', resolve));
 	const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
 	if ((await ended) !== 0) throw new Error(`${command} failed:\n${stdout}${stderr}`);
 	return stdout + stderr;
 }
 
-/** Everything that a newcomer may do, in a folder. */
-async function works(folder: string, circumstances: Circumstances = {}): Promise<void> {
-	expect(await succeeds(folder, 'npm run demo', circumstances)).toContain('Done in');
-	const tests = 'npm test -- test/database/vocabulary.test.ts --maxWorkers=1';
-	expect(await succeeds(folder, tests, circumstances)).toMatch(/Tests: +\d+ passed/);
-	const database = 'node --import tsx bench/starting-process.ts';
-	expect(await succeeds(folder, database, circumstances)).toMatch(/^[\d.]+$/);
-}
-
-async function at<T>(place: string, work: (folder: string) => Promise<T>): Promise<T> {
-	await rename(checkout, place);
-	try {
-		return await work(place);
-	} finally {
-		await rename(place, checkout);
-	}
-}
-
-const mounting =
-	isRoot && spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
-const where = (able: boolean, name: string) => {
-	if (!able) process.stderr.write(`Not tried, because this machine or user cannot: ${name}\n`);
-	return (work: () => Promise<void>) => (able ? test : test.skip)(name, work);
-};
-
-where(
-	isRoot,
-	'the commands work as root where only root may enter',
-)(async () => {
-	const closed = join(base, 'closed');
-	await mkdir(closed, { mode: 0o700 });
-	await at(join(closed, 'checkout'), (folder) => works(folder));
-});
-
-where(
-	process.platform !== 'win32',
-	'they work in a path with spaces and letters of any kind',
-)(() => at(join(base, 'Grüße & 日本'), (folder) => works(folder)));
-
-where(
-	isRoot,
-	'they work as an ordinary user, in a checkout of somebody else, without a home',
-)(() =>
-	works(checkout, {
-		user: { uid: 65534, gid: 65534 },
-		environment: { HOME: join(base, 'missing') },
-	}),
-);
-
-where(
-	mounting,
-	'they work from a read-only checkout, with a full /dev/shm',
-)(() =>
-	works(checkout, {
-		mounts: `mount --bind "$PWD" "$PWD"; mount -o remount,bind,ro "$PWD"
-			mount -t tmpfs -o size=64k,mode=1777 none /dev/shm
-			dd if=/dev/zero of=/dev/shm/filling bs=64k count=1 2>/dev/null
-			cd "$PWD"`,
-	}),
-);
+test.each(tried.map(([name]) => name))('they work %s', (name) => outcomes.get(name));
