@@ -121,6 +121,7 @@ export type { AuditExportOptions, AuditFilter, AuditLog } from './repository/aud
 export type { AuditAction, AuditEntry, FieldChange } from './repository/audit/entry.ts';
 export type { DestinationVersion } from './repository/audit/history.ts';
 export type { Page, PageOptions } from './repository/audit/pages.ts';
+export type { CopyOptions } from './repository/copy.ts';
 export type { DestinationPageOptions } from './repository/pages.ts';
 export type {
 	DestinationRepository,

@@ -109,6 +109,10 @@ const callees: Record<string, Callee> = {
 		code: 'VALIDATION',
 		call: (options) => repository().revert(made.id, 1, options),
 	},
+	'DestinationRepository.copyTo': {
+		code: 'VALIDATION',
+		call: (options) => repository().copyTo(made.id, 'development', options),
+	},
 	'DestinationRepository.softDelete': {
 		code: 'VALIDATION',
 		call: (options) => repository().softDelete(made.id, options),
@@ -405,6 +409,7 @@ describe('an argument that a method does not take', () => {
 		'DestinationRepository.count': () => [{}],
 		'DestinationRepository.update': () => [made.id, { enabled: false }, {}],
 		'DestinationRepository.patchSettings': () => [made.id, { enableClientSide: false }, {}],
+		'DestinationRepository.copyTo': () => [made.id, 'development', {}],
 		'DestinationRepository.softDelete': () => [made.id, {}],
 		'DestinationRepository.restore': () => [made.id, {}],
 		'DestinationRepository.testConnection': () => [made.id],

@@ -157,7 +157,8 @@ function withReason(
 		: issue;
 }
 
-function localIssues(type: DestinationType, settings: Record<string, unknown>): RaisedIssue[] {
+/** What is wrong with settings anywhere but in the environment `development`. */
+export function localIssues(type: DestinationType, settings: unknown): RaisedIssue[] {
 	return localSettingsOf(type, settings).map((field) => ({
 		path: ['settings', field],
 		code: 'development_only',

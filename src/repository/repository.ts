@@ -18,6 +18,7 @@ import { checkArgument, checkOptions, optionsOf } from '../input/options.ts';
 import { type DestinationVersion, readHistory } from './audit/history.ts';
 import type { Page, PageOptions } from './audit/pages.ts';
 import type { ConnectionTests } from './connection-tests.ts';
+import type { CopyOptions } from './copy.ts';
 import {
 	countOfDestinations,
 	type DestinationPageOptions,
@@ -258,6 +259,36 @@ export class DestinationRepository {
 	}
 
 	/**
+	 * Copies a destination to another environment of its organization: all that an update may change, settings included.
+	 * The log calls it `copied`, with the id of the original in `changes.copiedFrom`.
+	 *
+	 * @returns The copy: a new destination or, with `overwrite`, a new version of the one that was there.
+	 * @throws AlreadyExistsError if the environment has a live one of this type, without `overwrite`.
+	 * @throws ValidationError if it is the environment that the destination is in, or may not have these settings, which
+	 * are judged by today's rules.
+	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
+	 * @throws ConflictError if others keep changing either of the two for 10 seconds.
+	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the settings do not open.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { ScopedClient } from '@consent-io/destinations';
+	 *
+	 * declare const acme: ScopedClient;
+	 * declare const id: string;
+	 *
+	 * const copy = await acme.destinations.copyTo(id, 'production', { overwrite: true });
+	 * ```
+	 */
+	async copyTo(
+		id: string,
+		environment: Environment,
+		options: CopyOptions = {},
+	): Promise<Destination> {
+		return this.#writer.copyTo(id, environment, options);
+	}
+
+	/**
 	 * Deletes a destination so that {@link restore} can bring it back.
 	 *
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
@@ -463,6 +494,7 @@ limitArguments(DestinationRepository.prototype, {
 	count: 1,
 	update: 3,
 	patchSettings: 3,
+	copyTo: 3,
 	softDelete: 2,
 	restore: 2,
 	testConnection: 1,

@@ -10,7 +10,12 @@ import type { ValidatedCreate, ValidatedUpdate } from '../destinations/validate.
 import { openRow, type ReadRow } from '../encryption/open-row.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { uuidv7 } from '../ids/uuidv7.ts';
-import { type SettingsChange, withSettingsChange } from './audit/settings-change.ts';
+import {
+	type Copy,
+	type SettingsChange,
+	withCopy,
+	withSettingsChange,
+} from './audit/settings-change.ts';
 import type { Place } from './cursor.ts';
 import { orderOf } from './list-order.ts';
 import {
@@ -33,6 +38,16 @@ export interface Identity {
 
 /** The row that an update means. One of settings names all of its identity. */
 export type Target = Pick<Identity, 'id'> & Partial<Identity> & Pick<DestinationFilter, 'version'>;
+
+/** A destination that is copied, at the version that was read. */
+export type Original = Pick<Destination, 'id' | 'version'>;
+
+/** Whether an original is still what was read, as a condition of SQL. Its values are added to those that are there. */
+function isThere({ id, version }: Original, values: unknown[]): string {
+	const [itsId, itsVersion] = [`$${values.push(id)}`, `$${values.push(version)}`];
+	return `EXISTS (SELECT FROM public.destinations AS original
+		WHERE original.id = ${itsId} AND original.version = ${itsVersion} AND original.deleted_at IS NULL)`;
+}
 
 /** As a condition of SQL. */
 const whichRows = {
@@ -71,7 +86,15 @@ export class DestinationTable {
 
 	/** The same table, whose statements tell the log which settings they change. */
 	withSettingsChange(change: SettingsChange): DestinationTable {
-		const scope = withSettingsChange(this.#scope, change);
+		return this.#in(withSettingsChange(this.#scope, change));
+	}
+
+	/** The same table, whose statements tell the log of which destination a row is a copy. */
+	withCopy(copy: Copy): DestinationTable {
+		return this.#in(withCopy(this.#scope, copy));
+	}
+
+	#in(scope: Scope): DestinationTable {
 		return new DestinationTable(this.#sql, scope, this.#encryption, this.#seen);
 	}
 
@@ -157,25 +180,49 @@ export class DestinationTable {
 		return { id: found, organizationId, type, version: Number(version) };
 	}
 
-	async insert({ settings, ...fields }: ValidatedCreate): Promise<Destination> {
-		const id = uuidv7();
-		const { organizationId, type } = fields;
-		const sealed = await this.#seal(settings, { id, organizationId, type });
-		const given = definedIn({ id, ...fields, ...sealed });
-		const values = given.map(([, value]) => value);
-		const [made] = await this.#rows(
-			`INSERT INTO public.destinations (${given.map(([field]) => columnName(field)).join(', ')})
-			 VALUES (${values.map((_, index) => `$${index + 1}`).join(', ')}) RETURNING ${selected}`,
-			values,
-			{ each: this.#note },
-		);
+	async insert(input: ValidatedCreate): Promise<Destination> {
+		const made = await this.#insert(uuidv7(), input);
 		if (made === undefined) throw new Error('Postgres inserted a row and did not return it');
 		return made;
 	}
 
-	/** Changes a live destination. Returns nothing where there is none. */
-	async update(target: Target, changes: ValidatedUpdate): Promise<Destination | undefined> {
-		const { text, values } = await this.#updateOf(target, changes);
+	/** Inserts a copy of a live destination, if it still has the version that was read. Returns nothing where not. */
+	async insertCopy(input: ValidatedCreate, original: Original): Promise<Destination | undefined> {
+		const id = uuidv7();
+		return this.withCopy({ id, from: original.id }).#insert(id, input, original);
+	}
+
+	async #insert(
+		id: string,
+		{ settings, ...fields }: ValidatedCreate,
+		original?: Original,
+	): Promise<Destination | undefined> {
+		const { organizationId, type } = fields;
+		const sealed = await this.#seal(settings, { id, organizationId, type });
+		const given = definedIn({ id, ...fields, ...sealed });
+		const values = given.map(([, value]) => value);
+		const columns = given.map(([field]) => columnName(field)).join(', ');
+		const row = values.map((_, index) => `$${index + 1}`).join(', ');
+		const what = original ? `SELECT ${row} WHERE ${isThere(original, values)}` : `VALUES (${row})`;
+		const [made] = await this.#rows(
+			`INSERT INTO public.destinations (${columns}) ${what} RETURNING ${selected}`,
+			values,
+			{ each: this.#note },
+		);
+		return made;
+	}
+
+	/**
+	 * Changes a live destination. Returns nothing where there is none.
+	 *
+	 * @param original of which it becomes a copy, if that still has the version that was read.
+	 */
+	async update(
+		target: Target,
+		changes: ValidatedUpdate,
+		original?: Original,
+	): Promise<Destination | undefined> {
+		const { text, values } = await this.#updateOf(target, changes, original);
 		const [updated] = await this.#rows(text, values, { each: this.#note });
 		return updated;
 	}
@@ -224,12 +271,13 @@ export class DestinationTable {
 		return rows.length > 0;
 	}
 
-	async #updateOf(target: Target, { settings, ...fields }: ValidatedUpdate) {
+	async #updateOf(target: Target, { settings, ...fields }: ValidatedUpdate, original?: Original) {
 		const sealed = settings === undefined ? {} : await this.#seal(settings, target);
 		const given = definedIn({ ...fields, ...sealed });
 		const values = given.map(([, value]) => value);
 		const changes = given.map(([field], index) => `${columnName(field)} = $${index + 1}`);
-		const where = conditions(target, values);
+		const unchanged = original === undefined ? '' : ` AND ${isThere(original, values)}`;
+		const where = `${conditions(target, values)}${unchanged}`;
 		const text =
 			changes.length === 0
 				? select(where)

@@ -1,26 +1,37 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { checkUuid } from '../database/scope.ts';
 import type { Destination } from '../destinations/destination.ts';
+import { environmentName } from '../destinations/input-schemas.ts';
 import { patchedSettings, patchMembers, withoutMasks } from '../destinations/patch.ts';
+import { type DestinationType, definitionOf } from '../destinations/registry.ts';
 import { isSameSettings } from '../destinations/same-settings.ts';
 import { settingsError } from '../destinations/unopened.ts';
 import {
 	fieldsOf,
+	localIssues,
 	type ValidatedUpdate,
 	validateFields,
 	validateUpdate,
 } from '../destinations/validate.ts';
-import type { Environment } from '../destinations/vocabulary.ts';
+import { Environment } from '../destinations/vocabulary.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
-import { ConflictError, DestinationsError, NotFoundError } from '../errors.ts';
+import { NotFoundError, ValidationError } from '../errors.ts';
 import { flag, wholeNumber } from '../input/checks.ts';
 import { checkArgument, checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { changesBackTo } from './audit/revert.ts';
 import { changedFields, type SettingsChange } from './audit/settings-change.ts';
+import { type CopyOptions, copyDestination, copyOptions } from './copy.ts';
+import {
+	type Before,
+	conflict,
+	findExisting,
+	findToReplace,
+	identifyExisting,
+} from './existing.ts';
 import { noSuchDestination } from './not-found.ts';
 import type { SeenDestination } from './seen-rows.ts';
 import type { Statements } from './statements.ts';
-import type { DestinationTable, Identity, Target } from './table.ts';
+import type { DestinationTable, Identity, Original, Target } from './table.ts';
+import { untilWon } from './until-won.ts';
 import { writeToSeen } from './write-to-seen.ts';
 
 /** For optimistic concurrency. */
@@ -54,15 +65,6 @@ const settingsWriteOptions = writeOptions.extend({
 	keepMasked: flag.optional(),
 } satisfies Omit<OptionSchemas<SettingsWriteOptions>, keyof WriteOptions>);
 
-/** How long a change is tried again while others change the same row, in milliseconds. */
-const patienceMs = 10_000;
-/** The longest pause before the next try, in milliseconds: at first, and at last. */
-const firstPauseMs = 5;
-const lastPauseMs = 500;
-
-/** What a change is compared with: all of it, or, where its settings do not open, what is known. */
-type Before = Destination | (Identity & { readonly version: number });
-
 /** Changes destinations that are there. */
 export class DestinationWriter {
 	readonly #table: DestinationTable;
@@ -79,13 +81,21 @@ export class DestinationWriter {
 		const { expectedVersion, keepMasked } = checkOptions(settingsWriteOptions, options);
 		const fields = fieldsOf(changes);
 		if (!('settings' in fields)) {
-			// Nothing else depends on the type, so nothing need be read first.
-			return this.#write({ id: target, version: expectedVersion }, validateFields(fields));
+			const valid = validateFields(fields);
+			// Nothing else depends on what is there, so nothing need be read first.
+			if (!isForElsewhere(valid.environment)) {
+				return this.#write({ id: target, version: expectedVersion }, valid);
+			}
+			return this.#change(
+				expectedVersion,
+				() => findToReplace(this.#table, target, mustOpenToMove),
+				(before) => movable(before, valid),
+			);
 		}
 		return this.#changeSettings(
 			target,
 			expectedVersion,
-			(id) => this.#findToReplace(id),
+			(id) => findToReplace(this.#table, id),
 			(before) => {
 				const { type, environment } = known(before);
 				if (keepMasked !== true || !('settings' in before)) {
@@ -104,7 +114,7 @@ export class DestinationWriter {
 		return this.#changeSettings(
 			target,
 			expectedVersion,
-			(id) => this.#find(id),
+			(id) => findExisting(this.#table, id),
 			(before) => ({ settings: patchedSettings(before, members, { keepMasked }) }),
 		);
 	}
@@ -116,7 +126,7 @@ export class DestinationWriter {
 		{ keepMasked = false }: Pick<SettingsWriteOptions, 'keepMasked'>,
 	): Promise<Pick<Destination, 'type' | 'settings'>> {
 		const members = patchMembers(patch);
-		const before = await this.#find(checkUuid('id', id));
+		const before = await findExisting(this.#table, checkUuid('id', id));
 		const settings = patchedSettings(before, members, { keepMasked });
 		return { type: before.type, settings };
 	}
@@ -132,10 +142,10 @@ export class DestinationWriter {
 		const { expectedVersion } = checkOptions(writeOptions, options);
 		return this.#change(
 			expectedVersion,
-			() => this.#findToReplace(target),
+			() => findToReplace(this.#table, target),
 			async (before) => {
 				const changes = await changesBackTo(this.#statements, encryption, before, wanted);
-				return validateUpdate(before.type, changes, known(before).environment);
+				return movable(before, validateUpdate(before.type, changes, known(before).environment));
 			},
 		);
 	}
@@ -150,6 +160,16 @@ export class DestinationWriter {
 		const found =
 			expectedVersion === undefined ? undefined : await this.#table.identify(target, { rows });
 		throw found === undefined ? new NotFoundError(noSuchDestination(target)) : conflict(found);
+	}
+
+	/** Copies a destination to another environment. */
+	async copyTo(id: string, environment: Environment, options: CopyOptions): Promise<Destination> {
+		const target = checkUuid('id', id);
+		const wanted = checkArgument('environment', environmentName, environment);
+		const { overwrite = false } = checkOptions(copyOptions, options);
+		const over = (there: Before, changes: ValidatedUpdate, original: Original) =>
+			this.#writeTo(there, changes, original);
+		return copyDestination(this.#table, target, wanted, overwrite ? over : undefined);
 	}
 
 	/**
@@ -184,80 +204,76 @@ export class DestinationWriter {
 		find: () => Promise<B>,
 		changesTo: (before: B) => ValidatedUpdate | Promise<ValidatedUpdate>,
 	): Promise<Destination> {
-		const patientUntil = performance.now() + patienceMs;
-		for (let longest = firstPauseMs; ; longest = Math.min(2 * longest, lastPauseMs)) {
-			try {
-				const before = await find();
-				if ((expectedVersion ?? before.version) !== before.version) throw conflict(before);
-				return await this.#writeTo(before, await changesTo(before));
-			} catch (error) {
-				const lost = error instanceof ConflictError && expectedVersion === undefined;
-				if (!lost || performance.now() > patientUntil) throw error;
-			}
-			// At random, so that those who lost together do not meet again.
-			await sleep(Math.random() * longest);
-		}
+		const attempt = async () => {
+			const before = await find();
+			if ((expectedVersion ?? before.version) !== before.version) throw conflict(before);
+			return this.#writeTo(before, await changesTo(before));
+		};
+		return expectedVersion === undefined ? untilWon(attempt) : attempt();
 	}
 
-	async #writeTo(before: Before, valid: ValidatedUpdate): Promise<Destination> {
+	/** @param original of which it becomes a copy. */
+	async #writeTo(
+		before: Before,
+		valid: ValidatedUpdate,
+		original?: Original,
+	): Promise<Destination> {
 		const { settings, ...fields } = valid;
 		const { id, organizationId, type, version } = before;
 		const target = { id, organizationId, type, version };
-		if (!('settings' in before)) return this.#write(target, valid);
+		if (!('settings' in before)) return this.#write(target, valid, { original });
 		if (settings === undefined || isStored(before, settings)) {
-			return Object.keys(fields).length === 0 ? before : this.#write(target, fields);
+			return Object.keys(fields).length === 0 ? before : this.#write(target, fields, { original });
 		}
 		const changed = changedFields(before.settings, settings);
-		return this.#write(target, valid, { id, version, fields: changed });
+		return this.#write(target, valid, { original, change: { id, version, fields: changed } });
 	}
 
 	async #write(
 		target: Target,
 		changes: ValidatedUpdate,
-		change?: SettingsChange,
+		{ original, change }: { original?: Original | undefined; change?: SettingsChange } = {},
 	): Promise<Destination> {
-		const table = change === undefined ? this.#table : this.#table.withSettingsChange(change);
-		const written = await table.update(target, changes);
+		let table = this.#table;
+		if (change !== undefined) table = table.withSettingsChange(change);
+		if (original !== undefined) table = table.withCopy({ id: target.id, from: original.id });
+		const written = await table.update(target, changes, original);
 		if (written !== undefined) return written;
 		// Changed, or gone, since it was read.
-		if (target.version !== undefined) throw conflict(await this.#identify(target.id));
+		if (target.version !== undefined)
+			throw conflict(await identifyExisting(this.#table, target.id));
 		throw new NotFoundError(noSuchDestination(target.id));
 	}
+}
 
-	/** What is there, or, where its settings do not open, whose they are: they can be replaced. */
-	async #findToReplace(id: string): Promise<Before> {
-		try {
-			return await this.#find(id);
-		} catch (error) {
-			// Only errors of opening name the destination.
-			if (!(error instanceof DestinationsError) || error.destinationId === undefined) throw error;
-			return this.#identify(id);
-		}
-	}
+/** Whether an environment is one in which no settings may lead to a local network. */
+function isForElsewhere(environment: Environment | undefined): boolean {
+	return environment !== undefined && environment !== Environment.development;
+}
 
-	async #identify(id: string): Promise<Identity & { readonly version: number }> {
-		const identity = await this.#table.identify(id);
-		if (identity === undefined) throw new NotFoundError(noSuchDestination(id));
-		return identity;
-	}
+/** Of the types whose settings may lead to a local network nobody knows whether they do until they are opened. */
+function mustOpenToMove(type: DestinationType): boolean {
+	return definitionOf(type).localSettings !== undefined;
+}
 
-	async #find(id: string): Promise<Destination> {
-		const row = await this.#table.findOne(id);
-		if (row === undefined) throw new NotFoundError(noSuchDestination(id));
-		return row;
-	}
+/**
+ * Changes that may move a destination to another environment.
+ *
+ * @throws ValidationError if it has settings, which the changes leave alone, that only the environment development may
+ * have.
+ */
+function movable(before: Before, changes: ValidatedUpdate): ValidatedUpdate {
+	const { environment, settings } = changes;
+	if (settings !== undefined || !('settings' in before)) return changes;
+	if (before.environment === environment || !isForElsewhere(environment)) return changes;
+	const issues = localIssues(before.type, before.settings);
+	if (issues.length > 0) throw new ValidationError(issues);
+	return changes;
 }
 
 /** Whether writing settings would change nothing. Those in plaintext are there to be encrypted. */
 function isStored({ type, settings, settingsEncrypted }: Destination, validated: object): boolean {
 	return settingsEncrypted && isSameSettings(type, settings, validated);
-}
-
-function conflict({ id, version }: { id: string; version: number }) {
-	return new ConflictError(
-		`Destination ${id} was changed meanwhile and is at version ${version}. Read it again before changing it.`,
-		{ currentVersion: version },
-	);
 }
 
 /** What is known of a destination, whether or not its settings open. */

@@ -48,6 +48,7 @@ const claims = (version: number) =>
 		organization_id: organization,
 		sub: user,
 		settings_change: { id: made, version, fields: ['apiKey'] },
+		copied_from: { id: made, from: other },
 	});
 const settings = (kid: string) => JSON.stringify(envelope({ kid, ct: 'x' }));
 const set = (name: string, value: string) =>

@@ -292,6 +292,13 @@ export const writes: Readonly<Record<string, Call>> = {
 		statements: 60,
 		refused: ['CONFLICT'],
 	},
+	'destinations.copyTo': {
+		run: ({ acme, id }) => acme.destinations.copyTo(id, 'development'),
+		refused: ['ALREADY_EXISTS', 'CONFLICT'],
+	},
+	'destinations.copyTo, over what is there': {
+		run: ({ acme, id }) => acme.destinations.copyTo(id, 'development', { overwrite: true }),
+	},
 	'destinations.revert': {
 		run: ({ acme, id }) => acme.destinations.revert(id, 1),
 		statements: 10,

@@ -31,6 +31,7 @@ export const everyCall: Readonly<Record<string, Call>> = {
 		destinations.update(id, { settings: { apiKey: 'phc_third' } }),
 	patchSettings: ({ destinations }, { id }) =>
 		destinations.patchSettings(id, { apiKey: 'phc_fourth' }),
+	copyTo: ({ destinations }, { id }) => destinations.copyTo(id, 'development'),
 	softDelete: ({ destinations }, { id }) => destinations.softDelete(id),
 	restore: ({ destinations }, { id }) => destinations.restore(id),
 	history: ({ destinations }, { id }) => destinations.history(id),

@@ -57,6 +57,10 @@ const calls: Record<string, [Call, unknown]> = {
 		({ destinations }, { row }) => destinations.patchSettings(row, { apiKey: 'phc_x' }),
 		'NOT_FOUND',
 	],
+	'destinations.copyTo': [
+		({ destinations }, { row }) => destinations.copyTo(row, 'staging', { overwrite: true }),
+		'NOT_FOUND',
+	],
 	'destinations.softDelete': [
 		({ destinations }, { row }) => destinations.softDelete(row),
 		'NOT_FOUND',

@@ -59,7 +59,11 @@ export const repositoryWrites: Record<
 			needs: 'nothing',
 			run: (on, { id }) => on.update(id, { name: 'renamed' }, { expectedVersion: 2 }),
 		},
-		'moving to another environment': {
+		'moving to another environment, where its host may not be a local one': {
+			needs: 'the stored settings',
+			run: (on, { id }) => on.update(id, { environment: 'staging' }),
+		},
+		'moving to development': {
 			needs: 'nothing',
 			run: (on, { id }) => on.update(id, { environment: 'development' }),
 		},
@@ -76,6 +80,12 @@ export const repositoryWrites: Record<
 	},
 	revert: {
 		'': { needs: 'the earlier settings', run: (on, { id }) => on.revert(id, 1) },
+	},
+	copyTo: {
+		'': {
+			needs: 'the stored settings',
+			run: (on, { id }) => on.copyTo(id, 'staging'),
+		},
 	},
 	softDelete: {
 		'': { needs: 'nothing', run: (on, { id }) => on.softDelete(id) },

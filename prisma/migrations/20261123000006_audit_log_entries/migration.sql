@@ -36,6 +36,27 @@ EXCEPTION
 END
 $$;
 
+-- Which destination a row was copied from, as the client says it in the claim
+--   "copied_from": {"id": "<of the copy>", "from": "<of the original>"}
+-- or NULL where it says nothing of this row.
+CREATE FUNCTION public.destination_copied_from(destination uuid) RETURNS uuid
+  LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+  SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  copy jsonb;
+BEGIN
+  copy := current_setting('request.jwt.claims', true)::jsonb -> 'copied_from';
+  IF copy ->> 'id' = destination::text THEN
+    RETURN (copy ->> 'from')::uuid;
+  END IF;
+  RETURN NULL;
+EXCEPTION
+  WHEN data_exception OR program_limit_exceeded THEN
+    RETURN NULL;
+END
+$$;
+
 -- The functions below run as their owner, because nobody else may write the log. So the role is that of the
 -- setting: current_user is the owner.
 
@@ -43,11 +64,13 @@ CREATE FUNCTION public.log_created_destinations() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  says_copy boolean := current_setting('request.jwt.claims', true) LIKE '%"copied_from"%';
 BEGIN
   INSERT INTO public.destination_audit_log
     (organization_id, destination_id, version, action, settings_changed, changes, actor_id, role, login,
      transaction_id)
-  SELECT n.organization_id, n.id, n.version, 'created', false,
+  SELECT n.organization_id, n.id, n.version, CASE WHEN n.original IS NULL THEN 'created' ELSE 'copied' END, false,
          jsonb_build_object(
            'type', jsonb_build_object('new', n.type),
            'name', jsonb_build_object('new', n.name),
@@ -69,11 +92,14 @@ BEGIN
          || CASE WHEN n.created_by IS NULL THEN '{}'
               ELSE jsonb_build_object('created_by', jsonb_build_object('new', n.created_by)) END
          || CASE WHEN n.updated_by IS NULL THEN '{}'
-              ELSE jsonb_build_object('updated_by', jsonb_build_object('new', n.updated_by)) END,
+              ELSE jsonb_build_object('updated_by', jsonb_build_object('new', n.updated_by)) END
+         || CASE WHEN n.original IS NULL THEN '{}'
+              ELSE jsonb_build_object('copied_from', jsonb_build_object('new', n.original)) END,
          public.destinations_claim('sub'),
          coalesce(nullif(current_setting('role'), 'none'), session_user), session_user,
          pg_current_xact_id()::text::bigint
-    FROM new_rows AS n;
+    FROM (SELECT new_rows.*, CASE WHEN says_copy THEN public.destination_copied_from(id) END AS original
+            FROM new_rows) AS n;
   RETURN NULL;
 END
 $$;
@@ -95,6 +121,7 @@ DECLARE
   session_role text := coalesce(nullif(current_setting('role'), 'none'), session_user);
   transaction_id bigint := pg_current_xact_id()::text::bigint;
   says_fields boolean := current_setting('request.jwt.claims', true) LIKE '%"settings_change"%';
+  says_copy boolean := current_setting('request.jwt.claims', true) LIKE '%"copied_from"%';
 BEGIN
   INSERT INTO public.destination_audit_log
     (organization_id, destination_id, version, action, settings_changed, configuration, changes, actor_id, role,
@@ -103,6 +130,7 @@ BEGIN
          CASE
            -- A version counts configuration changes. All else that changes of a row is the outcome of a test.
            WHEN n.version = o.version THEN 'tested'
+           WHEN n.original IS NOT NULL THEN 'copied'
            WHEN o.deleted_at IS NULL AND n.deleted_at IS NOT NULL THEN 'soft_deleted'
            WHEN o.deleted_at IS NOT NULL AND n.deleted_at IS NULL THEN 'restored'
            WHEN n.enabled AND NOT o.enabled THEN 'enabled'
@@ -158,9 +186,13 @@ BEGIN
                 || CASE WHEN n.updated_by IS NOT DISTINCT FROM o.updated_by THEN '{}'
                   ELSE jsonb_build_object('updated_by',
                     jsonb_build_object('old', o.updated_by, 'new', n.updated_by)) END
-              END,
+              END
+         || CASE WHEN n.original IS NULL OR n.version = o.version THEN '{}'
+              ELSE jsonb_build_object('copied_from', jsonb_build_object('new', n.original)) END,
          actor, session_role, session_user, transaction_id
-    FROM old_rows AS o JOIN new_rows AS n ON n.id = o.id
+    FROM old_rows AS o
+    JOIN (SELECT new_rows.*, CASE WHEN says_copy THEN public.destination_copied_from(id) END AS original
+            FROM new_rows) AS n ON n.id = o.id
    WHERE n.updated_at <> o.updated_at;
 
   -- The entry of a rotation, where rows were rotated. An IF of its own, so that only a rotation pays for the
@@ -211,8 +243,8 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION public.destination_settings_fields(uuid, integer), public.log_created_destinations(),
-  public.log_changed_destinations(), public.log_purged_destinations(), public.log_destinations_key_rotation()
+REVOKE ALL ON FUNCTION public.destination_settings_fields(uuid, integer), public.destination_copied_from(uuid),
+  public.log_created_destinations(), public.log_changed_destinations(), public.log_purged_destinations(), public.log_destinations_key_rotation()
   FROM PUBLIC, authenticated, service_role, anon, destinations_loader;
 
 CREATE TRIGGER trigger_log_created_destinations

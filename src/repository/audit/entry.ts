@@ -4,6 +4,7 @@ import { fieldName } from '../../destinations/columns.ts';
 /** What can happen to a destination, and a key rotation, which concerns all of them. */
 export type AuditAction =
 	| 'created'
+	| 'copied'
 	| 'updated'
 	| 'enabled'
 	| 'disabled'
@@ -33,7 +34,7 @@ export interface AuditEntry {
 	readonly version: number | null;
 	/** What happened. */
 	readonly action: AuditAction;
-	/** What changed, by field. Settings are not among them. */
+	/** What changed, by field. Settings are not among them. Of a copy also `copiedFrom`, the id of the original. */
 	readonly changes: Readonly<Record<string, FieldChange>>;
 	/** Whether settings changed; which of them, where the writer said so. Never a value. */
 	readonly settings: { readonly changed: boolean; readonly fields: readonly string[] };

@@ -72,7 +72,7 @@ function toVersion(
 ): DestinationVersion {
 	const { updatedBy: _, ...fields } = changes; // says what `actorId` says
 	const version = entry.version ?? 0; // only a key rotation, which is of no destination, has none
-	const changed = settings.changed && action !== 'created';
+	const changed = settings.changed && version > 1;
 	// The writer named what changed, or nothing at all.
 	const named = settings.fields.length === 0 ? null : settings.fields;
 	return {

@@ -16,8 +16,26 @@ export function changedFields(before: object, after: object): string[] {
 	return [...names].filter((name) => !isDeepStrictEqual(old.get(name), now.get(name))).sort();
 }
 
+/** What a copy is of, for the log. */
+export interface Copy {
+	/** Of the copy. */
+	readonly id: string;
+	/** Of the original. */
+	readonly from: string;
+}
+
 /** The scope, with the change in its claims: they are sent along anyway, so it costs no round trip. */
 export function withSettingsChange(scope: Scope, change: SettingsChange): Scope {
+	return withClaim(scope, { settings_change: change });
+}
+
+/** The scope, with what is copied in its claims. */
+export function withCopy(scope: Scope, copy: Copy): Scope {
+	return withClaim(scope, { copied_from: copy });
+}
+
+/** Behind those that are there, whose order the policies go by. */
+function withClaim(scope: Scope, claim: object): Scope {
 	const claims: object = JSON.parse(scope.claims);
-	return { ...scope, claims: JSON.stringify({ ...claims, settings_change: change }) };
+	return { ...scope, claims: JSON.stringify({ ...claims, ...claim }) };
 }

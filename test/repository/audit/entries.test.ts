@@ -310,3 +310,43 @@ describe('the names of changed settings', () => {
 		expect(entry?.changes).toEqual({ name: { old: 'EU project', new: 'x' } });
 	});
 });
+
+describe('what a destination is a copy of', () => {
+	const original = '00000000-0000-4000-8000-0000000000aa';
+
+	/** The entries of a change by a client that says this, with the destination's id in the place of ID. */
+	async function told(copy: unknown, change = `name = 'x'`) {
+		const made = await session.newDestination();
+		const claims = {
+			organization_id: made.organization_id,
+			copied_from: JSON.parse(JSON.stringify(copy).replace('ID', made.id)),
+		};
+		return added(session, () =>
+			session.as('authenticated', claims, () => session.update(made.id, change)),
+		);
+	}
+
+	test('is what the client says of this destination', async () => {
+		expect(await told({ id: 'ID', from: original })).toMatchObject([
+			{ action: 'copied', version: 2, changes: { copied_from: { new: original }, name: {} } },
+		]);
+	});
+
+	test.each<[string, unknown]>([
+		['another destination', { id: original, from: original }],
+		['what is no id', { id: 'ID', from: 'phc_0123456789' }],
+		['nothing', { id: 'ID' }],
+		['an object', { id: 'ID', from: { id: original } }],
+		['a list', [original]],
+	])('is not there for %s', async (_, copy) => {
+		const [entry] = await told(copy);
+		expect(entry).toMatchObject({ action: 'updated' });
+		expect(Object.keys(entry?.changes ?? {})).toEqual(['name']);
+	});
+
+	test('makes no copy of a test', async () => {
+		const entries = await told({ id: 'ID', from: original }, `connection_status = 'failed'`);
+		expect(entries).toMatchObject([{ action: 'tested', version: 1 }]);
+		expect(Object.keys(entries[0]?.changes ?? {})).not.toContain('copied_from');
+	});
+});
