@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { startTestDatabase } from '../src/testing/index.ts';
+import { startTestDatabase, type TestLogins } from '../src/testing/index.ts';
 
 export interface BenchDatabase {
 	readonly connectionString: string;
@@ -8,13 +8,15 @@ export interface BenchDatabase {
 }
 
 /** Runs a benchmark on a migrated Postgres of its own. */
-export async function withDatabase<T>(work: (database: BenchDatabase) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+	work: (database: BenchDatabase & { readonly logins: TestLogins }) => Promise<T>,
+): Promise<T> {
 	await using database = await startTestDatabase({ source: 'embedded' });
-	const { connectionString } = database;
+	const { connectionString, logins } = database;
 	const admin = new Client({ connectionString });
 	await admin.connect();
 	try {
-		return await work({ connectionString, admin });
+		return await work({ connectionString, logins, admin });
 	} finally {
 		await admin.end();
 	}

@@ -7,6 +7,7 @@ import { writeDocuments } from './documents.ts';
 import { benchEndToEnd } from './end-to-end.ts';
 import { benchImport } from './import.ts';
 import { benchIndexes } from './indexes.ts';
+import { benchLoading } from './loading.ts';
 import { quick } from './measure.ts';
 import { benchPeers } from './peers.ts';
 import { Refusal } from './refusal.ts';
@@ -24,6 +25,7 @@ const benchmarks = new Map<string, () => Promise<Report>>([
 	['destinations', benchDestinations],
 	['import', benchImport],
 	['indexes', benchIndexes],
+	['loading', benchLoading],
 	['rotate', benchRotate],
 	['settings', benchSettings],
 	['tenancy', benchTenancy],

@@ -13,7 +13,7 @@ export const settingsJson = JSON.stringify({
 
 const pageSize = 5000;
 const everyType = ['posthog', 'meta-pixel', 'google-analytics', 'console', 'mixpanel', 'amplitude'];
-const environments = ['development', 'staging', 'production'];
+const everyEnvironment = ['development', 'staging', 'production'];
 
 export interface SealedRows {
 	readonly count: number;
@@ -21,6 +21,8 @@ export interface SealedRows {
 	readonly keyId: string;
 	/** An organization has a live destination of each of these in each environment. @defaultValue all six */
 	readonly types?: readonly string[];
+	/** @defaultValue all three */
+	readonly environments?: readonly string[];
 }
 
 /**
@@ -29,11 +31,11 @@ export interface SealedRows {
  */
 export async function insertSealedRows(
 	admin: Client,
-	{ count, key, keyId, types = everyType }: SealedRows,
+	{ count, key, keyId, types = everyType, environments = everyEnvironment }: SealedRows,
 ): Promise<void> {
 	await admin.query('SET session_replication_role = replica');
 	await fillWithoutIndexes(admin, ['destinations'], () =>
-		insertPages(admin, { count, key, keyId, types }),
+		insertPages(admin, { count, key, keyId, types, environments }),
 	);
 	await admin.query('SET session_replication_role = DEFAULT');
 	await admin.query('VACUUM ANALYZE destinations');
@@ -41,7 +43,7 @@ export async function insertSealedRows(
 
 async function insertPages(
 	admin: Client,
-	{ count, key, keyId, types }: Required<SealedRows>,
+	{ count, key, keyId, types, environments }: Required<SealedRows>,
 ): Promise<void> {
 	const perOrganization = types.length * environments.length;
 	let tenantKey = deriveTenantKey(key, keyId, '');

@@ -1,3 +1,4 @@
+import { ScopedPool } from '../../src/database/scoped-pool.ts';
 import {
 	createDestinationsClient,
 	type DestinationsClient,
@@ -14,6 +15,8 @@ export class Actors implements AsyncDisposable {
 	/** The key that everything is sealed with, and with another before it, for a rotation. */
 	readonly keys: { readonly current: string; readonly next: string };
 	readonly dataKeys: EnvelopeKeyProvider;
+	/** Where a loader's statements run. */
+	readonly loader: ScopedPool;
 	#turn = 0;
 
 	constructor(connectionString: string, filled: Filled, key: FillKey) {
@@ -33,6 +36,7 @@ export class Actors implements AsyncDisposable {
 			unwrap: async (bytes) => Uint8Array.from(bytes),
 			cacheSeconds: 0,
 		});
+		this.loader = new ScopedPool({ connectionString }, { namedStatements: true });
 	}
 
 	get service(): ScopedClient {
@@ -50,7 +54,7 @@ export class Actors implements AsyncDisposable {
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
-		await Promise.all([this.db.close(), this.dataKeys.close()]);
+		await Promise.all([this.db.close(), this.dataKeys.close(), this.loader.close()]);
 	}
 
 	#next(samples: readonly Sample[]) {

@@ -1,3 +1,4 @@
+import { loaderReads } from './loader-reads.ts';
 import { maintenance } from './maintenance.ts';
 import type { Operation } from './operation.ts';
 import { organizationReads } from './organization-reads.ts';
@@ -8,6 +9,7 @@ import { writes } from './writes.ts';
 export const operations: readonly Operation[] = [
 	...organizationReads,
 	...serviceReads,
+	...loaderReads,
 	...writes,
 	...maintenance,
 ];

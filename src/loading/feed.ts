@@ -45,7 +45,8 @@ export interface Poll {
 /**
  * One statement, so one snapshot. `xmax` bounds it, because a log that was restored elsewhere has ids of transactions to
  * come. NULL organizations are those of key rotations, which change nothing of what a loader returns; nor do the outcomes
- * of connection tests.
+ * of connection tests. The oldest entry comes from the index's first page; for "is there one before that" a plan for any
+ * value would read the table.
  */
 const poll = `SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text,
 	to_json(ARRAY(SELECT pg_snapshot_xip(s)::text))::text, ${serverIdentity}, pg_is_in_recovery()::text,
@@ -54,7 +55,8 @@ const poll = `SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text,
 		WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
 		ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 END::text,
 	CASE WHEN $3::boolean
-		THEN EXISTS (SELECT FROM public.destination_audit_log WHERE transaction_id < $4::bigint) ELSE true END::text,
+		THEN coalesce((SELECT min(transaction_id) FROM public.destination_audit_log) < $4::bigint, false)
+		ELSE true END::text,
 	to_json(ARRAY(SELECT DISTINCT organization_id FROM (
 		SELECT organization_id, action FROM public.destination_audit_log
 		 WHERE transaction_id >= $1::bigint AND transaction_id < pg_snapshot_xmax(s)::text::bigint

@@ -61,8 +61,6 @@ test('every index is meant for something', async () => {
 	expect(indexes.map(({ name }) => name).filter((name) => !meant.has(name))).toEqual([
 		// What it is for is that a rotation is logged once.
 		'destination_audit_log_rotation_run_unique',
-		// What loaders poll for.
-		'idx_destination_audit_log_transaction',
 		// Summaries of page ranges by age, for whoever wants to look at what is due.
 		'idx_destination_settings_history_replaced_at',
 	]);
