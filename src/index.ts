@@ -122,6 +122,7 @@ export type { AuditAction, AuditEntry, FieldChange } from './repository/audit/en
 export type { DestinationVersion } from './repository/audit/history.ts';
 export type { Page, PageOptions } from './repository/audit/pages.ts';
 export type { CopyOptions } from './repository/copy.ts';
+export type { DestinationAt, DestinationDifference } from './repository/diff.ts';
 export type { DestinationPageOptions } from './repository/pages.ts';
 export type {
 	DestinationRepository,

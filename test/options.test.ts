@@ -113,6 +113,11 @@ const callees: Record<string, Callee> = {
 		code: 'VALIDATION',
 		call: (options) => repository().copyTo(made.id, 'development', options),
 	},
+	'DestinationRepository.diff': {
+		code: 'VALIDATION',
+		valid: () => ({ id: made.id, version: 1 }),
+		call: (place) => repository().diff(made.id, place as { id: string }),
+	},
 	'DestinationRepository.softDelete': {
 		code: 'VALIDATION',
 		call: (options) => repository().softDelete(made.id, options),
@@ -410,6 +415,7 @@ describe('an argument that a method does not take', () => {
 		'DestinationRepository.update': () => [made.id, { enabled: false }, {}],
 		'DestinationRepository.patchSettings': () => [made.id, { enableClientSide: false }, {}],
 		'DestinationRepository.copyTo': () => [made.id, 'development', {}],
+		'DestinationRepository.diff': () => [made.id, { id: made.id, version: 1 }],
 		'DestinationRepository.softDelete': () => [made.id, {}],
 		'DestinationRepository.restore': () => [made.id, {}],
 		'DestinationRepository.testConnection': () => [made.id],

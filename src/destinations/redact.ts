@@ -46,7 +46,8 @@ export function redact<D extends { readonly type: string; readonly settings: unk
 	return redacted as unknown as Redacted<D>;
 }
 
-function redactSettings(type: string, settings: unknown): Record<string, unknown> {
+/** Settings of a type as lists show them. */
+export function redactSettings(type: string, settings: unknown): Record<string, unknown> {
 	const visibility = visibilityOf(type);
 	const entries = isJsonRecord(settings) ? Object.entries(settings) : [];
 	return Object.fromEntries(

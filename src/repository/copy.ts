@@ -2,7 +2,7 @@ import type { Destination } from '../destinations/destination.ts';
 import { settingsError } from '../destinations/unopened.ts';
 import { type ValidatedUpdate, validateCreate, validateUpdate } from '../destinations/validate.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
-import { AlreadyExistsError, ConflictError, ValidationError } from '../errors.ts';
+import { AlreadyExistsError, ConflictError, NotFoundError, ValidationError } from '../errors.ts';
 import { flag } from '../input/checks.ts';
 import { type OptionSchemas, optionsOf } from '../input/options.ts';
 import { type Before, conflict, findExisting, identifyExisting } from './existing.ts';
@@ -54,7 +54,11 @@ export async function copyDestination(
 		const fields = { name, description, requiredConsent, enabled, testMode, settings };
 		const there = overwrite && (await findThere(table, { organizationId, type, environment }));
 		if (overwrite && there) {
-			return overwrite(there, validateUpdate(type, fields, environment), original);
+			const changes = validateUpdate(type, fields, environment);
+			return await overwrite(there, changes, original).catch((error: unknown) => {
+				// It went: then there is another one by now, or room for a new one.
+				throw error instanceof NotFoundError ? conflict(there) : error;
+			});
 		}
 		const input = validateCreate({ organizationId, type, environment, ...fields });
 		const made = await table.insertCopy(input, original);

@@ -19,6 +19,7 @@ import { type DestinationVersion, readHistory } from './audit/history.ts';
 import type { Page, PageOptions } from './audit/pages.ts';
 import type { ConnectionTests } from './connection-tests.ts';
 import type { CopyOptions } from './copy.ts';
+import { type DestinationAt, type DestinationDifference, differences } from './diff.ts';
 import {
 	countOfDestinations,
 	type DestinationPageOptions,
@@ -387,8 +388,8 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * The versions of a destination, the newest first: what changed, when, and who did it. Of settings, only
-	 * their names. Deleted destinations have theirs too.
+	 * The versions of a destination, the newest first: what changed, when, and who did it, and the settings that it had,
+	 * redacted. Deleted destinations have theirs too.
 	 *
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
 	 * @throws KeyUnavailableError where only earlier settings tell what changed, and their key cannot be had now.
@@ -408,6 +409,31 @@ export class DestinationRepository {
 	async history(id: string, options: PageOptions = {}): Promise<Page<DestinationVersion>> {
 		const { statements, encryption } = this.#tools;
 		return readHistory(statements, encryption, checkUuid('id', id), options);
+	}
+
+	/**
+	 * What differs between two destinations, or between two versions of one: of the fields that an update may change, of
+	 * the type, and of the settings. Of secrets it only says that they differ.
+	 *
+	 * @param a the first, by its id: as it is; or as it was at a version.
+	 * @param b the second.
+	 * @throws NotFoundError if there is no such destination or version, or its settings are kept no longer.
+	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if settings do not open.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { ScopedClient } from '@consent-io/destinations';
+	 *
+	 * declare const acme: ScopedClient;
+	 * declare const id: string;
+	 *
+	 * const changed = await acme.destinations.diff({ id, version: 3 }, id);
+	 * // [{ path: ['name'], secret: false, a: 'Shop', b: 'Store' }, { path: ['settings', 'accessToken'], secret: true }]
+	 * ```
+	 */
+	async diff(a: DestinationAt, b: DestinationAt): Promise<readonly DestinationDifference[]> {
+		const { table, statements, encryption } = this.#tools;
+		return differences(table, statements, encryption, [a, b]);
 	}
 
 	/**
@@ -501,6 +527,7 @@ limitArguments(DestinationRepository.prototype, {
 	testConnectionOutcome: 2,
 	testSettings: 3,
 	history: 2,
+	diff: 2,
 	revert: 3,
 	purge: 1,
 	purgeDeleted: 1,

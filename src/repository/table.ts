@@ -42,11 +42,11 @@ export type Target = Pick<Identity, 'id'> & Partial<Identity> & Pick<Destination
 /** A destination that is copied, at the version that was read. */
 export type Original = Pick<Destination, 'id' | 'version'>;
 
-/** Whether an original is still what was read, as a condition of SQL. Its values are added to those that are there. */
+/** Whether an original is still what was read, live too, as a condition of SQL. Its values are added to those that are there. */
 function isThere({ id, version }: Original, values: unknown[]): string {
 	const [itsId, itsVersion] = [`$${values.push(id)}`, `$${values.push(version)}`];
 	return `EXISTS (SELECT FROM public.destinations AS original
-		WHERE original.id = ${itsId} AND original.version = ${itsVersion} AND original.deleted_at IS NULL)`;
+		WHERE original.id = ${itsId} AND original.version = ${itsVersion})`;
 }
 
 /** As a condition of SQL. */

@@ -15,7 +15,7 @@ import {
 import { Environment } from '../destinations/vocabulary.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { NotFoundError, ValidationError } from '../errors.ts';
-import { flag, wholeNumber } from '../input/checks.ts';
+import { flag } from '../input/checks.ts';
 import { checkArgument, checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { changesBackTo } from './audit/revert.ts';
 import { changedFields, type SettingsChange } from './audit/settings-change.ts';
@@ -32,6 +32,7 @@ import type { SeenDestination } from './seen-rows.ts';
 import type { Statements } from './statements.ts';
 import type { DestinationTable, Identity, Original, Target } from './table.ts';
 import { untilWon } from './until-won.ts';
+import { versionNumber } from './version-number.ts';
 import { writeToSeen } from './write-to-seen.ts';
 
 /** For optimistic concurrency. */
@@ -56,8 +57,6 @@ export interface SettingsWriteOptions extends WriteOptions {
 	readonly keepMasked?: boolean | undefined;
 }
 
-/** Postgres's integers, from the first version on. */
-const versionNumber = wholeNumber(1, 2 ** 31 - 1);
 const writeOptions = optionsOf({
 	expectedVersion: versionNumber.optional(),
 } satisfies OptionSchemas<WriteOptions>);

@@ -158,6 +158,10 @@ export const reads: Readonly<Record<string, Call>> = {
 		run: ({ acme, id }) => acme.destinations.history(id, { cursor: '2500' }),
 	},
 	'destinations.history, service': { run: ({ system, id }) => system.destinations.history(id) },
+	'destinations.diff': { run: ({ acme, id, consoleId }) => acme.destinations.diff(id, consoleId) },
+	'destinations.diff of versions': {
+		run: ({ acme, id }) => acme.destinations.diff({ id, version: 1 }, { id, version: 2501 }),
+	},
 	'destinations.history of another organization': {
 		run: ({ acme, other }) => refusedWith('NOT_FOUND', acme.destinations.history(other.id)),
 	},

@@ -1,4 +1,11 @@
-import type { Destination } from '../../src/index.ts';
+import {
+	createDestinationsClient,
+	type Destination,
+	type DestinationRepository,
+	type DestinationsClient,
+	type KeyProvider,
+	Keyring,
+} from '../../src/index.ts';
 import { metaPixel, metaToken, posthog } from '../support/destinations.ts';
 import { type Service, startService } from '../support/service.ts';
 
@@ -148,6 +155,83 @@ describe('copyTo', () => {
 			if (number !== undefined) expect(apiKey).toBe(keyOf(number));
 		}
 		expect(await destinations.count({ type: 'posthog' })).toBe(2);
+	});
+});
+
+describe('while the copy is sealed', () => {
+	let meanwhile: () => Promise<unknown> = async () => undefined;
+	let slow: DestinationsClient;
+
+	beforeAll(() => {
+		const ring = new Keyring(service.keys);
+		const keys: KeyProvider = {
+			cacheSeconds: 0,
+			async primaryKeyId() {
+				const once = meanwhile;
+				meanwhile = async () => undefined;
+				await once();
+				return ring.primaryKeyId();
+			},
+			getKey: (id) => ring.getKey(id),
+		};
+		slow = createDestinationsClient({ connectionString: service.connectionString, keys });
+	});
+
+	afterAll(() => slow.close());
+
+	async function slowly() {
+		const { destinations, organizationId } = await tenant();
+		const { id } = await destinations.create(posthog(organizationId));
+		const copyTo = (options = {}) =>
+			slow.forOrganization(organizationId).destinations.copyTo(id, 'staging', options);
+		return { destinations, organizationId, id, copyTo };
+	}
+
+	/** One with other settings, which have to be sealed to be overwritten. */
+	async function otherCopy(destinations: DestinationRepository, id: string) {
+		const there = await destinations.copyTo(id, 'staging');
+		return destinations.update(there.id, { settings: { apiKey: 'phc_other' } });
+	}
+
+	test.each([{}, { overwrite: true }])('the original may change: %j', async (options) => {
+		const { destinations, id, copyTo } = await slowly();
+		if ('overwrite' in options) await otherCopy(destinations, id);
+		meanwhile = () => destinations.update(id, { name: 'changed' });
+		expect(await copyTo(options)).toMatchObject({ name: 'changed' });
+	});
+
+	test.each([{}, { overwrite: true }])('the original may go: %j', async (options) => {
+		const { destinations, organizationId, id, copyTo } = await slowly();
+		if ('overwrite' in options) await otherCopy(destinations, id);
+		meanwhile = () => destinations.softDelete(id);
+		const before = await destinations.findByOrganization(organizationId, 'staging');
+		await expect(copyTo(options)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+		expect(await destinations.findByOrganization(organizationId, 'staging')).toEqual(before);
+	});
+
+	test('another one may come, which is overwritten if that is allowed', async () => {
+		const { destinations, organizationId, copyTo } = await slowly();
+		const other = { ...posthog(organizationId), environment: 'staging', name: 'other' } as const;
+		let came: Destination | undefined;
+		meanwhile = async () => {
+			came = await destinations.create(other);
+		};
+		await expect(copyTo()).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
+		await destinations.softDelete(String(came?.id));
+		meanwhile = async () => {
+			came = await destinations.create(other);
+		};
+		const copy = await copyTo({ overwrite: true });
+		expect(copy).toMatchObject({ id: came?.id, name: 'EU project', version: 2 });
+	});
+
+	test('the other one may go, so that a new one is made', async () => {
+		const { destinations, id, copyTo } = await slowly();
+		const there = await otherCopy(destinations, id);
+		meanwhile = () => destinations.softDelete(there.id);
+		const copy = await copyTo({ overwrite: true });
+		expect(copy).toMatchObject({ version: 1 });
+		expect(copy.id).not.toBe(there.id);
 	});
 });
 

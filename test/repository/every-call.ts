@@ -35,6 +35,7 @@ export const everyCall: Readonly<Record<string, Call>> = {
 	softDelete: ({ destinations }, { id }) => destinations.softDelete(id),
 	restore: ({ destinations }, { id }) => destinations.restore(id),
 	history: ({ destinations }, { id }) => destinations.history(id),
+	diff: ({ destinations }, { id }) => destinations.diff(id, { id, version: 1 }),
 	revert: ({ destinations }, { id }) => destinations.revert(id, 1),
 	testConnection: ({ destinations }, { id }) => destinations.testConnection(id),
 	testConnectionOutcome: ({ destinations }, { id }) => destinations.testConnectionOutcome(id),

@@ -61,6 +61,11 @@ const calls: Record<string, [Call, unknown]> = {
 		({ destinations }, { row }) => destinations.copyTo(row, 'staging', { overwrite: true }),
 		'NOT_FOUND',
 	],
+	'destinations.diff': [({ destinations }, { row }) => destinations.diff(row, row), 'NOT_FOUND'],
+	'destinations.diff of a version': [
+		({ destinations }, { row }) => destinations.diff(row, { id: row, version: 1 }),
+		'NOT_FOUND',
+	],
 	'destinations.softDelete': [
 		({ destinations }, { row }) => destinations.softDelete(row),
 		'NOT_FOUND',

@@ -134,7 +134,7 @@ function expectMarked(rows: readonly Row[], count: { good: number; bad: number }
 }
 
 test('each way of the repository to read many rows is swept', () => {
-	const one = ['findById', 'history', 'testSettings', 'count'];
+	const one = ['findById', 'history', 'diff', 'testSettings', 'count'];
 	const many = ['findByOrganization', 'findByType', 'list'];
 	expect([...readMethods].sort()).toEqual([...one, ...many].sort());
 });

@@ -36,6 +36,7 @@ export const readMethods = [
 	'list',
 	'count',
 	'history',
+	'diff',
 	'testSettings',
 ] as const satisfies Method[];
 

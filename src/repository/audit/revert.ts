@@ -5,8 +5,8 @@ import { changeableFields } from '../../destinations/input-schemas.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { Statements } from '../statements.ts';
+import { earlierColumns, openEarlier, toEarlierSettings } from './earlier-settings.ts';
 import { versionKinds } from './entry.ts';
-import { earlierColumns, openEarlier, toEarlierSettings } from './history.ts';
 
 /** Columns that a version is made of, besides settings: those that an update may change. */
 const columns = changeableFields.map(columnName);

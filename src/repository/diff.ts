@@ -1,0 +1,105 @@
+import { isDeepStrictEqual } from 'node:util';
+import { checkUuid } from '../database/scope.ts';
+import type { Destination } from '../destinations/destination.ts';
+import { changeableFields } from '../destinations/input-schemas.ts';
+import { redactSettings } from '../destinations/redact.ts';
+import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
+import { uuid } from '../input/checks.ts';
+import { checkOptions, optionsOf } from '../input/options.ts';
+import { changesBackTo } from './audit/revert.ts';
+import { findExisting } from './existing.ts';
+import type { Statements } from './statements.ts';
+import type { DestinationTable } from './table.ts';
+import { versionNumber } from './version-number.ts';
+
+/** A destination as it was at a version; without one, and by its id alone, as it is. */
+export type DestinationAt =
+	| string
+	| {
+			/** UUID. */
+			readonly id: string;
+			/** @defaultValue the present one */
+			readonly version?: number | undefined;
+	  };
+
+/** A field or a setting in which two destinations differ. */
+export interface DestinationDifference {
+	/** Where it stands: `['name']`, or `['settings', 'host']`. */
+	readonly path: readonly string[];
+	/** Whether it is a secret, of which it is only told that they differ. */
+	readonly secret: boolean;
+	/** What the first has. Left out for a secret, and where it has none. */
+	readonly a?: unknown;
+	/** What the second has. */
+	readonly b?: unknown;
+}
+
+/** The fields that are compared, besides settings. */
+const compared = ['type', ...changeableFields];
+
+const place = optionsOf({ id: uuid, version: versionNumber.optional() });
+
+/** What of two destinations, or versions of one, is compared. */
+type State = Pick<Destination, 'type'> & { readonly settings: object };
+
+/** Finds destinations as they are, or were, and compares them. */
+export async function differences(
+	table: DestinationTable,
+	statements: Statements,
+	encryption: SettingsEncryption,
+	[a, b]: readonly [DestinationAt, DestinationAt],
+): Promise<DestinationDifference[]> {
+	const places = [placeOf('a', a), placeOf('b', b)] as const;
+	const stateAt = async ({ id, version }: ReturnType<typeof placeOf>): Promise<State> => {
+		const current = await findExisting(table, id);
+		if (version === undefined) return current;
+		const changes = await changesBackTo(statements, encryption, current, version);
+		return { ...current, ...changes };
+	};
+	const [first, second] = [await stateAt(places[0]), await stateAt(places[1])];
+	return [...differentFields(first, second), ...differentSettings(first, second)];
+}
+
+function placeOf(name: 'a' | 'b', given: DestinationAt): { id: string; version?: number } {
+	if (typeof given === 'string') return { id: checkUuid(name, given) };
+	const { id, version } = checkOptions(place, given, [name]);
+	return { id, ...(version !== undefined && { version }) };
+}
+
+function differentFields(first: State, second: State): DestinationDifference[] {
+	const [before, after] = [membersOf(first), membersOf(second)];
+	return compared.flatMap((name) => {
+		const [a, b] = [before.get(name), after.get(name)];
+		return isDeepStrictEqual(a, b) ? [] : [{ path: [name], secret: false, a, b }];
+	});
+}
+
+function differentSettings(first: State, second: State): DestinationDifference[] {
+	const [before, after] = [membersOf(first.settings), membersOf(second.settings)];
+	const names = new Set([...before.keys(), ...after.keys()]);
+	const [a, b] = [shownOf(first), shownOf(second)];
+	return [...names].flatMap((name) => {
+		if (isDeepStrictEqual(before.get(name), after.get(name))) return [];
+		const secret = isHidden(before, a, name) || isHidden(after, b, name);
+		const values = secret ? {} : { ...shownValue('a', a, name), ...shownValue('b', b, name) };
+		return [{ path: ['settings', name], secret, ...values }];
+	});
+}
+
+function membersOf(object: object): Map<string, unknown> {
+	return new Map(Object.entries(object));
+}
+
+/** What lists show of settings. */
+function shownOf({ type, settings }: State): Map<string, unknown> {
+	return membersOf(redactSettings(type, settings));
+}
+
+/** Whether lists do not show a setting as it is. */
+function isHidden(settings: Map<string, unknown>, shown: Map<string, unknown>, name: string) {
+	return settings.has(name) && shown.get(name) !== settings.get(name);
+}
+
+function shownValue(as: 'a' | 'b', shown: Map<string, unknown>, name: string): object {
+	return shown.has(name) ? { [as]: shown.get(name) } : {};
+}
