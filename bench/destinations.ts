@@ -14,7 +14,7 @@ import type { Figure, Report } from './report.ts';
 const hex = '0123456789abcdef'.repeat(2);
 const posthog = { apiKey: `phc_${'a'.repeat(43)}` };
 
-const valid: Readonly<Record<DestinationType, object>> = {
+export const validSettings: Readonly<Record<DestinationType, object>> = {
 	posthog,
 	'meta-pixel': { pixelId: '1234567890', accessToken: `EAAB${'a'.repeat(60)}` },
 	'google-analytics': { measurementId: 'G-ABCDEF1234', apiSecret: 'a'.repeat(22) },
@@ -36,7 +36,7 @@ function measureValidation(type: DestinationType): Figure {
 	const times: number[] = [];
 	for (let batch = 0; batch < batches; batch += 1) {
 		const start = performance.now();
-		for (let run = 0; run < size; run += 1) validateSettings(type, valid[type]);
+		for (let run = 0; run < size; run += 1) validateSettings(type, validSettings[type]);
 		// The first batches warm up.
 		if (batch >= 10) times.push(((performance.now() - start) * 1000) / size);
 	}

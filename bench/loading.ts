@@ -6,14 +6,16 @@ import { measureHits } from './loading/hits.ts';
 import { measureFreshness } from './loading/known.ts';
 import type { LoadingBench } from './loading/loading-bench.ts';
 import { measureMemory } from './loading/memory.ts';
+import { measurePipeline } from './loading/pipeline.ts';
 import { measurePreload } from './loading/preload.ts';
 import { measureWrites } from './loading/writes.ts';
+import { quick } from './measure.ts';
 import type { Figure, Report } from './report.ts';
 import { insertSealedRows } from './sealed-rows.ts';
 
 const perOrganization = 5;
 /** For a shorter run, give fewer as BENCH_LOADING_ROWS. */
-const rows = Number(process.env.BENCH_LOADING_ROWS ?? 500_000);
+const rows = Number(process.env.BENCH_LOADING_ROWS ?? (quick ? 20_000 : 500_000));
 
 /** What a loader answers with, how soon it knows of a change, and what it costs everybody else. */
 export function benchLoading(): Promise<Report> {
@@ -39,6 +41,7 @@ export function benchLoading(): Promise<Report> {
 			await measureFreshness(bench),
 			...(await measureWrites(bench)),
 			await measurePreload(bench),
+			...(await measurePipeline(bench)),
 			// The last, because it fills the log.
 			...(await measureFeed(bench)),
 		];

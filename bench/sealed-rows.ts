@@ -23,6 +23,10 @@ export interface SealedRows {
 	readonly types?: readonly string[];
 	/** @defaultValue all three */
 	readonly environments?: readonly string[];
+	/** The number that the first row has; ids follow from it. @defaultValue 0 */
+	readonly firstRow?: number;
+	/** JSON of a type's settings. @defaultValue the same for all */
+	readonly settingsOf?: (type: string) => string;
 }
 
 /**
@@ -31,11 +35,19 @@ export interface SealedRows {
  */
 export async function insertSealedRows(
 	admin: Client,
-	{ count, key, keyId, types = everyType, environments = everyEnvironment }: SealedRows,
+	{
+		count,
+		key,
+		keyId,
+		types = everyType,
+		environments = everyEnvironment,
+		firstRow = 0,
+		settingsOf = () => settingsJson,
+	}: SealedRows,
 ): Promise<void> {
 	await admin.query('SET session_replication_role = replica');
 	await fillWithoutIndexes(admin, ['destinations'], () =>
-		insertPages(admin, { count, key, keyId, types, environments }),
+		insertPages(admin, { count, key, keyId, types, environments, firstRow, settingsOf }),
 	);
 	await admin.query('SET session_replication_role = DEFAULT');
 	await admin.query('VACUUM ANALYZE destinations');
@@ -43,17 +55,18 @@ export async function insertSealedRows(
 
 async function insertPages(
 	admin: Client,
-	{ count, key, keyId, types, environments }: Required<SealedRows>,
+	{ count, key, keyId, types, environments, firstRow, settingsOf }: Required<SealedRows>,
 ): Promise<void> {
 	const perOrganization = types.length * environments.length;
 	let tenantKey = deriveTenantKey(key, keyId, '');
 	let organizationId = '';
 	/** The page before, which Postgres takes while the next one is sealed. */
 	let inserting: Promise<unknown> = Promise.resolve();
-	for (let from = 0; from < count; from += pageSize) {
+	const end = firstRow + count;
+	for (let from = firstRow; from < end; from += pageSize) {
 		const columns: string[][] = [[], [], [], [], []];
 		const newOrganizations: string[] = [];
-		for (let row = from; row < Math.min(count, from + pageSize); row += 1) {
+		for (let row = from; row < Math.min(end, from + pageSize); row += 1) {
 			const place = row % perOrganization;
 			if (place === 0) {
 				organizationId = risingId(row, '0');
@@ -63,7 +76,11 @@ async function insertPages(
 			const destinationId = risingId(row, '1');
 			const type = types[place % types.length] ?? '';
 			const environment = environments[Math.floor(place / types.length)] ?? '';
-			const envelope = sealJson(settingsJson, tenantKey, { organizationId, destinationId, type });
+			const envelope = sealJson(settingsOf(type), tenantKey, {
+				organizationId,
+				destinationId,
+				type,
+			});
 			const values = [destinationId, organizationId, type, environment, JSON.stringify(envelope)];
 			for (const [index, value] of values.entries()) columns[index]?.push(value);
 		}

@@ -86,6 +86,7 @@ const thisPackage = 'this package';
 /** The first that the address of a script contains is its area. */
 const places: readonly (readonly [part: string, area: string])[] = [
 	['/bench-built/', thisPackage],
+	['/bench-pipeline', "the example's own code"],
 	['/node_modules/@prisma/', 'Prisma'],
 	['/src/', 'Prisma'],
 	['wasm://', 'Prisma'],

@@ -1,9 +1,10 @@
+import { quick } from '../measure.ts';
 import type { Figure } from '../report.ts';
 import type { LoadingBench } from './loading-bench.ts';
 import { PlainFeed } from './plain-feed.ts';
 
 /** For a shorter run, give fewer as BENCH_LOADING_ENTRIES. */
-const entries = Number(process.env.BENCH_LOADING_ENTRIES ?? 10_000_000);
+const entries = Number(process.env.BENCH_LOADING_ENTRIES ?? (quick ? 10_000 : 10_000_000));
 const index = 'idx_destination_audit_log_transaction';
 
 /** What Postgres reads for one poll of a log of two years, as the role of loaders. */

@@ -1,12 +1,12 @@
 import { builtPackage } from '../built-package.ts';
-import { quantile } from '../measure.ts';
+import { often, quantile, quick } from '../measure.ts';
 import type { Figure } from '../report.ts';
 import type { LoadingBench } from './loading-bench.ts';
 
 const organizations = 1_000;
-const rounds = 7;
-const reads = 300;
-const hits = 200_000;
+const rounds = often(7);
+const reads = quick ? 10 : 300;
+const hits = quick ? 1_000 : 200_000;
 
 /** Answers from memory against a repository's read of the same, by the time of the processor, in turns. */
 export async function measureHits({

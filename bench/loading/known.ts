@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { builtPackage } from '../built-package.ts';
-import { quantile } from '../measure.ts';
+import { quantile, quick } from '../measure.ts';
 import type { Figure } from '../report.ts';
 import type { LoadingBench } from './loading-bench.ts';
 
 const writers = 8;
-const changes = 800;
+const changes = quick ? 20 : 800;
 /** The pause of a writer between two changes, in milliseconds, at most. */
 const longest = 120;
 const interval = 250;

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { Client as PgClient } from 'pg';
 import { builtPackageFile } from '../built-package.ts';
-import { quantile } from '../measure.ts';
+import { often, quantile, quick } from '../measure.ts';
 import type { Figure } from '../report.ts';
 import { startChildren } from './children.ts';
 import type { LoadingBench } from './loading-bench.ts';
@@ -9,8 +9,8 @@ import type { LoadingBench } from './loading-bench.ts';
 const writers = 16;
 const pollers = 100;
 const interval = 250;
-const rounds = 5;
-const turnMillis = 1_200;
+const rounds = often(5);
+const turnMillis = quick ? 100 : 1_200;
 /** Few enough that their rows are in memory, and enough that writers seldom wait for each other. */
 const organizations = 5_000;
 
