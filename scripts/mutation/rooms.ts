@@ -83,13 +83,17 @@ const rooms = {
 		tests: ['tenancy/scope.test.ts', 'tenancy/scoped-client.test.ts'],
 	},
 	'database-errors': {
-		sources: ['database/sql-errors.ts', 'database/retryable.ts'],
-		tests: ['database/sql-errors.test.ts'],
+		sources: [
+			'database/constraints.ts',
+			'database/retryable.ts',
+			'database/sql-errors.ts',
+			'database/translate-errors.ts',
+		],
+		tests: ['database/refusals.test.ts', 'database/sql-errors.test.ts'],
 	},
 	filters: {
 		sources: [
 			'encryption/open-row.ts',
-			'prisma/extension/arguments.ts',
 			'prisma/extension/models.ts',
 			'prisma/extension/open-result.ts',
 			'prisma/extension/operations.ts',
@@ -108,7 +112,11 @@ const rooms = {
 		tests: ['prisma/extension/copied-arguments.test.ts', 'prisma/extension/checked-client.test.ts'],
 	},
 	'nested-writes': {
-		sources: ['prisma/extension/nested-writes.ts', 'prisma/extension/writes.ts'],
+		sources: [
+			'prisma/extension/arguments.ts',
+			'prisma/extension/nested-writes.ts',
+			'prisma/extension/writes.ts',
+		],
 		tests: ['prisma/extension/sent-writes.test.ts', 'prisma/extension/sent-arguments.test.ts'],
 	},
 	writes: {
@@ -139,6 +147,30 @@ const rooms = {
 	purge: {
 		sources: ['repository/retention.ts'],
 		tests: ['repository/audit/purge.test.ts'],
+	},
+	'seen-rows': {
+		sources: ['repository/seen-rows.ts'],
+		tests: ['repository/seen-rows.test.ts'],
+	},
+	'loading-memory': {
+		sources: [
+			'loading/batches.ts',
+			'loading/cache.ts',
+			'loading/consent.ts',
+			'loading/opening.ts',
+			'loading/organization.ts',
+			'loading/reads.ts',
+			'loading/status.ts',
+		],
+		tests: ['loading/consent.test.ts', 'loading/memory.test.ts'],
+	},
+	'loading-feed': {
+		sources: ['loading/feed.ts', 'loading/server.ts'],
+		tests: ['loading/feed.test.ts'],
+	},
+	'loading-store': {
+		sources: ['loading/store.ts'],
+		tests: ['loading/store.test.ts'],
 	},
 	'rotation-keys': {
 		sources: [

@@ -55,6 +55,13 @@ describe.each(Object.entries(roads))('an error of Postgres by way of %s', (_, ma
 	});
 });
 
+test('a COPY for which no data will ever come is not cancelled', () => {
+	const message = 'COPY from stdin failed: COPY FROM STDIN is not supported';
+	expect(meaningOf(databaseError('57014', { message }))).toBe('statement');
+	expect(meaningOf(databaseError('57014', { message: 'canceling statement' }))).toBe('retry');
+	expect(meaningOf(databaseError('40001', { message }))).toBe('retry');
+});
+
 test.each([
 	'P1001',
 	'P2002',

@@ -73,6 +73,19 @@ it('fails the statement that waits when it is lost, and those after it', async (
 	});
 });
 
+it('says which role a login may not switch to, and how it may', async () => {
+	await using connection = await MaintenanceConnection.open({
+		connectionString: service.logins.loaderConnectionString,
+	});
+	await expect(connection.run(statement('SELECT 1'))).rejects.toMatchObject({
+		code: 'CONFIGURATION',
+		message: expect.stringMatching(
+			/^The database login may not switch to the role service_role: permission denied.*GRANT service_role TO the login/,
+		),
+		cause: { code: '42501' },
+	});
+});
+
 it('is lost without a word while nothing waits', async () => {
 	await using connection = await open();
 	await connection.run(statement('SELECT 1'));

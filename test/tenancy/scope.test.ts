@@ -6,7 +6,13 @@ import {
 	requireContext,
 	runInScope,
 } from '../../src/database/execution-context.ts';
-import { checkUuid, organizationScope, serviceScope } from '../../src/database/scope.ts';
+import {
+	checkAuthor,
+	checkUuid,
+	loaderScope,
+	organizationScope,
+	serviceScope,
+} from '../../src/database/scope.ts';
 import type { ScopedSql } from '../../src/database/scoped-sql.ts';
 import { ForbiddenError, UnsupportedError, ValidationError } from '../../src/index.ts';
 
@@ -31,6 +37,53 @@ test('a scope is a role, its organization, and the claims of both', () => {
 		`{"role":"authenticated","organization_id":"${id}"}`,
 	);
 	expect(serviceScope({}).claims).toBe('{"role":"service_role"}');
+	for (const scope of [organizationScope(id, {}), serviceScope({})]) {
+		expect(scope).not.toHaveProperty('actorId');
+	}
+	expect(loaderScope).toEqual({
+		role: 'destinations_loader',
+		claims: '{"role":"destinations_loader"}',
+	});
+});
+
+describe('the author whom a write names', () => {
+	const needsActor =
+		'needs an actor: name the user as `actorId` of forOrganization() and leave this out';
+	const mustBeActor = 'must be the actor of the scope; leave it out';
+	const other = randomUUID();
+	const refusalOf = (message: string) =>
+		expect.objectContaining({
+			code: 'VALIDATION',
+			issues: [expect.objectContaining({ path: ['createdBy'], message })],
+		});
+
+	test('may be nobody in every scope', () => {
+		for (const scope of [organizationScope(id, {}), organizationScope(id, { actorId })]) {
+			for (const named of [undefined, null]) checkAuthor(scope, 'createdBy', named);
+		}
+	});
+
+	test('is the actor, however it is written', () => {
+		for (const scope of [organizationScope(id, { actorId }), serviceScope({ actorId })]) {
+			for (const named of [actorId, actorId.toUpperCase()]) checkAuthor(scope, 'createdBy', named);
+		}
+	});
+
+	test('is anybody to a service that has no actor', () => {
+		for (const named of [other, 5]) checkAuthor(serviceScope({}), 'createdBy', named);
+	});
+
+	test('is nobody else', () => {
+		for (const named of [other, '', 5, {}, [actorId]]) {
+			for (const [scope, message] of [
+				[organizationScope(id, {}), needsActor],
+				[organizationScope(id, { actorId }), mustBeActor],
+				[serviceScope({ actorId }), mustBeActor],
+			] as const) {
+				expect(() => checkAuthor(scope, 'createdBy', named)).toThrow(refusalOf(message));
+			}
+		}
+	});
 });
 
 test.each([
