@@ -18,38 +18,12 @@ import {
 	postgresSourceFromEnvironment,
 	startPostgresServer,
 } from '../src/testing/postgres-server.ts';
+import { showEvents } from './demo/events.ts';
+import { print, refused, show, title } from './demo/printing.ts';
 import { migrateDeploy } from './migrate-deploy.ts';
 
 const projectRoot = fileURLToPath(new URL('..', import.meta.url));
 const apiKey = 'phc_aDemoKeyThatIsSentNowhere0000000000000';
-
-let step = 0;
-
-function title(text: string): void {
-	step += 1;
-	print(`\n${styleText('bold', `${step}. ${text}`)}`);
-}
-
-function print(text: string): void {
-	process.stdout.write(`${text}\n`);
-}
-
-function show(value: unknown): void {
-	const lines = JSON.stringify(value, null, 2).split('\n');
-	print(lines.map((line) => `   ${line}`).join('\n'));
-}
-
-/** Runs what must be refused, and shows the refusal. */
-async function refused(what: () => Promise<unknown>): Promise<void> {
-	try {
-		await what();
-	} catch (error) {
-		if (!(error instanceof DestinationsError)) throw error;
-		print(`   refused with ${styleText('yellow', error.code)}: ${error.message}`);
-		return;
-	}
-	throw new Error('This should have been refused.');
-}
 
 async function run(connectionString: string, admin: Client): Promise<void> {
 	title('Migrations, by `prisma migrate deploy`');
@@ -113,6 +87,8 @@ async function run(connectionString: string, admin: Client): Promise<void> {
 		[again.id, made.id],
 	);
 	await refused(() => acme.destinations.findById(made.id));
+
+	await showEvents({ connectionString, admin, db, keys, organizationId: other.rows[0].id });
 }
 
 function hostOf(destination: Destination | null): string {
