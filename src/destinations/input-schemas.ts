@@ -20,7 +20,9 @@ const description = z
 	.string({ error: DESCRIPTION_EXPECTED })
 	.trim()
 	.regex(/^(?:[^\p{Cc}\p{Cs}]|[\t\n\r]){0,5000}$/u, { error: DESCRIPTION_EXPECTED })
-	.nullable();
+	.nullable()
+	// An empty input of a form.
+	.transform((text) => (text === '' ? null : text));
 
 const purposes = Object.values(ConsentPurpose);
 const PURPOSES_EXPECTED = `must be a list of ${purposes.join(', ')}`;

@@ -130,3 +130,15 @@ describe('testSettings of what is stored, with a patch on it', () => {
 		});
 	});
 });
+
+it('an empty description is none, on create and update', async () => {
+	const organizationId = await service.createOrganization();
+	const { destinations } = service.db.forOrganization(organizationId);
+	const made = await destinations.create({
+		...{ organizationId, type: 'console', name: 'Log', settings: {} },
+		description: ' ',
+	});
+	expect(made.description).toBeNull();
+	await destinations.update(made.id, { description: 'For us' });
+	expect((await destinations.update(made.id, { description: '' })).description).toBeNull();
+});
