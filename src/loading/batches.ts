@@ -94,10 +94,7 @@ export class Batches {
 
 	/** As many as one statement reads; the others come next. */
 	#take(): ReadonlyMap<string, Waiter> {
-		const all = this.#next;
-		this.#next = new Map();
-		if (all.size <= maxBatch) return all;
-		const entries = [...all];
+		const entries = [...this.#next];
 		this.#next = new Map(entries.slice(maxBatch));
 		return new Map(entries.slice(0, maxBatch));
 	}

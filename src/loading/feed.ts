@@ -89,10 +89,9 @@ export class Feed {
 		const before = this.#position;
 		const at = performance.now();
 		const wasAway = before !== undefined && at - before.at > shortOutage;
-		const { from = '0', running = [], xmin = '0' } = before ?? {};
 		// Without a position there is nothing to find: the log would be read from its beginning.
-		const start = before === undefined ? maxBigint : from;
-		const rows = await this.#sql.run(loaderScope, poll, [start, running, wasAway, xmin]);
+		const { from = maxBigint, running = [], xmin = '0' } = before ?? {};
+		const rows = await this.#sql.run(loaderScope, poll, [from, running, wasAway, xmin]);
 		const answer = parse(rows);
 		const { changed } = answer;
 		const known =
@@ -126,17 +125,14 @@ export class Feed {
 /** Behind every transaction. */
 const maxBigint = String(2n ** 63n - 1n);
 
-const number = /^\d+$/;
-
 function parse(rows: readonly (readonly (string | null)[])[]) {
-	const [row] = rows;
-	if (rows.length !== 1 || row === undefined) throw unreadable();
+	const [row, ...others] = rows;
+	if (row === undefined || others.length > 0) throw unreadable();
 	const [xmin, xmax, running, server, inRecovery, receives, lag, kept, changed] = row;
-	if (xmin == null || xmax == null || !number.test(xmin) || !number.test(xmax)) throw unreadable();
 	if (!server || lag === undefined) throw unreadable();
 	return {
-		xmin,
-		xmax,
+		xmin: transactionId(xmin),
+		xmax: transactionId(xmax),
 		running: list(running),
 		server,
 		inRecovery: truth(inRecovery),
@@ -145,6 +141,12 @@ function parse(rows: readonly (readonly (string | null)[])[]) {
 		kept: truth(kept),
 		changed: list(changed),
 	};
+}
+
+function transactionId(text: string | null | undefined): string {
+	const [id] = /^\d+$/.exec(String(text)) ?? [];
+	if (id === undefined) throw unreadable();
+	return id;
 }
 
 function truth(text: string | null | undefined): boolean {

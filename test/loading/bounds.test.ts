@@ -1,5 +1,3 @@
-import { OrganizationCache } from '../../src/loading/cache.ts';
-import { nobody, Organization } from '../../src/loading/organization.ts';
 import { Loading, settled, unknownId, until } from './loading.ts';
 import { Network } from './network.ts';
 
@@ -107,39 +105,3 @@ test('preload behind an address of several servers is given up', async () => {
 		await network[Symbol.asyncDispose]();
 	}
 }, 20_000);
-
-test('who was not asked for makes room first', () => {
-	const cache = new OrganizationCache(3);
-	const some = () =>
-		new Organization([
-			{
-				...{ id: 'x', organizationId: 'x', type: 'console', environment: 'production' },
-				...{
-					settings: '{}',
-					settingsEncrypted: true,
-					requiredConsent: '[]',
-					testMode: false,
-					version: 1,
-				},
-			},
-		]);
-	for (const id of ['a', 'b', 'c']) cache.put(id, some());
-	cache.get('a');
-	cache.get('c');
-	cache.put('d', some());
-	expect(['a', 'b', 'c', 'd'].map((id) => cache.get(id) !== undefined)).toEqual([
-		true,
-		false,
-		true,
-		true,
-	]);
-	cache.put('e', some());
-	expect(cache.size).toBe(3);
-	expect(cache.evictions).toBe(2);
-	cache.put('e', nobody);
-	expect([cache.size, cache.unknown]).toEqual([2, 1]);
-	cache.put('e', some());
-	expect([cache.size, cache.unknown]).toEqual([3, 0]);
-	cache.clear();
-	expect([cache.size, cache.unknown]).toEqual([0, 0]);
-});

@@ -17,10 +17,20 @@ test('a destination gets an event if the visitor consented to all that it requir
 	}
 });
 
+const refusal = (name: string, message: string) =>
+	expect.objectContaining({
+		code: 'VALIDATION',
+		issues: [expect.objectContaining({ path: [name], message })],
+	});
+
 test('what is no list of destinations is refused', () => {
-	for (const destinations of [null, {}, 'x', [null], [{}], [{ requiredConsent: 'marketing' }]]) {
+	const like = { filter: () => [] };
+	for (const destinations of [
+		...[null, {}, 'x', like, [null], [{}]],
+		[{ requiredConsent: 'marketing' }],
+	]) {
 		expect(() => destinationsFor(destinations as never, ['marketing'])).toThrow(
-			expect.objectContaining({ code: 'VALIDATION' }),
+			refusal('destinations', 'must be a list of destinations'),
 		);
 	}
 });
@@ -28,7 +38,7 @@ test('what is no list of destinations is refused', () => {
 test('what is no list of purposes is refused, a text too', () => {
 	for (const granted of [undefined, null, 'marketing', { marketing: true }, 1, true]) {
 		expect(() => destinationsFor([], granted as never)).toThrow(
-			expect.objectContaining({ code: 'VALIDATION' }),
+			refusal('granted', 'must be a list or a set of consent purposes'),
 		);
 	}
 });

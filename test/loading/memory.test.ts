@@ -114,14 +114,22 @@ describe('batches', () => {
 		expect([...kept.values()]).toEqual([await after]);
 	});
 
+	test('a read that has ended knows of no change', () => {
+		const reads = new Reads();
+		const [ended, other] = [reads.begin(), reads.begin()];
+		reads.end(ended);
+		reads.note(['one']);
+		expect([ended, other].map((read) => read.missed('one'))).toEqual([false, true]);
+	});
+
 	test('a change of others has nobody wait longer, and one of all has everybody', async () => {
 		for (const [changed, sent] of [
-			[['b'], 1],
+			[['other'], 1],
 			['all', 2],
 		] as const) {
 			const first = held();
 			const { under, statements, reads, answer } = batches([first.promise]);
-			const asked = under.load('a');
+			const asked = under.load('one');
 			await turn();
 			reads.note(changed);
 			first.release(answer);
@@ -220,6 +228,29 @@ describe('batches', () => {
 });
 
 describe('the cache', () => {
+	test('who was not asked for makes room first', () => {
+		const cache = new OrganizationCache(3);
+		for (const id of ['a', 'b', 'c']) cache.put(id, some());
+		cache.get('a');
+		cache.get('c');
+		cache.put('d', some());
+		expect(['a', 'b', 'c', 'd'].map((id) => cache.get(id) !== undefined)).toEqual([
+			true,
+			false,
+			true,
+			true,
+		]);
+		cache.put('e', some());
+		expect(cache.size).toBe(3);
+		expect(cache.evictions).toBe(2);
+		cache.put('e', nobody);
+		expect([cache.size, cache.unknown]).toEqual([2, 1]);
+		cache.put('e', some());
+		expect([cache.size, cache.unknown]).toEqual([3, 0]);
+		cache.clear();
+		expect([cache.size, cache.unknown]).toEqual([0, 0]);
+	});
+
 	test('delete() says whether there was something', () => {
 		const cache = new OrganizationCache(2);
 		cache.put('a', some());
@@ -461,8 +492,8 @@ describe('opening rows', () => {
 		const plain = row({ settingsEncrypted: false, settings: '{}' });
 		const { destinations, expiresAt } = await openRows(encryption, [plain]);
 		expect([destinations.length, expiresAt]).toEqual([1, Number.POSITIVE_INFINITY]);
-		const empty = row({ settings: '{}' });
-		expect((await openRows(encryption, [empty])).expiresAt).toBe(Number.POSITIVE_INFINITY);
+		const empty = await openRows(encryption, [row({ settings: '{}' })]);
+		expect(empty).toMatchObject({ unopened: [], expiresAt: Number.POSITIVE_INFINITY });
 	});
 
 	test('a row that does not open is left out with its reason, and harms no other', async () => {
