@@ -65,7 +65,7 @@ export class Store {
 		const slot =
 			this.slot(organizationId, environment, performance.now()) ??
 			(await this.#load(organizationId, environment));
-		return this.#open(slot, () => this.#loadAgain(organizationId, environment, slot));
+		return this.#open(slot, () => this.#load(organizationId, environment));
 	}
 
 	/** Forgets what changed. */
@@ -123,13 +123,6 @@ export class Store {
 		const slot = slotOf(organization, environment);
 		if (slot === undefined) throw new Error('The environment was not checked');
 		return slot;
-	}
-
-	/** Reads an organization anew, unless somebody did so since. */
-	#loadAgain(organizationId: string, environment: Environment, than: Slot): Promise<Slot> {
-		const kept = this.cache.get(organizationId);
-		if (kept?.slots().includes(than)) this.cache.delete(organizationId);
-		return this.#load(organizationId, environment);
 	}
 
 	/** Opens a slot, once however many wait. @param loadAgain where a key is unknown: rows may have been rotated meanwhile. */

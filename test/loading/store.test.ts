@@ -9,6 +9,7 @@ import {
 } from '../../src/errors.ts';
 import { Counters } from '../../src/loading/metrics.ts';
 import type { UnopenedRow } from '../../src/loading/opening.ts';
+import { Reads } from '../../src/loading/reads.ts';
 import { readOrganizations } from '../../src/loading/rows.ts';
 import { Store } from '../../src/loading/store.ts';
 import { newKeys, pass } from '../support/encryption.ts';
@@ -261,6 +262,27 @@ test('what another server answered is read again, from the one that is polled th
 	expect(several.store.cache.size).toBe(0);
 });
 
+test('an environment that there is not is a fault of the caller', async () => {
+	const { organizationId } = await loading.newDestination();
+	await expect(open().find(organizationId, 'other' as 'staging')).rejects.toThrow(
+		'The environment was not checked',
+	);
+});
+
+test('of a read that has ended nothing is left, however it ended', async () => {
+	const [begun, ended] = [jest.spyOn(Reads.prototype, 'begin'), jest.spyOn(Reads.prototype, 'end')];
+	const { store, find } = open();
+	await find(unknownId());
+	await store.preload();
+	expect(ended.mock.calls.map(([read]) => read)).toEqual(
+		begun.mock.results.map(({ value }) => value),
+	);
+	const failing = open({ failures: [new Error('x'), new Error('x')] });
+	expect(await codeOf(failing.find(unknownId()))).toBe('UNAVAILABLE');
+	expect(await codeOf(failing.store.preload())).toBe('UNAVAILABLE');
+	expect([begun.mock.calls.length, ended.mock.calls.length]).toEqual([4, 4]);
+});
+
 test('after close() who waits is refused, and nothing is kept', async () => {
 	const { organizationId } = await loading.newDestination();
 	const { store, find, statements } = open();
@@ -362,8 +384,13 @@ describe('preload', () => {
 
 	test('keeps nothing of what changed meanwhile', async () => {
 		const changed = ids.slice(3, 6);
-		// Known before what was read is kept.
-		const { store, preload } = openOwn({ answered: (of) => of.forget(changed) });
+		let pages = 0;
+		// Known before what the first page has is kept.
+		const answered = (of: Store) => {
+			pages += 1;
+			if (pages === 1) of.forget(changed);
+		};
+		const { store, preload } = openOwn({ answered });
 		await preload();
 		expect(store.cache.size).toBe(ids.length - 3);
 		expect(changed.map((id) => store.cache.get(id))).toEqual([undefined, undefined, undefined]);
