@@ -117,8 +117,10 @@ export type {
 	ScopedPrismaClient,
 } from './prisma/scoped/scoped-prisma-client.ts';
 export type { TransactionOptions } from './prisma/scoped/transaction-options.ts';
-export type { AuditExportOptions, AuditFilter, AuditLog } from './repository/audit/audit-log.ts';
+export type { AuditLog } from './repository/audit/audit-log.ts';
 export type { AuditAction, AuditEntry, FieldChange } from './repository/audit/entry.ts';
+export type { AuditExportOptions } from './repository/audit/export.ts';
+export type { AuditFilter } from './repository/audit/filter.ts';
 export type { DestinationVersion } from './repository/audit/history.ts';
 export type { Page, PageOptions } from './repository/audit/pages.ts';
 export type { CopyOptions } from './repository/copy.ts';

@@ -165,6 +165,21 @@ export const organizationReads: readonly Operation[] = [
 		run: (actors) => actors.small().client.audit.list(),
 	},
 	{
+		name: 'audit.list of an actor',
+		by: ['idx_destination_audit_log_actor', log],
+		run: (actors) => {
+			const { client, userId } = actors.large();
+			return client.audit.list({ actorId: userId });
+		},
+	},
+	{
+		name: 'audit.list of a time',
+		by: ['idx_destination_audit_log_time'],
+		ordered: true,
+		run: (actors) =>
+			actors.large().client.audit.list({ from: newest(actors.filled.rows), to: new Date() }),
+	},
+	{
 		name: 'audit.list, next page, of thousands',
 		by: [log],
 		ordered: true,
@@ -185,7 +200,7 @@ export const organizationReads: readonly Operation[] = [
 	},
 	{
 		name: 'audit, one day',
-		by: [log, 'idx_destination_audit_log_recorded_at'],
+		by: ['idx_destination_audit_log_time', log, 'idx_destination_audit_log_recorded_at'],
 		run: (actors) =>
 			actors.small().client.prisma.destinationAuditEntry.findMany({
 				where: { recordedAt: { gte: newest(actors.filled.rows) } },

@@ -42,6 +42,10 @@ export interface Crowd {
 	readonly other: { readonly organizationId: string; readonly id: string };
 	/** A destination whose three entries are older than all others, and of which nothing else is left. */
 	readonly oldId: string;
+	/** A user who acted a few times, long ago. */
+	readonly actorId: string;
+	/** Of an export of all that there is. */
+	readonly exportCursor: string;
 	/** The id of an entry with thousands of its organization's before and behind it. */
 	readonly middleId: string;
 }
@@ -54,12 +58,14 @@ export async function openCrowd(service: Service): Promise<Crowd> {
 		.destinations.create({ ...metaPixel(organizationId), type: 'console', settings: {} });
 	const { admin } = service;
 	const oldId = '0193a1b2-0000-7000-8000-0000000000a1';
+	const actorId = '0193a1b2-0000-7000-8000-0000000000a2';
 	await admin.query('SET session_replication_role = replica');
 	await admin.query(
-		`INSERT INTO destination_audit_log (id, organization_id, destination_id, version, action, role, login, transaction_id)
+		`INSERT INTO destination_audit_log (id, organization_id, destination_id, version, action, actor_id, role, login,
+			transaction_id, recorded_at)
 		 OVERRIDING SYSTEM VALUE
-		 SELECT -n, $1, $2, n, 'updated', 'authenticated', 'x', 1 FROM generate_series(1, 3) AS n`,
-		[organizationId, oldId],
+		 SELECT -n, $1, $2, n, 'updated', $3, 'authenticated', 'x', 1, '2025-06-01' FROM generate_series(1, 3) AS n`,
+		[organizationId, oldId, actorId],
 	);
 	// Thousands of organizations and destinations with a few entries each, which is what most have.
 	await admin.query(
@@ -81,7 +87,13 @@ export async function openCrowd(service: Service): Promise<Crowd> {
 		'SELECT id FROM destination_audit_log WHERE organization_id = $1 ORDER BY id OFFSET 5000 LIMIT 1',
 		[organizationId],
 	);
-	return { organizationId, id, consoleId, other, oldId, middleId: rows[0]?.id ?? '' };
+	let exportCursor = '';
+	const onCursor = (cursor: string) => {
+		exportCursor = cursor;
+	};
+	for await (const _ of service.db.asService().audit.export({ actorId, onCursor }));
+	const middleId = rows[0]?.id ?? '';
+	return { ...{ organizationId, id, consoleId, other, oldId }, actorId, exportCursor, middleId };
 }
 
 async function take(lines: AsyncGenerator<string>, wanted: number): Promise<void> {
@@ -92,6 +104,10 @@ async function take(lines: AsyncGenerator<string>, wanted: number): Promise<void
 const newest = { orderBy: { id: 'desc' }, take: 25 } as const;
 const oldest = { orderBy: { id: 'asc' }, take: 25 } as const;
 const inWhole = { kilobytes: 300 };
+/** What no index has is looked for among ten thousand entries. */
+const looked = { rows: 21_000 };
+/** A time with a few entries, and thousands of the same organization behind it. */
+const [quiet, quietEnd] = [new Date('2025-05-01'), new Date('2025-07-01')];
 
 /** A page of the log by way of Prisma. */
 const logOf = (scope: 'acme' | 'system', argsOf: (on: Callers) => object) => async (on: Callers) =>
@@ -199,9 +215,55 @@ export const reads: Readonly<Record<string, Call>> = {
 		run: ({ acme }) => take(acme.audit.export(), 5),
 		...inWhole,
 	},
-	'audit.export, from the midst on': {
-		run: ({ acme, middleId }) => take(acme.audit.export({ after: middleId }), 5),
+	'audit.export, since a cursor': {
+		run: ({ acme, exportCursor }) => take(acme.audit.export({ cursor: exportCursor }), 5),
+	},
+	'audit.export, service, since a cursor': {
+		run: ({ system, exportCursor }) => take(system.audit.export({ cursor: exportCursor }), 5),
+	},
+	'audit.export of an organization, of a time': {
+		run: ({ acme }) => take(acme.audit.export({ from: quiet, to: quietEnd }), 5),
+	},
+	'audit.export of an organization, of an action': {
+		run: ({ acme }) => take(acme.audit.export({ action: 'tested' }), 5),
 		...inWhole,
+		...looked,
+	},
+	'audit.list of an actor of a few': { run: ({ acme, actorId }) => acme.audit.list({ actorId }) },
+	'audit.list, service, of an actor of a few': {
+		run: ({ system, organizationId, actorId }) => system.audit.list({ organizationId, actorId }),
+	},
+	'audit.list of an actor of another organization': {
+		run: ({ system, other, actorId }) =>
+			system.audit.list({ organizationId: other.organizationId, actorId }),
+	},
+	'audit.list of a time with a few': {
+		run: ({ acme }) => acme.audit.list({ from: quiet, to: quietEnd }),
+	},
+	'audit.list of a time of thousands': {
+		run: ({ acme }) => acme.audit.list({ from: quietEnd }),
+	},
+	'audit.list of a time of thousands, next page': {
+		run: async ({ acme }) => {
+			const { nextCursor } = await acme.audit.list({ from: quietEnd, limit: 1 });
+			return acme.audit.list({ from: quietEnd, cursor: nextCursor ?? undefined });
+		},
+	},
+	'audit.list of an action': {
+		run: ({ acme }) => acme.audit.list({ action: 'tested' }),
+		...looked,
+	},
+	'audit.list of an action of a few': {
+		run: ({ acme }) => acme.audit.list({ action: 'created' }),
+		...looked,
+	},
+	'audit.list, service, of an action of none': {
+		run: ({ system }) => system.audit.list({ action: 'purged' }),
+		...looked,
+	},
+	'audit.list of a destination of thousands, by an actor of a few': {
+		run: ({ acme, id, actorId }) => acme.audit.list({ destinationId: id, actorId }),
+		...looked,
 	},
 	'audit.export of a destination': {
 		run: ({ acme, id }) => take(acme.audit.export({ destinationId: id }), 5),

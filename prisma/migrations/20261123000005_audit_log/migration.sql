@@ -53,6 +53,12 @@ CREATE INDEX idx_destination_audit_log_version
   ON public.destination_audit_log (destination_id, settings_changed, version) WHERE settings_changed IS NOT NULL;
 CREATE INDEX idx_destination_audit_log_organization
   ON public.destination_audit_log (organization_id, id DESC NULLS LAST);
+-- What one user did. Without entries of nobody, which jobs and most tests write.
+CREATE INDEX idx_destination_audit_log_actor
+  ON public.destination_audit_log (organization_id, actor_id, id DESC NULLS LAST) WHERE actor_id IS NOT NULL;
+-- An organization's log of a time: pages in its order, as the entries of a time are not those of a range of ids.
+CREATE INDEX idx_destination_audit_log_time
+  ON public.destination_audit_log (organization_id, recorded_at DESC, id DESC);
 -- One entry for each run of a key rotation.
 CREATE UNIQUE INDEX destination_audit_log_rotation_run_unique
   ON public.destination_audit_log (rotation_run) WHERE rotation_run IS NOT NULL;

@@ -1,41 +1,16 @@
+import type { TextRow } from '../../database/scoped-sql.ts';
 import { limitArguments } from '../../input/argument-count.ts';
-import { uuid } from '../../input/checks.ts';
-import { checkOptions, type OptionSchemas, optionsOf } from '../../input/options.ts';
-import { pageLimit } from '../../input/page.ts';
+import { checkOptions } from '../../input/options.ts';
+import { cursorText, pageLimit } from '../../input/page.ts';
+import { cursorAt, isTime, placeOf } from '../cursor.ts';
 import type { Statements } from '../statements.ts';
-import { type AuditEntry, entryColumns, toEntry } from './entry.ts';
-import { logCursor, type Page, type PageOptions, pageOf } from './pages.ts';
+import { type AuditEntry, placeInTime, toEntry } from './entry.ts';
+import { type AuditExportOptions, exportLog } from './export.ts';
+import { type AuditFilter, auditFilter, orderOf } from './filter.ts';
+import { LogQuery, readFound } from './log-query.ts';
+import { isLogId, type Page, type PageOptions, readLogCursor } from './pages.ts';
 
-/** Which entries are wanted. In the scope of an organization they are its own in any case. */
-export interface AuditFilter {
-	/** UUID. @defaultValue all destinations */
-	readonly destinationId?: string | undefined;
-	/** UUID. @defaultValue all organizations of the scope */
-	readonly organizationId?: string | undefined;
-}
-
-/** Options of {@link AuditLog.export}. */
-export interface AuditExportOptions extends AuditFilter {
-	/** The `id` of an entry, to go on behind it. @defaultValue from the first entry on */
-	readonly after?: string | undefined;
-}
-
-const filterSchemas = { destinationId: uuid.optional(), organizationId: uuid.optional() };
-const listOptions = optionsOf({
-	...filterSchemas,
-	cursor: logCursor.optional(),
-	limit: pageLimit,
-} satisfies OptionSchemas<AuditFilter & PageOptions>);
-const exportOptions = optionsOf({
-	...filterSchemas,
-	after: logCursor.default(0n),
-} satisfies OptionSchemas<AuditExportOptions>);
-
-/** How many entries an export reads at once, which bounds its memory. */
-const exportBatch = 500;
-
-/** One organization or destination may have thousands of times as many entries as a page, which a sort would read all. */
-const inOrder = { inOrder: true };
+const listOptions = auditFilter.extend({ cursor: cursorText.optional(), limit: pageLimit });
 
 /** Who changed what, as the database recorded it. Nobody can change it. */
 export class AuditLog {
@@ -47,48 +22,60 @@ export class AuditLog {
 	}
 
 	/**
-	 * A page of the log, the newest first.
+	 * A page of the log, the newest first: in the order in which entries were written; with `from` or `to`, in that of
+	 * `recordedAt`.
 	 *
-	 * @throws ValidationError if an id, the cursor or the limit is not valid.
+	 * What no index has is looked for among 10,000 entries for a page: an action, several conditions together. So a page may
+	 * have fewer than `limit`, or none, and `nextCursor` all the same: the search goes on there.
+	 *
+	 * @throws ValidationError if an option is not valid. In the scope of the service, `from` and `to` need an
+	 * `organizationId`.
 	 *
 	 * @example
 	 * ```ts
 	 * import type { ScopedClient } from '@consent-io/destinations';
 	 *
 	 * declare const acme: ScopedClient;
+	 * declare const userId: string;
 	 *
-	 * const { items, nextCursor } = await acme.audit.list({ limit: 20 });
+	 * const { items, nextCursor } = await acme.audit.list({ actorId: userId, limit: 20 });
 	 * for (const { action, actorId, changes } of items) process.stdout.write(`${action} by ${actorId}\n`);
 	 * ```
 	 */
 	async list(options: AuditFilter & PageOptions = {}): Promise<Page<AuditEntry>> {
-		const { limit, cursor: before, ...filter } = checkOptions(listOptions, options);
-		const values: unknown[] = [];
-		const conditions = this.#conditions(filter, values);
-		const order = newestFirst(conditions);
-		if (before !== undefined) conditions.push(`id < $${values.push(before)}`);
-		const rows = await this.#statements.run(
-			`${select(entryColumns, conditions)} ${order} LIMIT $${values.push(limit + 1)}`,
-			values,
-			inOrder,
-		);
-		return pageOf(
-			rows.map(toEntry),
-			limit,
-			({ id }) => id,
-			(entry) => entry,
-		);
+		const { limit, cursor, ...filter } = checkOptions(listOptions, options);
+		const order = orderOf(filter, this.#statements.organizationId);
+		const query = new LogQuery(this.#statements.organizationId, filter, order);
+		const after: string[] = [];
+		if (cursor !== undefined && order === 'written') {
+			after.push(`id < ${query.value(readLogCursor(cursor))}`);
+		} else if (cursor !== undefined) {
+			const { key, id } = placeOf(cursor, order, { key: isTime, id: isLogId });
+			const place = `(${query.value(key)}::timestamptz, ${query.value(id)}::bigint)`;
+			after.push(`(recorded_at, id) < ${place}`);
+		}
+		const text = query.page(true, after, query.value(limit + 1));
+		const rows = await this.#statements.run(text, query.values, { inOrder: true });
+		const found = readFound(rows, limit + 1);
+		const shown = found.rows.slice(0, limit);
+		// The last that was looked at may be none that was looked for.
+		const last = found.rows.length > limit ? shown.at(-1) : found.last;
+		const cursorOf = (row: TextRow) =>
+			order === 'written' ? String(row[0]) : cursorAt(order, placeInTime(row));
+		return { items: shown.map(toEntry), nextCursor: last === undefined ? null : cursorOf(last) };
 	}
 
 	/**
-	 * The log as JSON Lines (https://jsonlines.org), the oldest first: every entry that was committed when
-	 * the export began. It holds one page in memory, however long the log is.
+	 * The log as JSON Lines (https://jsonlines.org), every entry that was committed when the export began: the oldest first,
+	 * as they were written; with `from` or `to`, in the order of `recordedAt`. It holds one page in memory, however long the log is.
 	 *
-	 * An entry of a transaction that was still under way has its `id` already, and may be smaller than the
-	 * last one of this export. So who exports regularly goes on a little before that one, and leaves out
-	 * the ids that are there already.
+	 * What comes later is exported from the cursor on that `onCursor` is called with. An entry of a transaction that was still
+	 * under way has its `id` already, and may be smaller than the last one of this export; the cursor knows what was under way, so
+	 * nothing is missed. On the primary no entry comes twice; on a standby some may, which their ids tell.
 	 *
-	 * @throws ValidationError if an id is not valid.
+	 * @throws ValidationError if an option is not valid, or the cursor is of another server. In the scope of the service, `from`
+	 * and `to` need an `organizationId`.
+	 * @throws UnavailableError if several servers answer: export again, from the same cursor.
 	 *
 	 * @example
 	 * ```ts
@@ -97,74 +84,17 @@ export class AuditLog {
 	 * import type { ScopedClient } from '@consent-io/destinations';
 	 *
 	 * declare const acme: ScopedClient;
+	 * declare let cursor: string | undefined; // of the last export
 	 *
-	 * await pipeline(acme.audit.export(), createWriteStream('audit.jsonl'));
+	 * const onCursor = (next: string) => {
+	 *   cursor = next;
+	 * };
+	 * await pipeline(acme.audit.export({ cursor, onCursor }), createWriteStream('audit.jsonl'));
 	 * ```
 	 */
 	async *export(options: AuditExportOptions = {}): AsyncGenerator<string, void, undefined> {
-		const { after: first, ...filter } = checkOptions(exportOptions, options);
-		const values: unknown[] = [];
-		const conditions = this.#conditions(filter, values);
-		let after = first;
-		const [newest] = await this.#statements.run(
-			`${select('id', conditions)} ${newestFirst(conditions)} LIMIT 1`,
-			values,
-			inOrder,
-		);
-		if (newest === undefined) return;
-		const [afterId, newestId] = [`$${values.length + 1}`, `$${values.length + 2}`];
-		const page = `${select(entryColumns, [...conditions, `id > ${afterId}`, `id <= ${newestId}`])}
-			${oldestFirst(conditions)} LIMIT ${exportBatch}`;
-		for (;;) {
-			const rows = await this.#statements.run(page, [...values, after, newest[0]], inOrder);
-			const entries = rows.map(toEntry);
-			for (const entry of entries) yield `${JSON.stringify(entry)}\n`;
-			const last = entries.at(-1);
-			if (last === undefined || entries.length < exportBatch) return;
-			after = BigInt(last.id);
-		}
-	}
-
-	/** The filter as SQL. Its values are added to those that are there. */
-	#conditions({ destinationId, organizationId }: AuditFilter, values: unknown[]): string[] {
-		const conditions: string[] = [];
-		// Row level security is what separates organizations; naming the organization too lets the planner use its index.
-		for (const id of [this.#statements.organizationId, organizationId]) {
-			if (id !== undefined) conditions.push(`organization_id = $${values.push(id)}`);
-		}
-		if (destinationId !== undefined) {
-			const ofOne = `destination_id = $${values.push(destinationId)}`;
-			// The index is in order where both are known.
-			if (conditions.length === 0) conditions.push(`organization_id = ${organizationOf(ofOne)}`);
-			conditions.push(ofOne);
-		}
-		return conditions;
+		yield* exportLog(this.#statements, options);
 	}
 }
 
 limitArguments(AuditLog.prototype, { list: 1, export: 1 });
-
-/** The organization of a destination, all of whose entries have the same one. */
-function organizationOf(destination: string): string {
-	return `(SELECT organization_id FROM public.destination_audit_log
-		WHERE ${destination} ORDER BY organization_id LIMIT 1)`;
-}
-
-function select(what: string, conditions: readonly string[]): string {
-	const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
-	return `SELECT ${what} FROM public.destination_audit_log ${where}`;
-}
-
-/**
- * The order of the indexes by destination and by organization. The primary key has another one: by that, Postgres
- * might walk past any number of other entries to the few that are wanted.
- *
- * @param filter empty where every entry is wanted, which is what the primary key is for
- */
-function newestFirst(filter: readonly string[]): string {
-	return filter.length === 0 ? 'ORDER BY id DESC' : 'ORDER BY id DESC NULLS LAST';
-}
-
-function oldestFirst(filter: readonly string[]): string {
-	return filter.length === 0 ? 'ORDER BY id' : 'ORDER BY id NULLS FIRST';
-}

@@ -1,18 +1,22 @@
 import type { TextRow } from '../../database/scoped-sql.ts';
 import { fieldName } from '../../destinations/columns.ts';
+import type { Place } from '../cursor.ts';
 
 /** What can happen to a destination, and a key rotation, which concerns all of them. */
-export type AuditAction =
-	| 'created'
-	| 'copied'
-	| 'updated'
-	| 'enabled'
-	| 'disabled'
-	| 'soft_deleted'
-	| 'restored'
-	| 'purged'
-	| 'tested'
-	| 'keys_rotated';
+export type AuditAction = (typeof auditActions)[number];
+
+export const auditActions = [
+	'created',
+	'copied',
+	'updated',
+	'enabled',
+	'disabled',
+	'soft_deleted',
+	'restored',
+	'purged',
+	'tested',
+	'keys_rotated',
+] as const;
 
 /** A field before and after a change. Times are ISO 8601. A field of a new destination has no `old`. */
 export interface FieldChange {
@@ -87,4 +91,9 @@ export function toEntry(texts: TextRow): AuditEntry {
 		recordedAt: new Date(String(recordedAt)),
 		transactionId: String(transactionId),
 	};
+}
+
+/** The place of an entry in the order of time. */
+export function placeInTime(texts: TextRow): Place {
+	return { key: String(texts[9]), id: String(texts[0]) };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ValidationError } from '../../errors.ts';
 import { cursorExpected } from '../../input/page.ts';
 
 /** Which part of a long list is wanted. */
@@ -20,7 +21,18 @@ export interface Page<T> {
 /** Postgres's largest bigint. */
 const maxId = 2n ** 63n - 1n;
 
-/** The id in a cursor of the log. */
+/** Whether a text is an id of the log, or a number of a transaction: a number that Postgres's bigint has. */
+export function isLogId(text: string): boolean {
+	return /^\d{1,19}$/.test(text) && BigInt(text) <= maxId;
+}
+
+/** @throws ValidationError if it is no id of the log. */
+export function readLogCursor(cursor: string): string {
+	if (isLogId(cursor)) return cursor;
+	throw new ValidationError([{ path: ['cursor'], code: 'wrong_format', message: cursorExpected }]);
+}
+
+/** The number in a cursor. */
 export const logCursor = z
 	.string({ error: cursorExpected })
 	.regex(/^\d{1,19}$/, { error: cursorExpected })

@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import fc from 'fast-check';
+import type { AuditFilter } from '../../../src/index.ts';
 import { metaPixel, posthog, posthogKey } from '../../support/destinations.ts';
 import { type Service, startService } from '../../support/service.ts';
 
@@ -142,6 +144,146 @@ describe('list', () => {
 	});
 });
 
+describe('filters', () => {
+	const actors = ['0193a1b2-0000-7000-8000-0000000000a1', '0193a1b2-0000-7000-8000-0000000000a2'];
+	const actions = ['created', 'updated', 'tested'] as const;
+	const days = ['2026-01-01', '2026-01-02', '2026-01-03'];
+	interface Row {
+		readonly id: string;
+		readonly destination_id: string;
+		readonly actor_id: string | null;
+		readonly action: string;
+		readonly day: string;
+	}
+	let organizationId: string;
+	let rows: Row[];
+
+	beforeAll(async () => {
+		organizationId = await service.createOrganization();
+		const { admin } = service;
+		await admin.query('SET session_replication_role = replica');
+		await admin.query(
+			`INSERT INTO destination_audit_log
+				(organization_id, destination_id, version, action, actor_id, role, login, recorded_at, transaction_id)
+			 SELECT $1, md5((n % 3)::text)::uuid, 1, ($2::text[])[1 + n * 7 % 3], ($3::uuid[])[1 + n * 5 % 4],
+			        'x', 'x', ($4::timestamptz[])[1 + n * 11 % 3], 1 FROM generate_series(1, 48) AS n`,
+			[organizationId, [...actions], actors, days],
+		);
+		await admin.query('RESET session_replication_role');
+		const found = await admin.query<Row>(
+			`SELECT id, destination_id, actor_id, action, recorded_at::date::text AS day FROM destination_audit_log
+			  WHERE organization_id = $1 ORDER BY id DESC`,
+			[organizationId],
+		);
+		rows = found.rows;
+	});
+
+	const filters = fc
+		.tuple(
+			fc.record({
+				destinationId: fc.constantFrom(0, 1, 2),
+				actorId: fc.constantFrom(...actors),
+				action: fc.constantFrom(...actions),
+				from: fc.constantFrom(...days),
+				to: fc.constantFrom(...days),
+			}),
+			fc.subarray(['destinationId', 'actorId', 'action', 'from', 'to'], { maxLength: 3 }),
+		)
+		.map(([all, names]): Partial<typeof all> => {
+			return Object.fromEntries(Object.entries(all).filter(([name]) => names.includes(name)));
+		});
+
+	test('have what meets all conditions, in order, by pages and by export', async () => {
+		const destinationIds = [...new Set(rows.map((row) => row.destination_id))].sort();
+		const scopes = [service.db.forOrganization(organizationId), service.db.asService()];
+		await fc.assert(
+			fc.asyncProperty(
+				filters,
+				fc.integer({ min: 1, max: 20 }),
+				fc.boolean(),
+				async ({ destinationId: place, from, to, ...others }, limit, byService) => {
+					const destinationId = place === undefined ? undefined : destinationIds[place];
+					const audit = (scopes[byService ? 1 : 0] ?? service.db.asService()).audit;
+					const { actorId, action } = others;
+					const expected = rows.filter(
+						(row) =>
+							(destinationId ?? row.destination_id) === row.destination_id &&
+							(actorId ?? row.actor_id) === row.actor_id &&
+							(action ?? row.action) === row.action &&
+							(from ?? row.day) <= row.day &&
+							(to === undefined || row.day < to),
+					);
+					if (from !== undefined || to !== undefined) {
+						expected.sort((a, b) => (a.day === b.day ? 0 : a.day < b.day ? 1 : -1));
+					}
+					const filter = {
+						...{ organizationId, destinationId, actorId, action },
+						...{ from: from && new Date(from), to: to && new Date(to) },
+					} as AuditFilter; // texts that are not empty
+					const found: string[] = [];
+					let cursor: string | null | undefined;
+					while (cursor !== null) {
+						const page = await audit.list({ ...filter, limit, cursor });
+						found.push(...page.items.map(({ id }) => id));
+						expect(page.items.length).toBeLessThanOrEqual(limit);
+						expect(new Set(found).size).toBe(found.length);
+						cursor = page.nextCursor;
+					}
+					expect(found).toEqual(expected.map(({ id }) => id));
+					const lines = await collect(audit.export(filter));
+					expect(lines.map(({ id }) => id).reverse()).toEqual(found);
+				},
+			),
+			{ numRuns: 80 },
+		);
+	});
+
+	test('by a time are of one organization', async () => {
+		const { audit } = service.db.asService();
+		const refused = { code: 'VALIDATION', issues: [{ path: ['to'] }] };
+		await expect(audit.list({ to: new Date() })).rejects.toMatchObject(refused);
+		await expect(collect(audit.export({ to: new Date() }))).rejects.toMatchObject(refused);
+		const cursor = (await audit.list({ limit: 1 })).nextCursor ?? '';
+		await expect(audit.list({ organizationId, to: new Date(), cursor })).rejects.toMatchObject({
+			issues: [{ path: ['cursor'] }],
+		});
+		await expect(audit.list({ cursor: 'x' })).rejects.toMatchObject({ code: 'VALIDATION' });
+	});
+
+	test('go on behind ten thousand entries that are none of those', async () => {
+		const { destinations, audit, organizationId } = await tenant();
+		const { id } = await destinations.create(posthog(organizationId));
+		await service.admin.query('SET session_replication_role = replica');
+		await service.admin.query(
+			`INSERT INTO destination_audit_log (organization_id, destination_id, version, action, role, login, transaction_id)
+			 SELECT $1, $2, 1, CASE n WHEN 1 THEN 'restored' ELSE 'tested' END, 'x', 'x', 1 FROM generate_series(1, 20100) AS n`,
+			[organizationId, id],
+		);
+		await service.admin.query('RESET session_replication_role');
+		const counts: number[] = [];
+		let cursor: string | null | undefined;
+		while (cursor !== null) {
+			const page = await audit.list({ action: 'created', cursor });
+			counts.push(page.items.length);
+			cursor = page.nextCursor;
+		}
+		expect(counts).toEqual([0, 0, 1]);
+		expect(await collect(audit.export({ action: 'restored' }))).toHaveLength(1);
+		const all = await collect(audit.export({ action: 'tested' }));
+		expect(all).toHaveLength(20_099);
+		// One that is the last of those that were looked at.
+		await service.admin.query('SET session_replication_role = replica');
+		await service.admin.query(
+			`INSERT INTO destination_audit_log (organization_id, destination_id, version, action, role, login, transaction_id)
+			 SELECT $1, $2, 1, CASE n WHEN 1 THEN 'restored' ELSE 'tested' END, 'x', 'x', 1 FROM generate_series(1, 10000) AS n`,
+			[organizationId, id],
+		);
+		await service.admin.query('RESET session_replication_role');
+		const first = await audit.list({ action: 'restored' });
+		expect([first.items.length, first.nextCursor]).toEqual([1, first.items[0]?.id]);
+	});
+});
+
 describe('export', () => {
 	test('gives each entry as a line of JSON, the oldest first, from a place on', async () => {
 		const { destinations, audit, organizationId } = await tenant();
@@ -151,9 +293,7 @@ describe('export', () => {
 		const lines = await collect(Readable.from(audit.export()));
 		expect(lines.map(({ action }) => action)).toEqual(['created', 'updated', 'soft_deleted']);
 		expect(lines[0]).toMatchObject({ destinationId: id, organizationId, version: 1 });
-		const rest = await collect(audit.export({ after: String(lines[1]?.id) }));
-		expect(rest).toEqual(lines.slice(2));
-		await expect(collect(audit.export({ after: 'x' }))).rejects.toMatchObject({
+		await expect(collect(audit.export({ cursor: 'x' }))).rejects.toMatchObject({
 			code: 'VALIDATION',
 		});
 	});
