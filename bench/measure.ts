@@ -24,6 +24,12 @@ export interface MeasureOptions {
 	 * @defaultValue one after the other, of which the median counts
 	 */
 	readonly inFlight?: number;
+	/**
+	 * How often a variant does its work before it counts: V8 compiles what runs often, and a service runs for long.
+	 *
+	 * @defaultValue two turns
+	 */
+	readonly warmUp?: number;
 }
 
 export interface Measured {
@@ -46,9 +52,8 @@ export async function measure(
 ): Promise<Measured[]> {
 	const [rounds, repeats] = [often(options.rounds), often(options.repeats)];
 	const { inFlight } = options;
-	for (let warmUp = 0; warmUp < 2; warmUp += 1) {
-		for (const variant of variants) await turn(variant, repeats, inFlight);
-	}
+	const warmUp = often(options.warmUp ?? 2 * repeats);
+	for (const variant of variants) await turn(variant, warmUp, inFlight);
 	const turns = new Map(variants.map((variant) => [variant, [] as number[]]));
 	for (let round = 0; round < rounds; round += 1) {
 		const order = round % 2 === 0 ? variants : [...variants].reverse();

@@ -15,8 +15,8 @@ const works = [
 export type Work = (typeof works)[number];
 
 /** How often {@link measure} calls a variant. */
-export function calls({ rounds, repeats }: MeasureOptions): number {
-	return (rounds + 2) * repeats;
+export function calls({ rounds, repeats, warmUp = 2 * repeats }: MeasureOptions): number {
+	return warmUp + rounds * repeats;
 }
 
 /** Measures the same work of all of them, in turn; the first is what the others are compared with. */
