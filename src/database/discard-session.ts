@@ -1,4 +1,4 @@
-import { forgetPrepared, type Wire } from './pg-protocol.ts';
+import { forgetPrepared, type PgConnection } from './pg-protocol.ts';
 
 /**
  * Rids a connection of what raw SQL may have left on it: session settings, temporary tables, prepared
@@ -11,13 +11,13 @@ export class DiscardSession {
 		this.callback = callback;
 	}
 
-	submit(wire: Wire): void {
-		wire.query('DISCARD ALL');
+	submit(connection: PgConnection): void {
+		connection.query('DISCARD ALL');
 	}
 
-	handleCommandComplete(_message: unknown, wire: Wire): void {
+	handleCommandComplete(_message: unknown, connection: PgConnection): void {
 		// pg remembers what it prepared, which is gone now.
-		forgetPrepared(wire);
+		forgetPrepared(connection);
 	}
 
 	handleReadyForQuery(): void {

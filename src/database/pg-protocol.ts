@@ -6,8 +6,8 @@ import { type FieldDef, type PoolClient, Query, type QueryConfig, type Submittab
  * newest; pg-cursor and pg-query-stream are built on the same.
  */
 
-/** What pg hands a query object: the wire. */
-export interface Wire {
+/** The connection that pg hands a query object. */
+export interface PgConnection {
 	readonly stream: { write(bytes: Uint8Array): unknown };
 	/** Statements that this connection has prepared, by name. */
 	parsedStatements: Record<string, string | undefined>;
@@ -40,9 +40,9 @@ export interface CommandComplete {
 
 /** A query object, of which pg calls the methods that Postgres's answers ask for. */
 export interface WireQuery {
-	submit(wire: Wire): unknown;
+	submit(connection: PgConnection): unknown;
 	handleReadyForQuery(): void;
-	handleError(error: Error, wire: Wire): void;
+	handleError(error: Error, connection: PgConnection): void;
 }
 
 /**
@@ -67,7 +67,7 @@ export class SentQuery {
 	}
 
 	/** Writes what runs the statement, up to the Sync. */
-	declare prepare: (wire: Wire) => void;
+	declare prepare: (connection: PgConnection) => void;
 }
 Object.setPrototypeOf(SentQuery.prototype, Query.prototype);
 
@@ -77,27 +77,30 @@ export function submit(client: PoolClient, query: WireQuery): void {
 	client.query(query as unknown as Submittable);
 }
 
-/** A wire on which everything that is written is kept, to go out in one piece. */
-export function collect(wire: Wire, write: (collecting: Wire) => void): Uint8Array {
+/** A connection on which everything that is written is kept, to go out in one piece. */
+export function collect(
+	connection: PgConnection,
+	write: (collecting: PgConnection) => void,
+): Uint8Array {
 	const chunks: Uint8Array[] = [];
 	const stream = { writable: true, write: (chunk: Uint8Array) => chunks.push(chunk) };
-	// Everything else, such as the statements that are prepared, is the wire's own.
-	write(Object.create(wire, { stream: { value: stream } }) as Wire);
+	// Everything else, such as the statements that are prepared, is the connection's own.
+	write(Object.create(connection, { stream: { value: stream } }) as PgConnection);
 	return Buffer.concat(chunks);
 }
 
-export function isPrepared(wire: Wire, name: string): boolean {
-	return wire.parsedStatements[name] !== undefined;
+export function isPrepared(connection: PgConnection, name: string): boolean {
+	return connection.parsedStatements[name] !== undefined;
 }
 
 /** For a statement that failed: whether it was prepared is not known. */
-export function forgetSubmitted(wire: Wire, name: string): void {
-	delete wire.submittedNamedStatements?.[name];
+export function forgetSubmitted(connection: PgConnection, name: string): void {
+	delete connection.submittedNamedStatements?.[name];
 }
 
 /** For a session that has no prepared statements any more. */
-export function forgetPrepared(wire: Wire): void {
-	wire.parsedStatements = {};
+export function forgetPrepared(connection: PgConnection): void {
+	connection.parsedStatements = {};
 }
 
 const transactionStatuses = new WeakMap<PoolClient, string>();

@@ -1,5 +1,5 @@
 import type { CustomTypesConfig, FieldDef } from 'pg';
-import { isPrepared, type Wire } from './pg-protocol.ts';
+import { isPrepared, type PgConnection } from './pg-protocol.ts';
 
 type Parser = (text: string) => unknown;
 
@@ -10,12 +10,12 @@ export interface RowShape {
 	readonly parsers: readonly (readonly [column: number, parse: Parser])[];
 }
 
-const shapes = new WeakMap<Wire, Map<string | undefined, RowShape>>();
+const shapes = new WeakMap<PgConnection, Map<string | undefined, RowShape>>();
 
 /** The shapes of the statements that ran on a connection, by the names of the statements. */
-export function shapesOn(wire: Wire): Map<string | undefined, RowShape> {
-	const known = shapes.get(wire) ?? new Map<string | undefined, RowShape>();
-	shapes.set(wire, known);
+export function shapesOn(connection: PgConnection): Map<string | undefined, RowShape> {
+	const known = shapes.get(connection) ?? new Map<string | undefined, RowShape>();
+	shapes.set(connection, known);
 	return known;
 }
 
@@ -24,9 +24,12 @@ export function shapesOn(wire: Wire): Map<string | undefined, RowShape> {
  * run: describing twenty columns costs more than reading a row of them. It cannot go stale: Postgres
  * refuses to run a prepared statement whose columns have changed.
  */
-export function knownShape(wire: Wire, name: string | undefined): RowShape | undefined {
-	if (name === undefined || !isPrepared(wire, name)) return undefined;
-	return shapesOn(wire).get(name);
+export function knownShape(
+	connection: PgConnection,
+	name: string | undefined,
+): RowShape | undefined {
+	if (name === undefined || !isPrepared(connection, name)) return undefined;
+	return shapesOn(connection).get(name);
 }
 
 export function shapeOf(fields: FieldDef[], types: CustomTypesConfig | undefined): RowShape {

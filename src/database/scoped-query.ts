@@ -5,9 +5,9 @@ import {
 	type DataRow,
 	forgetSubmitted,
 	isPrepared,
+	type PgConnection,
 	type RowDescription,
 	SentQuery,
-	type Wire,
 } from './pg-protocol.ts';
 import { knownShape, type RowShape, readRow, shapeOf, shapesOn } from './row-shape.ts';
 import type { Scope } from './scope.ts';
@@ -144,17 +144,17 @@ export class ScopedQuery {
 		return this.#current()?.text ?? this.#query.text;
 	}
 
-	submit(wire: Wire): Error | null {
+	submit(connection: PgConnection): Error | null {
 		const { name } = this.#query;
-		const known = knownShape(wire, name);
-		const messages = collect(wire, (collecting) => {
+		const known = knownShape(connection, name);
+		const messages = collect(connection, (collecting) => {
 			for (const preamble of this.#preambles) send(collecting, preamble);
 			if (known !== undefined) collecting.describe = () => {};
 			this.#query.prepare(collecting);
 		});
 		if (known !== undefined) this.#shape = known;
-		else this.#learn = (shape) => shapesOn(wire).set(name, shape);
-		wire.stream.write(messages);
+		else this.#learn = (shape) => shapesOn(connection).set(name, shape);
+		connection.stream.write(messages);
 		return null;
 	}
 
@@ -198,16 +198,16 @@ export class ScopedQuery {
 		});
 	}
 
-	handleError(error: Error & { code?: string }, wire: Wire): void {
+	handleError(error: Error & { code?: string }, connection: PgConnection): void {
 		const refused = this.#pending > 0 && error.code === '42501';
-		if (this.#query.name) forgetSubmitted(wire, this.#query.name);
+		if (this.#query.name) forgetSubmitted(connection, this.#query.name);
 		this.callback(refused ? mayNotSwitch(this.#scope.role, error) : error);
 	}
 
-	handleCopyInResponse(wire: Wire): void {
-		wire.sendCopyFail('COPY FROM STDIN is not supported');
+	handleCopyInResponse(connection: PgConnection): void {
+		connection.sendCopyFail('COPY FROM STDIN is not supported');
 		// While it waits for data, Postgres skips a Sync, and the one that went out with the query is gone.
-		wire.sync();
+		connection.sync();
 	}
 
 	// An empty statement gives nothing, and what COPY TO STDOUT sends is dropped.
@@ -219,8 +219,8 @@ export class ScopedQuery {
 	}
 }
 
-function send(wire: Wire, { name, text, values }: Preamble): void {
-	if (!isPrepared(wire, name)) wire.parse({ text, name });
-	wire.bind({ statement: name, values });
-	wire.execute({});
+function send(connection: PgConnection, { name, text, values }: Preamble): void {
+	if (!isPrepared(connection, name)) connection.parse({ text, name });
+	connection.bind({ statement: name, values });
+	connection.execute({});
 }

@@ -3,8 +3,8 @@ import { isJsonRecord } from '../input/json-record.ts';
 import { basicAuth } from './connection-test/basic-auth.ts';
 import type { SendRequest } from './connection-test/guarded-request.ts';
 import {
-	type Finding,
-	findingOfStatus,
+	type Judgement,
+	judgementOfStatus,
 	partial,
 	refusedKey,
 	verified,
@@ -67,7 +67,7 @@ export type AmplitudeSettings = z.output<typeof settings>;
 async function run(
 	{ apiKey, secretKey, dataResidency }: AmplitudeSettings,
 	send: SendRequest,
-): Promise<Finding> {
+): Promise<Judgement> {
 	const { dashboard, ingestion } = regions[dataResidency];
 	if (secretKey !== undefined) {
 		const { status } = await send({
@@ -81,7 +81,7 @@ async function run(
 		}
 		return status === 401 || status === 403
 			? refusedKey('Amplitude', 'the API key or the secret key')
-			: findingOfStatus('Amplitude', status);
+			: judgementOfStatus('Amplitude', status);
 	}
 	const { status, json } = await send({
 		method: 'POST',
@@ -101,7 +101,7 @@ async function run(
 			'Amplitude raised no objection to the API key. Only a secret key allows a full test.',
 		);
 	}
-	return findingOfStatus('Amplitude', status);
+	return judgementOfStatus('Amplitude', status);
 }
 
 /** What a 400 says is wrong. Never shown: Amplitude repeats the key in it. */

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { SendRequest } from './connection-test/guarded-request.ts';
-import type { Finding } from './connection-test/outcome.ts';
+import type { Judgement } from './connection-test/outcome.ts';
 import type { Rule } from './rules.ts';
 import type { ConsentPurpose } from './vocabulary.ts';
 
@@ -17,7 +17,7 @@ export interface ConnectionTest<S> {
 	/** The hosts that the test calls. A deployment may allow more, for settings that name a host. */
 	readonly hosts: readonly string[];
 	/** Finds out what the provider lets be found out, without recording an event. */
-	readonly run: (settings: S, send: SendRequest) => Promise<Finding>;
+	readonly run: (settings: S, send: SendRequest) => Promise<Judgement>;
 }
 
 /** Everything that this package knows of one destination type. */

@@ -62,6 +62,13 @@ export interface DestinationOf<T extends DestinationType> {
  */
 export type Destination = { [T in DestinationType]: DestinationOf<T> }[DestinationType];
 
+/** What never changes of a destination, and what its settings are sealed to. */
+export interface Identity<T extends string = DestinationType> {
+	readonly id: string;
+	readonly organizationId: string;
+	readonly type: T;
+}
+
 /** What it takes to create a destination of one type. */
 export interface CreateDestinationInputOf<T extends DestinationType> {
 	/** UUID. */

@@ -2,10 +2,10 @@ import type { z } from 'zod';
 import { isJsonRecord } from '../input/json-record.ts';
 import type { SendRequest } from './connection-test/guarded-request.ts';
 import {
-	type Finding,
 	failed,
-	findingOfStatus,
 	inconclusive,
+	type Judgement,
+	judgementOfStatus,
 	partial,
 } from './connection-test/outcome.ts';
 import { defineDestination, sidesVisibility } from './definition.ts';
@@ -72,7 +72,7 @@ export type GoogleAnalyticsSettings = z.output<typeof settings>;
 async function run(
 	{ measurementId, apiSecret }: GoogleAnalyticsSettings,
 	send: SendRequest,
-): Promise<Finding> {
+): Promise<Judgement> {
 	if (apiSecret === undefined) {
 		return inconclusive(
 			'nothing_to_test',
@@ -91,13 +91,13 @@ async function run(
 		},
 	});
 	if (status !== 200 || !isJsonRecord(json) || !Array.isArray(json.validationMessages)) {
-		return findingOfStatus('Google Analytics', status);
+		return judgementOfStatus('Google Analytics', status);
 	}
-	return findingOfMessages(json.validationMessages);
+	return judgementOfMessages(json.validationMessages);
 }
 
 /** Only what is about the two values that the tenant entered speaks against them; all else was this test's. */
-function findingOfMessages(messages: readonly unknown[]): Finding {
+function judgementOfMessages(messages: readonly unknown[]): Judgement {
 	if (messages.length === 0) {
 		return partial(
 			'Google Analytics accepts the events. Google offers no way to check the API secret.',

@@ -2,10 +2,10 @@ import type { z } from 'zod';
 import { isJsonRecord } from '../input/json-record.ts';
 import type { SendRequest } from './connection-test/guarded-request.ts';
 import {
-	type Finding,
 	failed,
-	findingOfStatus,
 	inconclusive,
+	type Judgement,
+	judgementOfStatus,
 	verified,
 } from './connection-test/outcome.ts';
 import { defineDestination, sidesVisibility } from './definition.ts';
@@ -86,7 +86,7 @@ export type MetaPixelSettings = z.output<typeof settings>;
 async function run(
 	{ pixelId, accessToken, apiVersion }: MetaPixelSettings,
 	send: SendRequest,
-): Promise<Finding> {
+): Promise<Judgement> {
 	if (accessToken === undefined) {
 		return inconclusive(
 			'nothing_to_test',
@@ -102,8 +102,8 @@ async function run(
 		return verified('Meta accepted the access token, and it can see the pixel.');
 	}
 	// A failing server is no judge of the settings, whatever code it gives.
-	const judgement = status < 500 ? findingOfError(errorOf(json), apiVersion) : undefined;
-	return judgement ?? findingOfStatus('Meta', status);
+	const judgement = status < 500 ? judgementOfError(errorOf(json), apiVersion) : undefined;
+	return judgement ?? judgementOfStatus('Meta', status);
 }
 
 interface MetaError {
@@ -125,10 +125,10 @@ function errorOf(json: unknown): MetaError | undefined {
 const passing = new Set([1, 2, 4, 17, 32, 341, 368, 613, 80004]);
 
 /** https://developers.facebook.com/docs/graph-api/guides/error-handling */
-function findingOfError(
+function judgementOfError(
 	error: MetaError | undefined,
 	chosenVersion: string | undefined,
-): Finding | undefined {
+): Judgement | undefined {
 	if (error === undefined) return undefined;
 	const { code, message } = error;
 	if (code === 190 || code === 102) {
@@ -149,7 +149,7 @@ function findingOfError(
 			? failed('not_visible', 'The pixel id belongs to something that is no pixel.')
 			: failed('not_visible', 'The pixel does not exist, or the access token cannot see it.');
 	}
-	if (code === 2635 || code === 2500) return findingOfVersion(code, chosenVersion);
+	if (code === 2635 || code === 2500) return judgementOfVersion(code, chosenVersion);
 	if (passing.has(code)) {
 		return inconclusive(
 			'provider_unavailable',
@@ -165,7 +165,7 @@ function isMissingPermission({ code, message }: MetaError): boolean {
 }
 
 /** 2635: the version has ended. 2500: `Unknown path components`, a version that never was. */
-function findingOfVersion(code: number, chosen: string | undefined): Finding {
+function judgementOfVersion(code: number, chosen: string | undefined): Judgement {
 	return chosen === undefined
 		? inconclusive(
 				'rejected',

@@ -2,10 +2,10 @@ import type { z } from 'zod';
 import { basicAuth } from './connection-test/basic-auth.ts';
 import type { SendRequest } from './connection-test/guarded-request.ts';
 import {
-	type Finding,
 	failed,
-	findingOfStatus,
 	inconclusive,
+	type Judgement,
+	judgementOfStatus,
 	refusedKey,
 	verified,
 } from './connection-test/outcome.ts';
@@ -83,7 +83,7 @@ const settings = settingsSchema(
 export type MixpanelSettings = z.output<typeof settings>;
 
 /** Imports an empty list of events: with the token, and with the service account too where there is one. */
-async function run(settings: MixpanelSettings, send: SendRequest): Promise<Finding> {
+async function run(settings: MixpanelSettings, send: SendRequest): Promise<Judgement> {
 	const { projectToken, projectId, serviceAccountUsername, serviceAccountSecret } = settings;
 	const byToken = await importNothing(settings, send, {
 		key: 'the project token',
@@ -119,7 +119,7 @@ async function importNothing(
 	{ dataResidency }: MixpanelSettings,
 	send: SendRequest,
 	{ key, authorization, query }: Credentials,
-): Promise<Finding> {
+): Promise<Judgement> {
 	const url = `https://${ingestion[dataResidency]}/import?${query}`;
 	const { status } = await send({ method: 'POST', url, authorization, json: [], statusOnly: true });
 	switch (status) {
@@ -137,7 +137,7 @@ async function importNothing(
 				`Mixpanel knows ${key}, which may not import into the project: it needs the role Owner or Admin there.`,
 			);
 		default:
-			return findingOfStatus('Mixpanel', status);
+			return judgementOfStatus('Mixpanel', status);
 	}
 }
 

@@ -2,7 +2,12 @@ import { z } from 'zod';
 import { requiredInput } from '../input/checks.ts';
 import { isJsonRecord } from '../input/json-record.ts';
 import type { Answer, SendRequest } from './connection-test/guarded-request.ts';
-import { type Finding, findingOfStatus, refusedKey, verified } from './connection-test/outcome.ts';
+import {
+	type Judgement,
+	judgementOfStatus,
+	refusedKey,
+	verified,
+} from './connection-test/outcome.ts';
 import { defineDestination, sidesVisibility } from './definition.ts';
 import { type FieldLabel, omissible, orPreset, sides, text } from './fields.ts';
 import { parseBaseUrl } from './https-origin.ts';
@@ -117,7 +122,7 @@ export type PostHogSettings = z.output<typeof settings>;
  * would write an event, and takes keys of the wrong region.
  * https://posthog.com/docs/api/flags
  */
-async function run({ apiKey, host }: PostHogSettings, send: SendRequest): Promise<Finding> {
+async function run({ apiKey, host }: PostHogSettings, send: SendRequest): Promise<Judgement> {
 	const json = { api_key: apiKey, distinct_id: 'connection-test', disable_flags: true };
 	let answer = await send({ method: 'POST', url: `${host}/flags/?v=2`, json });
 	if (answer.status === 404) {
@@ -130,7 +135,7 @@ async function run({ apiKey, host }: PostHogSettings, send: SendRequest): Promis
 	if (answer.status === 401) {
 		return refusedKey('PostHog', 'the project API key');
 	}
-	return findingOfStatus('PostHog', answer.status);
+	return judgementOfStatus('PostHog', answer.status);
 }
 
 function hasFlags({ json }: Answer): boolean {

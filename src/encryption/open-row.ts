@@ -7,9 +7,9 @@ import { openStored } from './stored-settings.ts';
 export type ReadRow = Record<string, unknown>;
 
 /** What becomes of a row whose settings do not open. */
-export type Refusal = (row: ReadRow, error: DestinationsError) => void;
+export type OnUnopened = (row: ReadRow, error: DestinationsError) => void;
 
-export const fail: Refusal = (_, error) => {
+export const fail: OnUnopened = (_, error) => {
 	throw error;
 };
 
@@ -21,30 +21,34 @@ export const fail: Refusal = (_, error) => {
 export function openRow(
 	encryption: SettingsEncryption,
 	row: ReadRow,
-	refusal: Refusal,
+	onUnopened: OnUnopened,
 ): Promise<void> | undefined {
 	try {
 		const { settings, settingsEncrypted } = row;
 		const opened = openStored(encryption, settings, settingsEncrypted === true, contextOf(row));
-		if (opened instanceof Promise) return openLater(opened, row, refusal);
+		if (opened instanceof Promise) return openLater(opened, row, onUnopened);
 		row.settings = opened;
 	} catch (error) {
-		refuse(error, row, refusal);
+		leaveUnopened(error, row, onUnopened);
 	}
 	return undefined;
 }
 
-async function openLater(opening: Promise<unknown>, row: ReadRow, refusal: Refusal): Promise<void> {
+async function openLater(
+	opening: Promise<unknown>,
+	row: ReadRow,
+	onUnopened: OnUnopened,
+): Promise<void> {
 	try {
 		row.settings = await opening;
 	} catch (error) {
-		refuse(error, row, refusal);
+		leaveUnopened(error, row, onUnopened);
 	}
 }
 
-function refuse(error: unknown, row: ReadRow, refusal: Refusal): void {
+function leaveUnopened(error: unknown, row: ReadRow, onUnopened: OnUnopened): void {
 	if (!(error instanceof DestinationsError)) throw error;
-	refusal(row, error);
+	onUnopened(row, error);
 }
 
 function contextOf({ id, organizationId, type, settingsEncrypted }: ReadRow): SettingsContext {

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
 	type ConnectionTestOutcome,
 	connectionStatusOf,
-	type Finding,
 	failed,
 	inconclusive,
+	type Judgement,
 	partial,
 } from '../destinations/connection-test/outcome.ts';
 import type { DestinationType } from '../destinations/registry.ts';
@@ -41,8 +41,8 @@ export async function testSavedConnection(
 		if (claim !== undefined) {
 			return testClaimed(destination, claim, () => test(type, settings, signal));
 		}
-		const finding = await waitForAnother(destination, version, startedAt + waitMs, signal);
-		if (finding !== undefined) return outcomeOf(finding, startedAt);
+		const judgement = await waitForAnother(destination, version, startedAt + waitMs, signal);
+		if (judgement !== undefined) return outcomeOf(judgement, startedAt);
 	}
 }
 
@@ -72,12 +72,12 @@ async function waitForAnother(
 	version: number,
 	deadline: number,
 	signal: AbortSignal,
-): Promise<Finding | undefined> {
+): Promise<Judgement | undefined> {
 	for (let looks = 0; ; looks += 1) {
 		const state = await destination.look();
 		const late = performance.now() >= deadline;
 		if (!state.held) {
-			return findingOfAnother(state, version) ?? (late ? settingsChanged() : undefined);
+			return judgementOfAnother(state, version) ?? (late ? settingsChanged() : undefined);
 		}
 		if (late) {
 			return inconclusive(
@@ -96,10 +96,10 @@ function pauseMs(looks: number): number {
 }
 
 /** Nothing was found where the version is gone, or whoever tested it has died or was cancelled. */
-function findingOfAnother(
+function judgementOfAnother(
 	{ status, lastError, version }: TestState,
 	read: number,
-): Finding | undefined {
+): Judgement | undefined {
 	if (version !== read) return undefined;
 	switch (status) {
 		case 'connected':
@@ -115,17 +115,17 @@ function findingOfAnother(
 
 const anothers = 'tested_by_another';
 
-function settingsChanged(): Finding {
+function settingsChanged(): Judgement {
 	return inconclusive(
 		'settings_changed',
 		'The settings changed while they were tested; test them again.',
 	);
 }
 
-function outcomeOf(finding: Finding, startedAt: number): ConnectionTestOutcome {
+function outcomeOf(judgement: Judgement, startedAt: number): ConnectionTestOutcome {
 	return {
-		...finding,
-		ok: finding.verdict === 'partial',
+		...judgement,
+		ok: judgement.verdict === 'partial',
 		durationMs: Math.round(performance.now() - startedAt),
 	};
 }

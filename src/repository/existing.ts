@@ -1,7 +1,7 @@
-import type { Destination } from '../destinations/destination.ts';
+import type { Destination, Identity } from '../destinations/destination.ts';
 import { ConflictError, DestinationsError, NotFoundError } from '../errors.ts';
 import { noSuchDestination } from './not-found.ts';
-import type { DestinationTable, Identity } from './table.ts';
+import type { DestinationTable } from './table.ts';
 
 /** What a change is compared with: all of it, or, where its settings do not open, what is known. */
 export type Before = Destination | (Identity & { readonly version: number });

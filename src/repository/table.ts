@@ -1,7 +1,7 @@
 import type { Scope } from '../database/scope.ts';
 import type { ScopedSql, StatementOptions, TextRow } from '../database/scoped-sql.ts';
 import { columnName, fields } from '../destinations/columns.ts';
-import type { Destination } from '../destinations/destination.ts';
+import type { Destination, Identity } from '../destinations/destination.ts';
 import type { DestinationOrder } from '../destinations/list-query.ts';
 import { withoutPresets } from '../destinations/presets.ts';
 import type { DestinationType } from '../destinations/registry.ts';
@@ -28,13 +28,6 @@ import {
 	toRow,
 } from './rows.ts';
 import type { SeenDestination, SeenRows } from './seen-rows.ts';
-
-/** What never changes of a row, and what its settings are sealed to. */
-export interface Identity {
-	readonly id: string;
-	readonly organizationId: string;
-	readonly type: DestinationType;
-}
 
 /** The row that an update means. One of settings names all of its identity. */
 export type Target = Pick<Identity, 'id'> & Partial<Identity> & Pick<DestinationFilter, 'version'>;

@@ -1,5 +1,5 @@
 import { checkUuid } from '../database/scope.ts';
-import type { Destination } from '../destinations/destination.ts';
+import type { Destination, Identity } from '../destinations/destination.ts';
 import { environmentName } from '../destinations/input-schemas.ts';
 import { patchedSettings, patchMembers, withoutMasks } from '../destinations/patch.ts';
 import { type DestinationType, definitionOf } from '../destinations/registry.ts';
@@ -30,7 +30,7 @@ import {
 import { noSuchDestination } from './not-found.ts';
 import type { SeenDestination } from './seen-rows.ts';
 import type { Statements } from './statements.ts';
-import type { DestinationTable, Identity, Original, Target } from './table.ts';
+import type { DestinationTable, Original, Target } from './table.ts';
 import { untilWon } from './until-won.ts';
 import { versionNumber } from './version-number.ts';
 import { writeToSeen } from './write-to-seen.ts';

@@ -7,10 +7,10 @@ import {
 	forgetSubmitted,
 	isIdle,
 	isPrepared,
+	type PgConnection,
 	type RowDescription,
 	SentQuery,
 	submit,
-	type Wire,
 	type WireQuery,
 	watchTransactionStatus,
 } from '../../src/database/pg-protocol.ts';
@@ -48,14 +48,14 @@ class Noted implements WireQuery {
 	name: string | undefined;
 	text = '';
 	callback: (error: Error | null) => void;
-	wire: Wire | undefined;
+	wire: PgConnection | undefined;
 	error: Error | undefined;
 	fields: RowDescription['fields'] = [];
 	readonly rows: DataRow['fields'][] = [];
-	readonly #send: (wire: Wire) => void;
+	readonly #send: (wire: PgConnection) => void;
 	#end: () => void = () => {};
 
-	constructor(send: (wire: Wire) => void) {
+	constructor(send: (wire: PgConnection) => void) {
 		this.#send = send;
 		this.ended = new Promise((resolve) => {
 			this.#end = resolve;
@@ -63,7 +63,7 @@ class Noted implements WireQuery {
 		this.callback = (error) => this.#note('callback', error ?? undefined);
 	}
 
-	submit(wire: Wire): null {
+	submit(wire: PgConnection): null {
 		this.wire = wire;
 		this.#send(wire);
 		return null;
@@ -79,7 +79,7 @@ class Noted implements WireQuery {
 		this.rows.push(fields);
 	}
 
-	handleCommandComplete({ text }: CommandComplete, wire: Wire): void {
+	handleCommandComplete({ text }: CommandComplete, wire: PgConnection): void {
 		this.calls.push(`CommandComplete ${text}${wire === this.wire ? '' : ', without the wire'}`);
 	}
 
@@ -87,7 +87,7 @@ class Noted implements WireQuery {
 		this.calls.push('EmptyQuery');
 	}
 
-	handleCopyInResponse(wire: Wire): void {
+	handleCopyInResponse(wire: PgConnection): void {
 		this.calls.push('CopyInResponse');
 		wire.sendCopyFail('no');
 		wire.sync();
@@ -101,7 +101,7 @@ class Noted implements WireQuery {
 		this.#note('ReadyForQuery');
 	}
 
-	handleError(error: Error, wire: Wire): void {
+	handleError(error: Error, wire: PgConnection): void {
 		this.#note(`Error${wire === this.wire ? '' : ', without the wire'}`, error);
 	}
 
@@ -114,7 +114,7 @@ class Noted implements WireQuery {
 
 async function sent(
 	client: PoolClient,
-	send: (wire: Wire) => void,
+	send: (wire: PgConnection) => void,
 	name?: [string, string],
 ): Promise<Noted> {
 	const query = new Noted(send);
@@ -124,7 +124,7 @@ async function sent(
 	return query;
 }
 
-const everything = (wire: Wire, text: string, values: unknown[] = [], name = '') => {
+const everything = (wire: PgConnection, text: string, values: unknown[] = [], name = '') => {
 	wire.parse({ text, name });
 	wire.bind({ statement: name, values });
 	wire.describe({ type: 'P', name: '' });
@@ -279,7 +279,7 @@ describe('statements that are prepared', () => {
 	/** What pg's own query sends of the statement. */
 	async function planned(
 		client: PoolClient,
-		change: (wire: Wire) => void = () => {},
+		change: (wire: PgConnection) => void = () => {},
 	): Promise<string> {
 		const plain = new SentQuery({ name, text }, () => {});
 		expect(plain).toMatchObject({ name, text });
@@ -303,7 +303,7 @@ describe('statements that are prepared', () => {
 		const client = await connect();
 		expect(await planned(client)).toBe('PBDES');
 		expect(await planned(client)).toBe('BDES');
-		const quiet = (wire: Wire) => {
+		const quiet = (wire: PgConnection) => {
 			wire.describe = () => {};
 		};
 		expect(await planned(client, quiet)).toBe('BES');

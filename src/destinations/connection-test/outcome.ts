@@ -37,7 +37,7 @@ export type ConnectionTestCode =
 	| 'tested_by_another';
 
 /** What a test found, without the time it took. */
-export interface Finding {
+export interface Judgement {
 	/** How much was proved. */
 	readonly verdict: ConnectionVerdict;
 	/** Why it came out so. */
@@ -47,7 +47,7 @@ export interface Finding {
 }
 
 /** The result of one connection test. */
-export interface ConnectionTestOutcome extends Finding {
+export interface ConnectionTestOutcome extends Judgement {
 	/** Whether the destination can be used: `verified` or `partial`. */
 	readonly ok: boolean;
 	/** At most 500 characters. */
@@ -56,32 +56,32 @@ export interface ConnectionTestOutcome extends Finding {
 	readonly durationMs: number;
 }
 
-export function verified(message: string): Finding {
+export function verified(message: string): Judgement {
 	return { verdict: 'verified', code: 'verified', message };
 }
 
-export function partial(message: string): Finding {
+export function partial(message: string): Judgement {
 	return { verdict: 'partial', code: 'accepted', message };
 }
 
-export function failed(code: ConnectionTestCode, message: string): Finding {
+export function failed(code: ConnectionTestCode, message: string): Judgement {
 	return { verdict: 'failed', code, message };
 }
 
-export function inconclusive(code: ConnectionTestCode, message: string): Finding {
+export function inconclusive(code: ConnectionTestCode, message: string): Judgement {
 	return { verdict: 'inconclusive', code, message };
 }
 
 /** For keys that a provider with data regions does not take: it knows only the keys of its own region. */
-export function refusedKey(provider: string, key: string): Finding {
+export function refusedKey(provider: string, key: string): Judgement {
 	return failed(
 		'invalid_credentials',
 		`${provider} refused ${key}: it is wrong, or the project is in another region.`,
 	);
 }
 
-/** The finding for a status that no provider gives a meaning of its own, in `provider`'s name. */
-export function findingOfStatus(provider: string, status: number): Finding {
+/** The judgement for a status that no provider gives a meaning of its own, in `provider`'s name. */
+export function judgementOfStatus(provider: string, status: number): Judgement {
 	if (status === 429) {
 		return inconclusive('rate_limited', `${provider} is limiting requests; try again later.`);
 	}

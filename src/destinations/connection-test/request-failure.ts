@@ -1,6 +1,6 @@
-import { type Finding, failed, inconclusive } from './outcome.ts';
+import { failed, inconclusive, type Judgement } from './outcome.ts';
 
-const findings = {
+const judgements = {
 	// Nobody was asked, so nothing is known of the settings. What a deployment allows is the operator's affair.
 	host_not_allowed: inconclusive(
 		'host_not_allowed',
@@ -29,16 +29,16 @@ const findings = {
 		'The connection could not be made, or broke off before the answer was complete.',
 	),
 	timeout: inconclusive('timeout', 'There was no complete answer in time.'),
-} satisfies Record<string, Finding>;
+} satisfies Record<string, Judgement>;
 
 /** A request that brought no answer to look at. Carries no `cause`: Node's errors name addresses. */
 export class RequestFailure extends Error {
-	readonly finding: Finding;
+	readonly judgement: Judgement;
 
-	constructor(code: keyof typeof findings) {
-		super(findings[code].message);
+	constructor(code: keyof typeof judgements) {
+		super(judgements[code].message);
 		this.name = 'RequestFailure';
-		this.finding = findings[code];
+		this.judgement = judgements[code];
 	}
 }
 

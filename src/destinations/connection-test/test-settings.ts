@@ -9,7 +9,7 @@ import { connectionTestOf, type DestinationType, type SettingsOf } from '../regi
 import { validateSettings } from '../validate.ts';
 import { guardedRequest } from './guarded-request.ts';
 import { internet, type Network } from './network.ts';
-import { type ConnectionTestOutcome, type Finding, failed } from './outcome.ts';
+import { type ConnectionTestOutcome, failed, type Judgement } from './outcome.ts';
 import { RequestFailure } from './request-failure.ts';
 
 const MAX_MESSAGE_LENGTH = 500;
@@ -69,24 +69,24 @@ export async function testSettingsOn(
 	const { allowedHosts, signal } = checkOptions(testOptions, options);
 	const extraHosts = parseAllowedHosts(allowedHosts);
 	signal?.throwIfAborted();
-	const finding = await findingFor(network, type, settings, extraHosts, signal);
+	const judgement = await judgementFor(network, type, settings, extraHosts, signal);
 	signal?.throwIfAborted();
 	return {
-		ok: finding.verdict === 'verified' || finding.verdict === 'partial',
-		verdict: finding.verdict,
-		code: finding.code,
-		message: finding.message,
+		ok: judgement.verdict === 'verified' || judgement.verdict === 'partial',
+		verdict: judgement.verdict,
+		code: judgement.code,
+		message: judgement.message,
 		durationMs: Math.round(performance.now() - startedAt),
 	};
 }
 
-async function findingFor<T extends DestinationType>(
+async function judgementFor<T extends DestinationType>(
 	network: Network,
 	type: T,
 	unchecked: unknown,
 	extraHosts: readonly string[],
 	signal: AbortSignal | undefined,
-): Promise<Finding> {
+): Promise<Judgement> {
 	let settings: SettingsOf<T>;
 	try {
 		settings = validateSettings(type, unchecked);
@@ -98,19 +98,19 @@ async function findingFor<T extends DestinationType>(
 	}
 	const test = connectionTestOf(type);
 	const hosts = new Set([...test.hosts, ...extraHosts]);
-	const finding = await withDeadline(network.timeLimitMs, signal, (deadline) =>
+	const judgement = await withDeadline(network.timeLimitMs, signal, (deadline) =>
 		test.run(settings, (request) => guardedRequest(request, { network, hosts, signal: deadline })),
 	);
-	return { ...finding, message: cleaned(finding.message, settings) };
+	return { ...judgement, message: cleaned(judgement.message, settings) };
 }
 
 /** Runs a test until it is done, its time is up, or the caller has had enough. */
 async function withDeadline(
 	timeLimitMs: number,
 	signal: AbortSignal | undefined,
-	run: (signal: AbortSignal) => Promise<Finding>,
-): Promise<Finding> {
-	const timeout = new RequestFailure('timeout').finding;
+	run: (signal: AbortSignal) => Promise<Judgement>,
+): Promise<Judgement> {
+	const timeout = new RequestFailure('timeout').judgement;
 	const controller = new AbortController();
 	// Not AbortSignal.any and AbortSignal.timeout: this leaves nothing behind on a caller's long-lived signal.
 	const abort = () => controller.abort();
@@ -122,7 +122,7 @@ async function withDeadline(
 		return await Promise.race([run(controller.signal), aborted]);
 	} catch (error) {
 		if (error instanceof RequestFailure) {
-			return controller.signal.aborted ? timeout : error.finding;
+			return controller.signal.aborted ? timeout : error.judgement;
 		}
 		throw error;
 	} finally {

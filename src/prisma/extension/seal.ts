@@ -1,3 +1,4 @@
+import type { Identity } from '../../destinations/destination.ts';
 import { withoutPresets } from '../../destinations/presets.ts';
 import { type DestinationType, requiredConsentOf } from '../../destinations/registry.ts';
 import { isSameSettings } from '../../destinations/same-settings.ts';
@@ -11,15 +12,8 @@ import { canonicalId } from '../../ids/canonical-id.ts';
 import { type Arguments, asObject } from './arguments.ts';
 import { addCondition, nothing, restrictBy } from './where.ts';
 
-/** What never changes of a row, and what its settings are bound to. */
-export interface Identity {
-	readonly id: string;
-	readonly organizationId: string;
-	readonly type: string;
-}
-
 /** A row that is there, with its settings as they are stored; without them, one that the batch creates. */
-export interface FoundRow extends Identity {
+export interface FoundRow extends Identity<string> {
 	readonly settings?: unknown;
 	readonly settingsEncrypted?: boolean;
 	readonly environment?: string;
@@ -55,7 +49,7 @@ export interface Writes {
 /** Validated settings, and the row that they are sealed to. */
 interface Sealing {
 	readonly data: Arguments;
-	readonly identity: Identity;
+	readonly identity: Identity<string>;
 	readonly settings: object;
 	/** The row as it is stored, if it is there. */
 	readonly stored?: FoundRow | undefined;
@@ -108,7 +102,7 @@ function refuseOthers(value: unknown, known: ReadonlySet<unknown>): void {
 }
 
 /** What a row must be that is not there yet, in order to take the update; nothing if it cannot. */
-function expectedOf({ data, where, otherwise }: ExistingRow): Identity | undefined {
+function expectedOf({ data, where, otherwise }: ExistingRow): Identity<string> | undefined {
 	if (otherwise === undefined) {
 		// The write would fail with P2025. A row of this id that appears meanwhile must not take settings
 		// that are not sealed to it.
@@ -123,11 +117,11 @@ function expectedOf({ data, where, otherwise }: ExistingRow): Identity | undefin
 	return { id: idOf(where), organizationId, type };
 }
 
-export function identityOfNew({ data, id, organizationId }: NewRow): Identity {
+export function identityOfNew({ data, id, organizationId }: NewRow): Identity<string> {
 	return { id: canonicalId(id), organizationId, type: String(data.type) };
 }
 
-function validateNew(data: Arguments, identity: Identity): Sealing {
+function validateNew(data: Arguments, identity: Identity<string>): Sealing {
 	const sealing = validate(data, identity, Environment.production);
 	// `validate` refuses a text that names no type.
 	// Null is no list, which Prisma says.
@@ -138,7 +132,7 @@ function validateNew(data: Arguments, identity: Identity): Sealing {
 }
 
 /** @param environment the one that the row has where the data names none. */
-function validate(data: Arguments, identity: Identity, environment: unknown): Sealing {
+function validate(data: Arguments, identity: Identity<string>, environment: unknown): Sealing {
 	const given = data.settings === undefined ? {} : data.settings;
 	const named = asObject(data.environment)?.set ?? data.environment ?? environment;
 	// `validateSettings` refuses a text that names no type; Prisma or the database refuse another environment.
@@ -182,7 +176,7 @@ async function isStored(
 }
 
 /** The identity of the row, where the filter names all of it: then it can only find that row. */
-function toldBy(where: Arguments): Identity | undefined {
+function toldBy(where: Arguments): Identity<string> | undefined {
 	const { organizationId, type } = where;
 	if (typeof organizationId !== 'string' || typeof type !== 'string') return undefined;
 	return { id: idOf(where), organizationId, type };

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { FoundRow, Identity, LookUp } from './seal.ts';
+import type { Identity } from '../../destinations/destination.ts';
+import type { FoundRow, LookUp } from './seal.ts';
 import { isTaken } from './upsert.ts';
 
 /** The client of an interactive transaction, as far as look-ups need it. */
@@ -48,7 +49,7 @@ const currentTransaction = new AsyncLocalStorage<RunningTransaction | undefined>
 /** What the operations of a batch do, as far as they have been called. */
 export interface Batch {
 	/** The rows that they create, by id. */
-	readonly rows: Map<string, Identity>;
+	readonly rows: Map<string, Identity<string>>;
 	/** The ids of the rows that they upsert. */
 	readonly upserts: Set<string>;
 }

@@ -16,7 +16,7 @@ async function requested(provider: LocalProvider, url: string, allowed = new URL
 	};
 	return guardedRequest({ method: 'GET', url }, limits).then(
 		({ status }) => status,
-		(error: { finding: { code: string } }) => error.finding.code,
+		(error: { judgement: { code: string } }) => error.judgement.code,
 	);
 }
 
