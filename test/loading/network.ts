@@ -12,6 +12,7 @@ export class Network implements AsyncDisposable {
 	#cut = false;
 	#holding: string | undefined;
 	#delay = 0;
+	#watch: (() => Watcher) | undefined;
 
 	private constructor(server: Server, target: URL) {
 		this.#server = server;
@@ -77,6 +78,11 @@ export class Network implements AsyncDisposable {
 		this.#holding = text;
 	}
 
+	/** Shows what servers send: to a watcher of its own for each connection that is new. */
+	watchAnswers(watch: () => Watcher): void {
+		this.#watch = watch;
+	}
+
 	/** Whether an answer is being kept back. */
 	get holds(): boolean {
 		return [...this.#links].some(({ held }) => held);
@@ -101,6 +107,8 @@ export class Network implements AsyncDisposable {
 		}
 		const server = connect(Number(this.#target.port), this.#target.hostname);
 		const link = new Link(client, server);
+		const watcher = this.#watch?.();
+		if (watcher !== undefined) server.on('data', (bytes) => watcher.push(bytes));
 		this.#links.add(link);
 		client.on('data', (bytes) => {
 			if (this.#holding !== undefined && bytes.includes(this.#holding)) {
@@ -118,6 +126,11 @@ export class Network implements AsyncDisposable {
 			});
 		}
 	}
+}
+
+/** Gets what a server sends on one connection. */
+interface Watcher {
+	push(bytes: Buffer): void;
 }
 
 class Link {
