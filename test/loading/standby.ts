@@ -121,7 +121,7 @@ async function own(directory: string, { uid, gid }: { uid: number; gid: number }
 	await once(chown, 'exit');
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
 	const server = createServer().listen(0, '127.0.0.1');
 	await once(server, 'listening');
 	const address = server.address();
