@@ -1,5 +1,5 @@
 import { DatabaseError } from 'pg';
-import { ConfigurationError, DestinationsError, ForbiddenError } from '../errors.ts';
+import { ConfigurationError, type DestinationsError, ForbiddenError } from '../errors.ts';
 import { violationOf } from './constraints.ts';
 import type { Scope } from './scope.ts';
 import { sqlStateOf, transientError, withoutValues } from './sql-errors.ts';
@@ -15,10 +15,10 @@ export async function translateErrors<T>(statement: PromiseLike<T>): Promise<T> 
 
 /**
  * The error that a call of this package throws for what pg or Prisma threw, so that one refusal is one error, whichever
- * statement met it. What has no error of this package, such as an internal error of Postgres, stays what it is.
+ * statement met it. An error of this package stays what it is, and so does what has none, such as an internal error of
+ * Postgres.
  */
 export function translated(error: unknown): unknown {
-	if (error instanceof DestinationsError) return error;
 	const cause = withoutValues(error);
 	return transientError(cause) ?? refused(cause) ?? cause;
 }
