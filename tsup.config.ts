@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { defineConfig, type Options } from 'tsup';
 
 /** What other packages import. */
-const entryPoints = { index: 'src/index.ts', 'testing/index': 'src/testing/index.ts' };
+const entryPoints = {
+	index: 'src/index.ts',
+	'contracts/index': 'src/contracts/index.ts',
+	'testing/index': 'src/testing/index.ts',
+};
+
+/** Built as an ES module of its own, for the bundlers of browsers. */
+const ownModule = 'contracts/index';
 
 /** What both builds have in common. */
 const shared: Options = {
@@ -41,7 +48,7 @@ const main: Options = {
 						const file = join(outdir, name);
 						const again = `export * from './index.cjs';\n`;
 						await mkdir(join(file, '..'), { recursive: true });
-						await writeFile(`${file}.js`, again);
+						if (name !== ownModule) await writeFile(`${file}.js`, again);
 						await writeFile(`${file}.d.ts`, again);
 					}
 					// Node runs it as it is.
@@ -70,7 +77,17 @@ const testing: Options = {
 	],
 };
 
+/** The entry point for browsers: schemas and nothing else, as what each bundler and each Node prefers. */
+const contracts: Options = {
+	...shared,
+	format: ['esm', 'cjs'],
+	target: 'es2022',
+	platform: 'browser',
+	entry: { [ownModule]: entryPoints[ownModule] },
+	dts: false,
+};
+
 export default defineConfig(async ({ outDir = 'dist' }) => {
 	await rm(outDir, { recursive: true, force: true });
-	return [main, testing];
+	return [main, contracts, testing];
 });

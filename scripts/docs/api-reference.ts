@@ -43,6 +43,11 @@ const pages = [
 		'Every error that this package throws by intent, what each is to an HTTP API, and how to know those of a database that is away.',
 		['errors.ts', 'database/retryable.ts', 'database/problem.ts'],
 	],
+	[
+		'contracts',
+		'`@consent-io/destinations/contracts`: schemas (zod) of what an API takes and returns; for browsers too.',
+		['contracts/'],
+	],
 	['doctor', 'Looks whether a database is as this package needs it.', ['doctor/']],
 	['testing', '`@consent-io/destinations/testing`: a database for tests.', ['testing/']],
 ] as const;
@@ -71,7 +76,9 @@ export async function apiReference(): Promise<GeneratedFile[]> {
 			...tables,
 			name: 'API reference',
 			plugin: ['typedoc-plugin-markdown'],
-			entryPoints: ['src/index.ts', 'src/testing/index.ts'].map((path) => join(root, path)),
+			entryPoints: ['src/index.ts', 'src/contracts/index.ts', 'src/testing/index.ts'].map((path) =>
+				join(root, path),
+			),
 			tsconfig: join(root, 'tsconfig.json'),
 			router: 'module',
 			// Never left to its default, `docs`, which typedoc would empty first.

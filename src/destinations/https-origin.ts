@@ -1,6 +1,5 @@
-import { isIP } from 'node:net';
 import { parseUrl } from '../input/parse-url.ts';
-import { isPublicAddress } from './public-address.ts';
+import { isAddress, isPublicAddress } from './public-address.ts';
 import { isHostName, isPublicName } from './public-name.ts';
 
 /** `hostname` of a URL as sockets and certificates want it: no brackets around IPv6, no trailing dot. */
@@ -62,7 +61,7 @@ export function parseBaseUrl(text: string): BaseUrl | undefined {
 		return undefined;
 	}
 	const hostname = socketHostname(url);
-	if (isIP(hostname) === 0 && !isHostName(hostname)) return undefined;
+	if (!isAddress(hostname) && !isHostName(hostname)) return undefined;
 	const local = !isPublicHost(hostname);
 	const secure = url.protocol === 'https:' || (local && url.protocol === 'http:');
 	if (!secure || !pathSegments.test(url.pathname)) return undefined;
@@ -70,5 +69,5 @@ export function parseBaseUrl(text: string): BaseUrl | undefined {
 }
 
 function isPublicHost(hostname: string): boolean {
-	return isIP(hostname) === 0 ? isPublicName(hostname) : isPublicAddress(hostname);
+	return isAddress(hostname) ? isPublicAddress(hostname) : isPublicName(hostname);
 }

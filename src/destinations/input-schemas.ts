@@ -27,12 +27,14 @@ const description = z
 const purposes = Object.values(ConsentPurpose);
 const PURPOSES_EXPECTED = `must be a list of ${purposes.join(', ')}`;
 
+const maxPurposes = 50;
+
 /** A set, so duplicates are dropped; the order is kept. The cap is looked at before the elements are. */
 const requiredConsent = z
-	.custom<unknown[]>((value) => Array.isArray(value) && value.length <= 50, {
-		error: PURPOSES_EXPECTED,
-	})
-	.pipe(z.array(oneOf(purposes)))
+	.preprocess(
+		(value) => (Array.isArray(value) && value.length > maxPurposes ? null : value),
+		z.array(oneOf(purposes), { error: PURPOSES_EXPECTED }).max(maxPurposes),
+	)
 	.transform((list) => [...new Set(list)]);
 
 export const environmentName = oneOf(Object.values(Environment));

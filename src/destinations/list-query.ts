@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import { flag, uuid } from '../input/checks.ts';
 import { type OptionSchemas, optionsOf } from '../input/options.ts';
 import { cursorText, pageLimit } from '../input/page.ts';
@@ -51,6 +50,3 @@ export const listQuery = listFilter.extend({
 	cursor: cursorText.optional(),
 	limit: pageLimit,
 });
-
-/** As {@link listQuery} returns it. */
-export type ListQuery = z.output<typeof listQuery>;

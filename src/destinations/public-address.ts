@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /**
@@ -7,6 +6,11 @@ import ipaddr from 'ipaddr.js';
  * https://www.iana.org/assignments/ipv6-address-space/ipv6-address-space.xhtml
  */
 const globalUnicast: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse('2000::'), 3];
+
+/** Whether a text is an IP address as `URL` and `dns.lookup` write them. Not by `node:net`, which browsers do not have. */
+export function isAddress(text: string): boolean {
+	return ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text);
+}
 
 /**
  * Whether an IP address, as `dns.lookup` gives it, belongs to one host on the public internet.
@@ -17,7 +21,7 @@ const globalUnicast: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse('2000::'), 3];
  */
 export function isPublicAddress(address: string): boolean {
 	// A zone (`fe80::1%eth0`) only exists on a local link.
-	if (isIP(address) === 0 || address.includes('%')) {
+	if (!isAddress(address) || address.includes('%')) {
 		return false;
 	}
 	const parsed = ipaddr.parse(address);

@@ -12,6 +12,7 @@ const options: ts.CompilerOptions = {
 	noUnusedLocals: false,
 	paths: {
 		'@consent-io/destinations': [join(root, 'src/index.ts')],
+		'@consent-io/destinations/contracts': [join(root, 'src/contracts/index.ts')],
 		'@consent-io/destinations/testing': [join(root, 'src/testing/index.ts')],
 	},
 };

@@ -19,6 +19,7 @@ beforeAll(async () => {
 	folder = await mkdtemp(join(tmpdir(), 'docs-'));
 	const paths = {
 		'@consent-io/destinations': [join(root, 'src/index.ts')],
+		'@consent-io/destinations/contracts': [join(root, 'src/contracts/index.ts')],
 		'@consent-io/destinations/testing': [join(root, 'src/testing/index.ts')],
 	};
 	await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { paths } }));

@@ -49,6 +49,8 @@ const observe = (load: string) => `
 test.each([
 	['.', "await import('@consent-io/destinations')"],
 	['.', "require('@consent-io/destinations')"],
+	['./contracts', "await import('@consent-io/destinations/contracts')"],
+	['./contracts', "require('@consent-io/destinations/contracts')"],
 	['./testing', "await import('@consent-io/destinations/testing')"],
 	['./testing', "require('@consent-io/destinations/testing')"],
 ])('%s does nothing when it is loaded by %s', async (_, load) => {

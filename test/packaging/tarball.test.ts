@@ -28,6 +28,7 @@ const allowed = [
 	/^dist\/index\.d\.c?ts$/,
 	// What the declarations of two entry points share.
 	/^dist\/[a-z-]+-[\w-]{8}\.d\.cts$/,
+	/^dist\/contracts\/index\.(c?js|d\.c?ts)$/,
 	/^dist\/testing\/index\.(c?js|d\.c?ts)$/,
 	/^dist\/testing\/supervisor\/[a-z-]+\.js$/,
 	/^prisma\/schema\.prisma$/,

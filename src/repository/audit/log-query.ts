@@ -6,7 +6,7 @@ import type { CheckedFilter, LogOrder } from './filter.ts';
  * How many entries are looked at for a page at most. What no index has is looked for among these, so that a page costs the same
  * however rare it is and however long the log.
  */
-export const lookedAt = 10_000;
+const lookedAt = 10_000;
 
 /** Conditions of a filter as SQL, with their values. */
 export class LogQuery {

@@ -1,0 +1,11 @@
+export {
+	destinationPageSchema,
+	listDestinationsSchema,
+	redactedDestinationSchema,
+} from './reads.ts';
+export {
+	createDestinationRequestSchema,
+	createDestinationSchema,
+	patchSettingsSchemas,
+	updateDestinationSchemas,
+} from './writes.ts';

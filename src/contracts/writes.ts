@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { createFields, updateFields } from '../destinations/input-schemas.ts';
+import {
+	type DestinationType,
+	destinationTypes,
+	type SettingsOf,
+	settingsSchemas,
+} from '../destinations/registry.ts';
+import { localIssues } from '../destinations/validate.ts';
+import { Environment } from '../destinations/vocabulary.ts';
+
+/** A schema for each type, under its name. */
+function byType<S>(make: (type: DestinationType) => S): Readonly<Record<DestinationType, S>> {
+	const schemas = destinationTypes.map((type) => [type, make(type)] as const);
+	return Object.fromEntries(schemas) as Record<DestinationType, S>; // each of them
+}
+
+/** Only the environment `development` may have settings that lead to a local network. */
+function judgedIn<S extends z.ZodObject>(
+	type: DestinationType,
+	schema: S,
+	otherwise: Environment | undefined,
+): S {
+	return schema.superRefine((value, context) => {
+		const { environment = otherwise, settings } = value;
+		const elsewhere = environment !== undefined && environment !== Environment.development;
+		if (settings === undefined || !elsewhere) return;
+		for (const { path, code, message } of localIssues(type, settings)) {
+			context.addIssue({ code: 'custom', path: [...path], message, params: { code } });
+		}
+	});
+}
+
+/** What both of the following are made of. */
+function creationOf<T extends DestinationType>(type: T) {
+	return createFields.extend({ type: z.literal(type), settings: settingsSchemas[type] });
+}
+
+const creations = destinationTypes.map((type) =>
+	judgedIn(type, creationOf(type), Environment.production),
+);
+const requests = destinationTypes.map((type) =>
+	judgedIn(
+		type,
+		creationOf(type).omit({ organizationId: true, createdBy: true }),
+		Environment.production,
+	),
+);
+
+/** @typeParam Caller what is the caller's. */
+type Creation<Caller extends string> = {
+	[T in DestinationType]: Omit<z.output<typeof createFields>, 'type' | Caller> & {
+		type: T;
+		settings: SettingsOf<T>;
+	};
+}[DestinationType];
+
+/**
+ * What `create()` takes. Parsing trims, and fills in what counts where nothing is chosen; `create()` does the same again.
+ *
+ * @example
+ * ```ts
+ * import { createDestinationSchema } from '@consent-io/destinations/contracts';
+ *
+ * const { success } = createDestinationSchema.safeParse({
+ *   organizationId: '0193a1b2-0000-7000-8000-000000000001',
+ *   type: 'posthog',
+ *   name: 'EU project',
+ *   settings: { apiKey: 'phc_example' },
+ * }); // true
+ * ```
+ */
+export const createDestinationSchema = union<Creation<never>>(creations);
+
+/** The same as a form or a request sends it: the organization and the user are the caller's, and not for the caller to say. */
+export const createDestinationRequestSchema =
+	union<Creation<'organizationId' | 'createdBy'>>(requests);
+
+function union<Output>(schemas: readonly z.ZodObject[]): z.ZodType<Output> {
+	const [first, ...others] = schemas;
+	if (first === undefined) throw new Error('There is no destination type');
+	// The compiler does not follow types through the list.
+	return z.discriminatedUnion('type', [first, ...others]) as unknown as z.ZodType<Output>;
+}
+
+/**
+ * What `update()` takes, by the destination's type, which a change does not name.
+ *
+ * Where the changes name no environment, whether that of the destination may have such settings is for `update()` to say.
+ */
+export const updateDestinationSchemas = byType((type) =>
+	judgedIn(type, updateFields.extend({ settings: settingsSchemas[type].optional() }), undefined),
+);
+
+/**
+ * What `patchSettings()` takes, by the destination's type: some settings; null, or empty text, takes one away. Whether what comes
+ * of them is right together is for `patchSettings()` to say.
+ */
+export const patchSettingsSchemas = byType((type) => {
+	const fields: Record<string, z.ZodType> = settingsSchemas[type].shape;
+	const members = Object.entries(fields).map(
+		([name, field]) => [name, z.union([z.null(), z.literal(''), field]).optional()] as const,
+	);
+	return z.strictObject(Object.fromEntries(members));
+});
