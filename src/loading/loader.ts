@@ -9,19 +9,13 @@ import { type DestinationsError, UnavailableError, UnsupportedError } from '../e
 import { limitArguments } from '../input/argument-count.ts';
 import { checkArgument } from '../input/options.ts';
 import { Listeners, type LoaderEvents } from './events.ts';
-import { Feed, type Poll } from './feed.ts';
 import type { LoadedDestination } from './loaded-destination.ts';
-import { loadingError } from './loading-error.ts';
 import { Counters, type LoaderMetrics } from './metrics.ts';
 import type { UnopenedRow } from './opening.ts';
 import { checkLoaderOptions, type DestinationsLoaderOptions, poolOptions } from './options.ts';
-import { Poller } from './poller.ts';
-import { checkFitness } from './server.ts';
+import { Refresher } from './refresher.ts';
 import { Freshness, type LoaderStatus } from './status.ts';
 import { Store } from './store.ts';
-
-/** Opened settings that may not be kept are looked for this often, in milliseconds. */
-const sweepInterval = 1_000;
 
 /**
  * Makes a loader: the destinations that are switched on, from memory, for what happens too often to ask the
@@ -60,15 +54,13 @@ export function createDestinationsLoader(
 export class DestinationsLoader implements AsyncDisposable {
 	readonly #options: ReturnType<typeof checkLoaderOptions>;
 	readonly #pool: ScopedPool;
-	readonly #feed: Feed;
 	readonly #store: Store;
-	readonly #poller: Poller;
+	readonly #refresher: Refresher;
 	readonly #freshness: Freshness;
 	readonly #listeners = new Listeners();
 	readonly #counters = new Counters();
 	#starting: Promise<void> | undefined;
 	#closing: Promise<void> | undefined;
-	#sweptAt = 0;
 
 	/** @internal Use {@link createDestinationsLoader}. */
 	constructor(given: DestinationsLoaderOptions) {
@@ -81,17 +73,22 @@ export class DestinationsLoader implements AsyncDisposable {
 		const { namedStatements } = options;
 		this.#options = options;
 		this.#pool = new ScopedPool(poolOptions(address, namedStatements), { namedStatements });
-		this.#feed = new Feed(this.#pool);
-		this.#poller = new Poller(options.pollIntervalMillis, () => this.#poll());
 		this.#freshness = new Freshness(options.maxStalenessMillis, (status) =>
 			this.#listeners.emit('status', status),
 		);
+		const tools = { sql: this.#pool, counters: this.#counters };
+		this.#refresher = new Refresher(options.pollIntervalMillis, {
+			...tools,
+			freshness: this.#freshness,
+			forget: (changed) => this.#forget(changed),
+			deleteExpired: (now) => this.#store.cache.deleteExpired(now),
+			report: (error) => this.#report(error),
+		});
 		this.#store = new Store(options.maxOrganizations, {
+			...tools,
 			encryption,
-			sql: this.#pool,
-			counters: this.#counters,
-			server: () => this.#feed.server,
-			poll: () => this.#poller.now(),
+			server: () => this.#refresher.server,
+			poll: () => this.#refresher.poll(),
 			leaveOut: (row) => this.#leaveOut(row),
 		});
 	}
@@ -194,7 +191,7 @@ export class DestinationsLoader implements AsyncDisposable {
 	async resync(): Promise<void> {
 		this.#refuseUnlessStarted();
 		this.#forget('all');
-		await this.#poller.now();
+		await this.#refresher.poll();
 	}
 
 	/** What it has done, and what it holds, for a service's metrics. */
@@ -254,17 +251,17 @@ export class DestinationsLoader implements AsyncDisposable {
 	}
 
 	async #start(): Promise<void> {
-		await this.#poller.now();
+		await this.#refresher.poll();
 		// Refuses a role that may not read the columns.
 		await this.#store.find(nobodyId, 'production');
 		if (this.#freshness.age === null) throw lostPrimary();
 		this.#refuseClosed();
-		this.#poller.start();
+		this.#refresher.start();
 		try {
 			if (this.#options.preload) await this.#store.preload();
 			this.#refuseClosed();
 		} catch (error) {
-			await this.#poller.stop();
+			await this.#refresher.stop();
 			throw error;
 		}
 		this.#freshness.started();
@@ -273,7 +270,7 @@ export class DestinationsLoader implements AsyncDisposable {
 	async #close(): Promise<void> {
 		this.#freshness.close();
 		this.#store.close(closed());
-		await this.#poller.stop();
+		await this.#refresher.stop();
 		await this.#pool.close();
 		this.#store.close(closed());
 	}
@@ -288,37 +285,6 @@ export class DestinationsLoader implements AsyncDisposable {
 		this.#counters.misses += 1;
 		if (performance.now() >= this.#freshness.goodUntil) throw stale();
 		return this.#store.find(id, stage);
-	}
-
-	async #poll(): Promise<void> {
-		try {
-			const poll = await this.#feed.poll();
-			// Another server, or the first one, may know the login by other rights.
-			if (poll.server !== this.#feed.server) await checkFitness(this.#pool);
-			poll.accept();
-			this.#take(poll);
-		} catch (error) {
-			const reason = loadingError(error);
-			this.#counters.failures += 1;
-			this.#freshness.failed();
-			this.#report(reason);
-			throw reason;
-		}
-	}
-
-	#take({ changed, receives, lag, at }: Poll): void {
-		const isFirst = this.#counters.polls === 0;
-		this.#counters.polls += 1;
-		this.#counters.replicaLagMillis = lag;
-		if (changed === 'all' && !isFirst) this.#forget('all');
-		else if (changed !== 'all' && changed.length > 0) this.#forget(changed);
-		// A standby without its primary says that nothing changed, and does not know.
-		if (receives) this.#freshness.succeeded(at);
-		else this.#freshness.failed();
-		if (at - this.#sweptAt > sweepInterval) {
-			this.#sweptAt = at;
-			this.#store.cache.deleteExpired(at);
-		}
 	}
 
 	#forget(organizationIds: readonly string[] | 'all'): void {

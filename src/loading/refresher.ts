@@ -1,0 +1,88 @@
+import type { ScopedSql } from '../database/scoped-sql.ts';
+import type { DestinationsError } from '../errors.ts';
+import { Feed, type Poll } from './feed.ts';
+import { loadingError } from './loading-error.ts';
+import type { Counters } from './metrics.ts';
+import { Poller } from './poller.ts';
+import { checkFitness } from './server.ts';
+import type { Freshness } from './status.ts';
+
+/** Opened settings that may not be kept are looked for this often, in milliseconds. */
+const sweepInterval = 1_000;
+
+/** What a refresher needs of the loader. */
+export interface RefresherTools {
+	readonly sql: ScopedSql;
+	readonly counters: Counters;
+	readonly freshness: Freshness;
+	readonly forget: (changed: readonly string[] | 'all') => void;
+	readonly deleteExpired: (now: number) => void;
+	readonly report: (error: DestinationsError) => void;
+}
+
+/** Keeps what is in memory right: it polls, has what changed forgotten, and says how old answers are. */
+export class Refresher {
+	readonly #tools: RefresherTools;
+	readonly #feed: Feed;
+	readonly #poller: Poller;
+	#sweptAt = 0;
+
+	constructor(pollInterval: number, tools: RefresherTools) {
+		this.#tools = tools;
+		this.#feed = new Feed(tools.sql);
+		this.#poller = new Poller(pollInterval, () => this.#poll());
+	}
+
+	/** The server that was polled last; undefined before the first poll. */
+	get server(): string | undefined {
+		return this.#feed.server;
+	}
+
+	/** Polls, or waits for the poll that is under way. */
+	poll(): Promise<void> {
+		return this.#poller.now();
+	}
+
+	/** Polls from now on. */
+	start(): void {
+		this.#poller.start();
+	}
+
+	/** Resolves once the poll that is under way is done. */
+	stop(): Promise<void> {
+		return this.#poller.stop();
+	}
+
+	async #poll(): Promise<void> {
+		const { sql, counters, freshness, report } = this.#tools;
+		try {
+			const poll = await this.#feed.poll();
+			// Another server, or the first one, may know the login by other rights.
+			if (poll.server !== this.#feed.server) await checkFitness(sql);
+			poll.accept();
+			this.#take(poll);
+		} catch (error) {
+			const reason = loadingError(error);
+			counters.failures += 1;
+			freshness.failed();
+			report(reason);
+			throw reason;
+		}
+	}
+
+	#take({ changed, receives, lag, at }: Poll): void {
+		const { counters, freshness, forget, deleteExpired } = this.#tools;
+		const isFirst = counters.polls === 0;
+		counters.polls += 1;
+		counters.replicaLagMillis = lag;
+		if (changed === 'all' && !isFirst) forget('all');
+		else if (changed !== 'all' && changed.length > 0) forget(changed);
+		// A standby without its primary says that nothing changed, and does not know.
+		if (receives) freshness.succeeded(at);
+		else freshness.failed();
+		if (at - this.#sweptAt > sweepInterval) {
+			this.#sweptAt = at;
+			deleteExpired(at);
+		}
+	}
+}
