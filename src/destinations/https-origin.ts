@@ -43,6 +43,12 @@ export interface BaseUrl {
 	readonly local: boolean;
 }
 
+/**
+ * What a URL means something else with than people do: to browsers a backslash is a slash; white space and what cannot be seen
+ * are dropped, or become a part of the path.
+ */
+const misread = /[\\\s\p{Cc}\p{Cf}]/u;
+
 /** One path segment after another, with the characters of RFC 3986, section 3.3. */
 const pathSegments = /^(?:\/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*\/?$/;
 
@@ -55,8 +61,7 @@ const pathSegments = /^(?:\/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*\/?$/;
  * public host.
  */
 export function parseBaseUrl(text: string): BaseUrl | undefined {
-	// To browsers a backslash is a slash, to people it is not.
-	const url = text.includes('\\') ? undefined : parseUrl(text);
+	const url = misread.test(text) ? undefined : parseUrl(text);
 	if (url === undefined || url.href !== `${url.origin}${url.pathname}` || url.port === '0') {
 		return undefined;
 	}
