@@ -104,4 +104,4 @@ test('preload behind an address of several servers is given up', async () => {
 		await own[Symbol.asyncDispose]();
 		await network[Symbol.asyncDispose]();
 	}
-}, 20_000);
+});

@@ -9,7 +9,6 @@ import { Reads } from '../../src/loading/reads.ts';
 import type { StoredRow } from '../../src/loading/rows.ts';
 import { Freshness } from '../../src/loading/status.ts';
 import { pass } from '../support/encryption.ts';
-import { pause } from './loading.ts';
 
 // What a loader keeps in memory, part by part. Other tests hold what all of them make of a real database.
 
@@ -397,44 +396,47 @@ describe('how fresh answers are', () => {
 		made.close();
 	});
 
-	test('that is told without anybody asking, once, and not where a poll came in time', async () => {
-		const timers = jest.spyOn(globalThis, 'setTimeout');
-		const { made, statuses } = freshness(60);
-		made.succeeded(performance.now());
-		expect(timers).not.toHaveBeenCalled();
-		made.started();
-		expect(timers.mock.lastCall?.[1]).toBeGreaterThan(20);
-		await pause(40);
-		made.succeeded(performance.now());
-		await pause(40);
-		expect(statuses).toEqual(['live']);
-		await pause(60);
-		expect(statuses).toEqual(['live', 'stale']);
-		timers.mockClear();
-		made.failed();
-		expect(timers).not.toHaveBeenCalled();
-		made.succeeded(performance.now());
-		made.close();
-		timers.mockClear();
-		await pause(80);
-		expect(timers).toHaveBeenCalledTimes(1);
-		expect(statuses).toEqual(['live', 'stale', 'live', 'closed']);
-	});
+	describe('by a clock that a test moves', () => {
+		beforeEach(() => {
+			jest.useFakeTimers();
+		});
+		afterEach(() => {
+			jest.useRealTimers();
+		});
 
-	test('a timer that is early waits for a millisecond more', async () => {
-		const { made, statuses } = freshness(30);
-		made.succeeded(performance.now());
-		made.started();
-		const clock = jest.spyOn(performance, 'now').mockReturnValue(made.goodUntil - 0.25);
-		const timers = jest.spyOn(globalThis, 'setTimeout');
-		await pause(60);
-		const delays = timers.mock.calls.map(([, delay]) => delay).filter((delay) => delay !== 60);
-		expect(new Set(delays)).toEqual(new Set([1]));
-		expect(statuses).toEqual(['live']);
-		clock.mockRestore();
-		await pause(30);
-		expect(statuses).toEqual(['live', 'stale']);
-		made.close();
+		test('that is told without anybody asking, once, and not where a poll came in time', () => {
+			const { made, statuses } = freshness(60);
+			made.succeeded(performance.now());
+			expect(jest.getTimerCount()).toBe(0);
+			made.started();
+			jest.advanceTimersByTime(40);
+			made.succeeded(performance.now());
+			expect(jest.getTimerCount()).toBe(1);
+			jest.advanceTimersByTime(59);
+			expect(statuses).toEqual(['live']);
+			jest.advanceTimersByTime(1);
+			expect([statuses, jest.getTimerCount()]).toEqual([['live', 'stale'], 0]);
+			made.failed();
+			expect(jest.getTimerCount()).toBe(0);
+			made.succeeded(performance.now());
+			made.close();
+			expect([statuses, jest.getTimerCount()]).toEqual([['live', 'stale', 'live', 'closed'], 0]);
+		});
+
+		test('a timer that is early waits for a millisecond more', () => {
+			const { made, statuses } = freshness(30);
+			made.succeeded(performance.now());
+			made.started();
+			const clock = jest.spyOn(performance, 'now').mockReturnValue(made.goodUntil - 0.25);
+			const timers = jest.spyOn(globalThis, 'setTimeout');
+			jest.advanceTimersByTime(35);
+			const delays = timers.mock.calls.map(([, delay]) => delay);
+			expect(delays).toEqual(Array(6).fill(1));
+			expect(statuses).toEqual(['live']);
+			clock.mockRestore();
+			jest.advanceTimersByTime(1);
+			expect(statuses).toEqual(['live', 'stale']);
+		});
 	});
 });
 

@@ -65,7 +65,7 @@ test('1,500 creations fit into one that has time', async () => {
 	);
 	const created = await deployment.rows("SELECT FROM destinations WHERE name = 'One'");
 	expect(created).toHaveLength(1500);
-}, 150_000);
+});
 
 test.each([
 	['ReadUncommitted', 'read uncommitted'],

@@ -68,7 +68,7 @@ test('pruning removes at most a batch a statement, and counts from one to the ne
 		);
 		expect(rows).toEqual([{ min: many - 1_199, count: 1_200 }]);
 	}
-}, 30_000);
+});
 
 test('pruning in a transaction ends with it, and leaves nothing that lets others delete', async () => {
 	const { id } = await destinationOfManyVersions(service);
@@ -86,4 +86,4 @@ test('pruning in a transaction ends with it, and leaves nothing that lets others
 		[id],
 	);
 	expect(rowCount).toBe(10);
-}, 30_000);
+});
