@@ -59,8 +59,8 @@ export interface DestinationsClientOptions {
 	 */
 	readonly plaintext?: PlaintextPolicy | undefined;
 	/**
-	 * Whether statements are kept prepared on each connection. Turn it off behind a pooler that cannot keep
-	 * them, such as PgBouncer before 1.21 in transaction mode.
+	 * Whether statements are kept prepared on each connection. Turn it off behind a pooler in transaction mode, such as
+	 * PgBouncer, which refuses what a session must begin with for that ("unsupported startup parameter").
 	 *
 	 * @defaultValue `true`
 	 */

@@ -94,7 +94,7 @@ async function poolerFindings(session: ReadOnlySession): Promise<Finding[]> {
 	if (!(await session.isProxied())) return [];
 	return [
 		note('A pooler or a proxy stands before the server', {
-			fix: 'Where it is in transaction mode, read "Poolers in transaction mode" in SECURITY.md; before PgBouncer 1.21 set namedStatements: false.',
+			fix: 'Where it is in transaction mode, read "Poolers in transaction mode" in SECURITY.md, and set namedStatements: false.',
 		}),
 	];
 }
