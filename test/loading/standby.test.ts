@@ -1,5 +1,10 @@
 import { Client } from 'pg';
-import { type DestinationsLoader, isDatabaseUnavailable } from '../../src/index.ts';
+import {
+	createDestinationsClient,
+	type DestinationsClient,
+	type DestinationsLoader,
+	isDatabaseUnavailable,
+} from '../../src/index.ts';
 import { startTestDatabase, type TestDatabase } from '../../src/testing/index.ts';
 import { Loading, settled, until } from './loading.ts';
 import { Standby } from './standby.ts';
@@ -10,6 +15,9 @@ let primary: TestDatabase;
 let loading: Loading;
 let standby: Standby;
 let loader: DestinationsLoader;
+/** Exports what the standby has. */
+let reader: DestinationsClient;
+let cursorOfBefore: { made: Made; cursor: string };
 /** A superuser of the standby. */
 let there: Client;
 
@@ -19,6 +27,10 @@ beforeAll(async () => {
 	standby = await Standby.of(primary.connectionString, loading.admin);
 	there = new Client({ connectionString: standby.url(primary.connectionString) });
 	await there.connect();
+	reader = createDestinationsClient({
+		connectionString: standby.url(primary.logins.connectionString),
+		keys: loading.keys,
+	});
 	loader = await loading.started({
 		connectionString: standby.url(primary.logins.loaderConnectionString),
 		maxStalenessMillis: 1_500,
@@ -27,6 +39,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
 	await loader?.close();
+	await reader?.close();
 	await there?.end();
 	await standby?.[Symbol.asyncDispose]();
 	await loading?.[Symbol.asyncDispose]();
@@ -82,6 +95,40 @@ test('a transaction that is open on the primary for many polls is known when it 
 	expect(await versions(first)).toEqual([2]);
 });
 
+/** Of the log of one organization as a server has it: the names that it says were given, and where the next export begins. */
+async function exported(on: DestinationsClient, { organizationId }: Made, cursor?: string) {
+	let next = '';
+	const onCursor = (end: string) => {
+		next = end;
+	};
+	const names: string[] = [];
+	for await (const line of on.forOrganization(organizationId).audit.export({ cursor, onCursor })) {
+		const name: unknown = JSON.parse(line).changes.name?.new;
+		if (typeof name === 'string') names.push(name);
+	}
+	return { names, cursor: next };
+}
+
+test('an export of the log misses nothing there either, from a cursor of that server on', async () => {
+	await using slow = await connected();
+	const [made, other] = [await loaded(), await loaded()];
+	await slow.query(`BEGIN; UPDATE destinations SET name = 'slow' WHERE id = '${made.id}'`);
+	// The log of one organization has entries behind that of the slow one.
+	await loading.sql(`UPDATE destinations SET name = 'quick' WHERE id = '${other.id}'`);
+	await replayed();
+	const [onStandby, onPrimary] = [await exported(reader, made), await exported(loading.db, made)];
+	expect(onStandby.names).toEqual(onPrimary.names);
+	expect(onStandby.names).not.toContain('slow');
+	await slow.query('COMMIT');
+	await replayed();
+	expect((await exported(reader, made, onStandby.cursor)).names).toContain('slow');
+	expect((await exported(loading.db, made, onPrimary.cursor)).names).toEqual(['slow']);
+	// Each server has statistics of its own, by which it is known that it did not crash.
+	const ofTheOther = exported(reader, made, onPrimary.cursor);
+	await expect(ofTheOther).rejects.toMatchObject({ code: 'VALIDATION' });
+	cursorOfBefore = { made, ...(await exported(reader, made)) };
+});
+
 test('a standby that lost its primary serves until maxStalenessMillis, and then nobody', async () => {
 	const made = await loaded();
 	const statuses: string[] = [];
@@ -118,6 +165,16 @@ test('once it is promoted it goes on where it was, without reading anything anew
 	await settled(loader);
 	const [found] = await loader.findEnabled(row?.organization_id ?? '', 'production');
 	expect(found).toMatchObject({ id: row?.id, version: 2 });
+});
+
+test('a cursor of before the promotion is refused: what was seen may be lost, and its numbers given out again', async () => {
+	const { made, cursor } = cursorOfBefore;
+	await expect(exported(reader, made, cursor)).rejects.toMatchObject({
+		code: 'VALIDATION',
+		issues: [{ path: ['cursor'] }],
+	});
+	const now = await exported(reader, made);
+	expect((await exported(reader, made, now.cursor)).names).toEqual([]);
 });
 
 test('a prepared transaction is known when it is committed', async () => {
