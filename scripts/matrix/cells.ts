@@ -52,7 +52,10 @@ export const everything: readonly Cell[] = [
 	{ node: 26, postgres: 15, tests: core },
 ];
 
-/** What stands on the catalog of Postgres, on its locks, on the driver, on sockets and on cryptography. */
+/**
+ * What stands on the catalog of Postgres, on its locks, on the driver, on sockets and on cryptography. Without what is
+ * about load, or about the arguments of calls.
+ */
 const quickTests = [
 	'test/database',
 	'test/tenancy',
@@ -61,7 +64,7 @@ const quickTests = [
 	'test/catalog',
 	'test/doctor/(schema|roles|logins|strangers|keys)',
 	...['test/encryption/(envelope|round-trip|context)', 'test/destinations/connection-test'],
-	'--testPathIgnorePatterns=stress',
+	'--testPathIgnorePatterns=stress|simultaneous|many-waiters|bounds|seen|arguments|conditions|field-dropped',
 ];
 
 const [runningMajor] = process.versions.node.split('.');
