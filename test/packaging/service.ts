@@ -9,7 +9,6 @@ import { packed, unpacked } from './packed.ts';
 /** What a service may have beside the package. Those that this project has too are of the same version. */
 const others = { dotenv: '17.4.2', vitest: '3.2.7' };
 const shared = [
-	'@prisma/adapter-pg',
 	'@prisma/schema-engine-wasm',
 	'@types/node',
 	'esbuild',
