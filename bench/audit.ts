@@ -181,8 +181,8 @@ async function fillLog({ admin }: BenchDatabase, entries: number) {
 		for (let version = 1; version <= versionsOfOne; version += 1) {
 			await admin.query(
 				`INSERT INTO destination_audit_log
-					(organization_id, destination_id, version, action, changes, role, login, transaction_id)
-				 SELECT organization, id, $1::integer, CASE $1 WHEN 1 THEN 'created' ELSE 'updated' END,
+					(organization_id, destination_id, version, action, settings_changed, changes, role, login, transaction_id)
+				 SELECT organization, id, $1::integer, CASE $1 WHEN 1 THEN 'created' ELSE 'updated' END, false,
 				        jsonb_build_object('name', jsonb_build_object('old', 'name ' || $1 - 1, 'new', 'name ' || $1)),
 				        'authenticated', 'postgres', $1
 				   FROM bench_destinations ORDER BY number`,
