@@ -11,6 +11,8 @@ const columns = `id, organization_id AS "organizationId", type, name, descriptio
 /** pg as it comes: SQL with parameters. */
 export function barePg(connectionString: string): Peer {
 	const pool = new Pool({ connectionString });
+	// As the server stops, a connection that is being closed may still be told so.
+	pool.on('error', () => {});
 	const rows = async (sql: string, values: unknown[]) =>
 		(await pool.query<Read & Record<string, unknown>>(sql, values)).rows;
 	const one = async (sql: string, values: unknown[]): Promise<Read> => {
