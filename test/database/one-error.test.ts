@@ -57,6 +57,8 @@ beforeAll(async () => {
 			RETURN NULL;
 		END $$`);
 	for (const table of tablesOfRoads) {
+		// Statistics may have Postgres plan by an index that has no row to ask the policy for.
+		await deployment.rows(`ALTER TABLE ${table} SET (autovacuum_enabled = off)`);
 		await deployment.rows(`CREATE POLICY refused ON ${table} AS RESTRICTIVE
 			USING ((SELECT public.refuse(false))) WITH CHECK ((SELECT public.refuse(false)))`);
 	}
