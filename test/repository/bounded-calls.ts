@@ -177,7 +177,6 @@ export const reads: Readonly<Record<string, Call>> = {
 	'destinations.diff': { run: ({ acme, id, consoleId }) => acme.destinations.diff(id, consoleId) },
 	'destinations.diff of versions': {
 		run: ({ acme, id }) => acme.destinations.diff({ id, version: 1 }, { id, version: 2501 }),
-		statements: 8,
 	},
 	'destinations.history of another organization': {
 		run: ({ acme, other }) => refusedWith('NOT_FOUND', acme.destinations.history(other.id)),
@@ -218,11 +217,9 @@ export const reads: Readonly<Record<string, Call>> = {
 	},
 	'audit.export, since a cursor': {
 		run: ({ acme, exportCursor }) => take(acme.audit.export({ cursor: exportCursor }), 5),
-		statements: 8,
 	},
 	'audit.export, service, since a cursor': {
 		run: ({ system, exportCursor }) => take(system.audit.export({ cursor: exportCursor }), 5),
-		statements: 8,
 	},
 	'audit.export of an organization, of a time': {
 		run: ({ acme }) => take(acme.audit.export({ from: quiet, to: quietEnd }), 5),

@@ -8,7 +8,7 @@ import { type AuditEntry, placeInTime, toEntry } from './entry.ts';
 import { type AuditExportOptions, exportLog } from './export.ts';
 import { type AuditFilter, auditFilter, orderOf } from './filter.ts';
 import { LogQuery, readFound } from './log-query.ts';
-import { isLogId, type Page, type PageOptions, readLogCursor } from './pages.ts';
+import { isLogId, type Page, type PageOptions, readNumber } from './pages.ts';
 
 const listOptions = auditFilter.extend({ cursor: cursorText.optional(), limit: pageLimit });
 
@@ -48,7 +48,7 @@ export class AuditLog {
 		const query = new LogQuery(this.#statements.organizationId, filter, order);
 		const after: string[] = [];
 		if (cursor !== undefined && order === 'written') {
-			after.push(`id < ${query.value(readLogCursor(cursor))}`);
+			after.push(`id < ${query.value(readNumber(cursor, isLogId))}`);
 		} else if (cursor !== undefined) {
 			const { key, id } = placeOf(cursor, order, { key: isTime, id: isLogId });
 			const place = `(${query.value(key)}::timestamptz, ${query.value(id)}::bigint)`;

@@ -2,11 +2,11 @@ import { redactSettings } from '../../destinations/redact.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { DestinationsError, type DestinationsErrorCode, NotFoundError } from '../../errors.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../../input/options.ts';
-import { pageLimit } from '../../input/page.ts';
+import { cursorText, pageLimit } from '../../input/page.ts';
 import { noSuchDestination } from '../not-found.ts';
 import type { Statements } from '../statements.ts';
 import { type AuditEntry, entryColumns, toEntry, versionKinds } from './entry.ts';
-import { logCursor, type Page, type PageOptions, pageOf } from './pages.ts';
+import { isVersion, type Page, type PageOptions, pageOf, readNumber } from './pages.ts';
 import {
 	type KeptSettings,
 	type SettingsOfVersions,
@@ -33,7 +33,7 @@ export interface DestinationVersion
 }
 
 const historyOptions = optionsOf({
-	cursor: logCursor.optional(),
+	cursor: cursorText.optional(),
 	limit: pageLimit,
 } satisfies OptionSchemas<PageOptions>);
 
@@ -44,7 +44,8 @@ export async function readHistory(
 	id: string,
 	options: PageOptions,
 ): Promise<Page<DestinationVersion>> {
-	const { limit, cursor: before } = checkOptions(historyOptions, options);
+	const { limit, cursor } = checkOptions(historyOptions, options);
+	const before = cursor === undefined ? undefined : readNumber(cursor, isVersion);
 	const values: unknown[] = [id, limit + 1];
 	const place = before === undefined ? '' : `AND version < $${values.push(before)}`;
 	const newest = (kind: string) => `(SELECT ${entryColumns} FROM public.destination_audit_log

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { ValidationError } from '../../errors.ts';
 import { cursorExpected } from '../../input/page.ts';
 
@@ -18,26 +17,21 @@ export interface Page<T> {
 	readonly nextCursor: string | null;
 }
 
-/** Postgres's largest bigint. */
-const maxId = 2n ** 63n - 1n;
+/** Whether a text is a number that has at most 19 digits and is not greater than `max`. */
+const isNumberUpTo = (max: bigint) => (text: string) =>
+	/^\d{1,19}$/.test(text) && BigInt(text) <= max;
 
 /** Whether a text is an id of the log, or a number of a transaction: a number that Postgres's bigint has. */
-export function isLogId(text: string): boolean {
-	return /^\d{1,19}$/.test(text) && BigInt(text) <= maxId;
-}
+export const isLogId = isNumberUpTo(2n ** 63n - 1n);
 
-/** @throws ValidationError if it is no id of the log. */
-export function readLogCursor(cursor: string): string {
-	if (isLogId(cursor)) return cursor;
+/** Whether a text is a version: a number that Postgres's integer has. */
+export const isVersion = isNumberUpTo(2n ** 31n - 1n);
+
+/** @throws ValidationError if a cursor that is a number by itself is none of its kind. */
+export function readNumber(cursor: string, isOfKind: (text: string) => boolean): string {
+	if (isOfKind(cursor)) return cursor;
 	throw new ValidationError([{ path: ['cursor'], code: 'wrong_format', message: cursorExpected }]);
 }
-
-/** The number in a cursor. */
-export const logCursor = z
-	.string({ error: cursorExpected })
-	.regex(/^\d{1,19}$/, { error: cursorExpected })
-	.transform(BigInt)
-	.refine((id) => id <= maxId, { error: cursorExpected });
 
 /**
  * A page of what was read with one more than its limit, which tells whether there is another page.
