@@ -15,6 +15,12 @@ function byType<S>(make: (type: DestinationType) => S): Readonly<Record<Destinat
 	return Object.fromEntries(schemas) as Record<DestinationType, S>; // each of them
 }
 
+/** What of an input decides whether its settings may lead to a local network. */
+interface Judged {
+	readonly environment?: Environment;
+	readonly settings?: unknown;
+}
+
 /** Only the environment `development` may have settings that lead to a local network. */
 function judgedIn<S extends z.ZodObject>(
 	type: DestinationType,
@@ -22,10 +28,10 @@ function judgedIn<S extends z.ZodObject>(
 	otherwise: Environment | undefined,
 ): S {
 	return schema.superRefine((value, context) => {
-		const { environment = otherwise, settings } = value;
-		const elsewhere = environment !== undefined && environment !== Environment.development;
-		if (settings === undefined || !elsewhere) return;
-		for (const { path, code, message } of localIssues(type, settings)) {
+		// As the schema has it; the compiler does not follow that through the type parameter.
+		const { environment = otherwise, settings }: Judged = value;
+		if (settings === undefined) return;
+		for (const { path, code, message } of localIssues(type, settings, environment)) {
 			context.addIssue({ code: 'custom', path: [...path], message, params: { code } });
 		}
 	});

@@ -141,8 +141,7 @@ export function settingsIssues(
 		return { issues: issues.map((issue) => withReason(issue, shape, plain.fields)) };
 	}
 	const known = Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined));
-	const elsewhere = environment !== undefined && environment !== Environment.development;
-	return { value: known, issues: elsewhere ? localIssues(type, known) : [] };
+	return { value: known, issues: localIssues(type, known, environment) };
 }
 
 /** Says more of a text in the wrong format, where the field knows it. */
@@ -157,8 +156,18 @@ function withReason(
 		: issue;
 }
 
-/** What is wrong with settings anywhere but in the environment `development`. */
-export function localIssues(type: DestinationType, settings: unknown): RaisedIssue[] {
+/** Whether an environment is known to be one in which no settings may lead to a local network: any but `development`. */
+export function refusesLocal(environment: Environment | undefined): boolean {
+	return environment !== undefined && environment !== Environment.development;
+}
+
+/** What is wrong with settings that lead to a local network. Nothing, where their environment is not known. */
+export function localIssues(
+	type: DestinationType,
+	settings: unknown,
+	environment: Environment | undefined,
+): RaisedIssue[] {
+	if (!refusesLocal(environment)) return [];
 	return localSettingsOf(type, settings).map((field) => ({
 		path: ['settings', field],
 		code: 'development_only',

@@ -77,11 +77,11 @@ const ofOneOrganization = ['enabled', 'connectionStatus', 'name'] as const;
  */
 function inScope(
 	filter: DestinationListFilter,
-	{ organizationId: own }: Scope,
+	scope: Scope,
 	needing: readonly string[] = [],
 ): DestinationListFilter {
-	if (own !== undefined && filter.organizationId !== undefined) refuseOther(own, filter);
-	const organizationId = own ?? filter.organizationId;
+	refuseOther(scope, filter.organizationId);
+	const organizationId = scope.organizationId ?? filter.organizationId;
 	if (organizationId !== undefined) return { ...filter, organizationId };
 	const given = [...ofOneOrganization.filter((name) => filter[name] !== undefined), ...needing];
 	if (given.length === 0) return filter;
@@ -89,14 +89,15 @@ function inScope(
 	throw new ValidationError(given.map((name) => ({ path: [name], message })));
 }
 
-function refuseOther(own: string, { organizationId }: DestinationListFilter): void {
-	if (own === organizationId) return;
-	throw new ForbiddenError(otherOrganization);
+/**
+ * @throws ForbiddenError if a call in the scope of an organization names another one.
+ */
+export function refuseOther({ organizationId: own }: Scope, named: string | undefined): void {
+	if (own === undefined || named === undefined || own === named) return;
+	throw new ForbiddenError(
+		'The call names another organization than that of its scope. Use forOrganization() with that organization, or asService().',
+	);
 }
-
-/** For a call in the scope of an organization that names another one. */
-export const otherOrganization =
-	'The call names another organization than that of its scope. Use forOrganization() with that organization, or asService().';
 
 function markedAsData(destination: Destination): Destination | UnopenedDestination {
 	const error = settingsError(destination);

@@ -11,7 +11,7 @@ import { type DestinationType, isDestinationType } from '../destinations/registr
 import type { UnopenedDestination } from '../destinations/unopened.ts';
 import { validateCreate } from '../destinations/validate.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
-import { ForbiddenError, UnsupportedError } from '../errors.ts';
+import { UnsupportedError } from '../errors.ts';
 import { limitArguments } from '../input/argument-count.ts';
 import { abortSignal, flag } from '../input/checks.ts';
 import { checkArgument, checkOptions, optionsOf } from '../input/options.ts';
@@ -23,8 +23,8 @@ import { type DestinationAt, type DestinationDifference, differences } from './d
 import {
 	countOfDestinations,
 	type DestinationPageOptions,
-	otherOrganization,
 	pageOfDestinations,
+	refuseOther,
 } from './pages.ts';
 import {
 	type PruneOptions,
@@ -95,7 +95,7 @@ export class DestinationRepository {
 		input: CreateDestinationInput & { type: T },
 	): Promise<Extract<Destination, { type: T }>> {
 		const fields = validateCreate(input);
-		this.#refuseOthers(fields.organizationId);
+		refuseOther(this.#tools.scope, fields.organizationId);
 		checkAuthor(this.#tools.scope, 'createdBy', fields.createdBy);
 		const made = await this.#tools.table.insert(fields);
 		return made as Extract<Destination, { type: T }>; // created with this type
@@ -128,7 +128,7 @@ export class DestinationRepository {
 			organizationId: checkUuid('organizationId', organizationId),
 			environment: checkArgument('environment', anyEnvironment, environment),
 		};
-		this.#refuseOthers(wanted.organizationId);
+		refuseOther(this.#tools.scope, wanted.organizationId);
 		return this.#find(wanted);
 	}
 
@@ -502,12 +502,6 @@ export class DestinationRepository {
 		// Row level security keeps organizations apart; naming the organization too lets the planner use its index.
 		const narrowed = organizationId === undefined ? filter : { ...filter, organizationId };
 		return this.#tools.table.find(narrowed);
-	}
-
-	#refuseOthers(organizationId: string): void {
-		const own = this.#tools.scope.organizationId;
-		if (own === undefined || own === organizationId) return;
-		throw new ForbiddenError(otherOrganization);
 	}
 }
 

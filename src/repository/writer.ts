@@ -8,11 +8,12 @@ import { settingsError } from '../destinations/unopened.ts';
 import {
 	fieldsOf,
 	localIssues,
+	refusesLocal,
 	type ValidatedUpdate,
 	validateFields,
 	validateUpdate,
 } from '../destinations/validate.ts';
-import { Environment } from '../destinations/vocabulary.ts';
+import type { Environment } from '../destinations/vocabulary.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { NotFoundError, ValidationError } from '../errors.ts';
 import { flag } from '../input/checks.ts';
@@ -82,7 +83,7 @@ export class DestinationWriter {
 		if (!('settings' in fields)) {
 			const valid = validateFields(fields);
 			// Nothing else depends on what is there, so nothing need be read first.
-			if (!isForElsewhere(valid.environment)) {
+			if (!refusesLocal(valid.environment)) {
 				return this.#write({ id: target, version: expectedVersion }, valid);
 			}
 			return this.#change(
@@ -245,11 +246,6 @@ export class DestinationWriter {
 	}
 }
 
-/** Whether an environment is one in which no settings may lead to a local network. */
-function isForElsewhere(environment: Environment | undefined): boolean {
-	return environment !== undefined && environment !== Environment.development;
-}
-
 /** Of the types whose settings may lead to a local network nobody knows whether they do until they are opened. */
 function mustOpenToMove(type: DestinationType): boolean {
 	return definitionOf(type).localSettings !== undefined;
@@ -264,8 +260,8 @@ function mustOpenToMove(type: DestinationType): boolean {
 function movable(before: Before, changes: ValidatedUpdate): ValidatedUpdate {
 	const { environment, settings } = changes;
 	if (settings !== undefined || !('settings' in before)) return changes;
-	if (before.environment === environment || !isForElsewhere(environment)) return changes;
-	const issues = localIssues(before.type, before.settings);
+	if (before.environment === environment) return changes;
+	const issues = localIssues(before.type, before.settings, environment);
 	if (issues.length > 0) throw new ValidationError(issues);
 	return changes;
 }
