@@ -1,5 +1,5 @@
+import { Network } from '../support/network.ts';
 import { Loading, settled, unknownId, until } from './loading.ts';
-import { Network } from './network.ts';
 
 // How many statements are sent, and how much is remembered, whatever callers do.
 

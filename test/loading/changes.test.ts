@@ -2,8 +2,8 @@ import { Client } from 'pg';
 import type { DestinationsLoader } from '../../src/index.ts';
 import { rotateKeys } from '../../src/index.ts';
 import { newKeys } from '../support/encryption.ts';
+import { Network } from '../support/network.ts';
 import { Loading, newApiKey, pause, settled, until } from './loading.ts';
-import { Network } from './network.ts';
 
 // No change is missed, whoever writes it and however long its transaction was open.
 

@@ -2,8 +2,8 @@ import type { DestinationsLoader, LoaderFailure } from '../../src/index.ts';
 import { isDatabaseUnavailable } from '../../src/index.ts';
 import { withClient } from '../../src/testing/databases.ts';
 import { startTestDatabase } from '../../src/testing/index.ts';
+import { Network } from '../support/network.ts';
 import { Loading, settled, until } from './loading.ts';
-import { Network } from './network.ts';
 
 // The database is away, comes back, or is another one.
 

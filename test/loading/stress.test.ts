@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import type { DestinationsLoader, LoadedDestination } from '../../src/index.ts';
+import { Network } from '../support/network.ts';
 import { Loading, pause, settled } from './loading.ts';
-import { Network } from './network.ts';
 import { PolledSnapshots, type Snapshot } from './polled-snapshots.ts';
 
 // Loaders among writers whose transactions stay open, while connections are killed. Each answer is compared with the

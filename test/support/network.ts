@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
+/** ReadyForQuery but for its last byte, the state of the transaction (https://www.postgresql.org/docs/current/protocol-message-formats.html). */
+const ready = Buffer.from([0x5a, 0, 0, 0, 5]);
+
 /**
  * A network that a test can cut, turn to another server, and keep answers back in: a real TCP proxy before a real
  * Postgres.
@@ -11,6 +14,8 @@ export class Network implements AsyncDisposable {
 	#target: URL;
 	#cut = false;
 	#holding: string | undefined;
+	#losing: RegExp | undefined;
+	#lost = 0;
 	#delay = 0;
 	#watch: (() => Watcher) | undefined;
 
@@ -78,6 +83,20 @@ export class Network implements AsyncDisposable {
 		this.#holding = text;
 	}
 
+	/**
+	 * Ends each connection on which a client sends something that the pattern finds, once the server has done it and before its
+	 * answer arrives; nothing more, where there is no pattern.
+	 */
+	loseAnswersTo(pattern: RegExp | undefined): void {
+		this.#losing = pattern;
+		this.#lost = 0;
+	}
+
+	/** How many answers were lost by {@link loseAnswersTo}. */
+	get lost(): number {
+		return this.#lost;
+	}
+
 	/** Shows what servers send: to a watcher of its own for each connection that is new. */
 	watchAnswers(watch: () => Watcher): void {
 		this.#watch = watch;
@@ -100,6 +119,15 @@ export class Network implements AsyncDisposable {
 		await once(this.#server, 'close');
 	}
 
+	#lose(link: Link, server: Socket): void {
+		link.held = true;
+		server.on('data', (bytes) => {
+			if (!bytes.subarray(-ready.length - 1, -1).equals(ready)) return;
+			this.#lost += 1;
+			link.end();
+		});
+	}
+
 	#link(client: Socket): void {
 		if (this.#cut) {
 			client.destroy();
@@ -115,6 +143,7 @@ export class Network implements AsyncDisposable {
 				this.#holding = undefined;
 				link.held = true;
 			}
+			if (this.#losing?.test(bytes.toString('latin1'))) this.#lose(link, server);
 			if (this.#delay === 0) server.write(bytes);
 			else setTimeout(() => server.write(bytes), this.#delay);
 		});
