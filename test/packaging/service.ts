@@ -12,6 +12,7 @@ const shared = [
 	'@prisma/schema-engine-wasm',
 	'@types/node',
 	'esbuild',
+	'fastify',
 	'jest',
 	'prisma',
 	'tsx',

@@ -27,6 +27,9 @@ export interface RouteOptions {
 	readonly scopeOf: (request: FastifyRequest) => OrganizationScope;
 }
 
+/** A body that is not even an object is refused before the handler takes it apart. */
+const object = { schema: { body: { type: 'object' } } };
+
 type ById = { Params: { id: string } };
 
 /** A change of a form: everything that it shows, and the version that it was filled from. */
@@ -72,11 +75,15 @@ export async function destinationRoutes(
 		return { items: deleted };
 	});
 
-	app.post<{ Body: CreateDestinationInput }>('/destinations', async ({ scope, body }, reply) => {
-		reply.status(201);
-		const { organizationId } = scope;
-		return redact(await scope.destinations.create({ ...body, organizationId }));
-	});
+	app.post<{ Body: CreateDestinationInput }>(
+		'/destinations',
+		object,
+		async ({ scope, body }, reply) => {
+			reply.status(201);
+			const { organizationId } = scope;
+			return redact(await scope.destinations.create({ ...body, organizationId }));
+		},
+	);
 
 	app.get<ById>('/destinations/:id', async ({ scope, params }) => {
 		const { items } = await scope.destinations.list({ limit: 100, unopened: 'mark' });
@@ -85,11 +92,15 @@ export async function destinationRoutes(
 		return redact(found);
 	});
 
-	app.put<Change>('/destinations/:id', async ({ scope, params, body: { fields, version } }) => {
-		// The form shows masks where secrets are; one that came back as it was stands for the stored secret.
-		const options = { expectedVersion: version, keepMasked: true };
-		return redact(await scope.destinations.update(params.id, fields, options));
-	});
+	app.put<Change>(
+		'/destinations/:id',
+		object,
+		async ({ scope, params, body: { fields, version } }) => {
+			// The form shows masks where secrets are; one that came back as it was stands for the stored secret.
+			const options = { expectedVersion: version, keepMasked: true };
+			return redact(await scope.destinations.update(params.id, fields, options));
+		},
+	);
 
 	app.post<ById>('/destinations/:id/test', ({ scope, params }) =>
 		scope.destinations.testConnectionOutcome(params.id),
@@ -97,12 +108,14 @@ export async function destinationRoutes(
 
 	app.post<ById & { Body: Record<string, unknown> }>(
 		'/destinations/:id/test-settings',
+		object,
 		({ scope, params, body }) =>
 			scope.destinations.testSettings(params.id, body, { keepMasked: true }),
 	);
 
 	app.post<ById & { Body: { environment: Environment; overwrite?: boolean } }>(
 		'/destinations/:id/copy',
+		object,
 		async ({ scope, params, body: { environment, overwrite } }) =>
 			redact(await scope.destinations.copyTo(params.id, environment, { overwrite })),
 	);
@@ -123,6 +136,7 @@ export async function destinationRoutes(
 
 	app.post<ById & { Body: { version: number } }>(
 		'/destinations/:id/revert',
+		object,
 		async ({ scope, params, body }) =>
 			redact(await scope.destinations.revert(params.id, body.version)),
 	);
