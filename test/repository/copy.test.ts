@@ -17,12 +17,6 @@ beforeAll(async () => {
 
 afterAll(() => service.stop());
 
-async function tenant() {
-	const organizationId = await service.createOrganization();
-	const actorId = await service.createUser();
-	return { organizationId, actorId, ...service.db.forOrganization(organizationId, { actorId }) };
-}
-
 /** What a copy has of its original. */
 function copied(destination: Destination) {
 	const { organizationId, type, name, description } = destination;
@@ -33,7 +27,7 @@ function copied(destination: Destination) {
 
 describe('copyTo', () => {
 	test('makes a destination of its own, sealed anew, and the log says of which one', async () => {
-		const { destinations, audit, organizationId, actorId } = await tenant();
+		const { destinations, audit, organizationId, actorId } = await service.actingTenant();
 		const { id } = await destinations.create({
 			...metaPixel(organizationId),
 			...{ description: 'of the shop', testMode: true, enabled: false },
@@ -64,7 +58,7 @@ describe('copyTo', () => {
 	});
 
 	test('refuses where there is one, and overwrites it where it is told to, as a new version', async () => {
-		const { destinations, audit, organizationId } = await tenant();
+		const { destinations, audit, organizationId } = await service.actingTenant();
 		const original = await destinations.create({ ...metaPixel(organizationId), enabled: false });
 		const there = await destinations.create({
 			...{ ...metaPixel(organizationId), environment: 'staging', name: 'There' },
@@ -96,7 +90,7 @@ describe('copyTo', () => {
 	});
 
 	test('takes the place of one whose settings do not open', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const original = await destinations.create(metaPixel(organizationId));
 		const there = await destinations.copyTo(original.id, 'staging');
 		await service.admin.query(
@@ -108,7 +102,7 @@ describe('copyTo', () => {
 	});
 
 	test('refuses the environment that it is in, and what is not there', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		for (const environment of ['production', 'elsewhere' as 'production'] as const) {
 			await expect(destinations.copyTo(id, environment)).rejects.toMatchObject({
@@ -122,7 +116,7 @@ describe('copyTo', () => {
 	});
 
 	test('is part of the transaction that it is made in', async () => {
-		const { destinations, transaction, organizationId } = await tenant();
+		const { destinations, transaction, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		const failure = new Error('changed my mind');
 		const failed = transaction(async (tx) => {
@@ -136,7 +130,7 @@ describe('copyTo', () => {
 	});
 
 	test('is of one version, and makes one destination, whoever else writes at the same time', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		const keyOf = (n: number) => `phc_${String(n).repeat(8)}`;
 		const calls = [1, 2, 3, 4, 5, 6].flatMap((n) => [
@@ -180,7 +174,7 @@ describe('while the copy is sealed', () => {
 	afterAll(() => slow.close());
 
 	async function slowly() {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		const copyTo = (options = {}) =>
 			slow.forOrganization(organizationId).destinations.copyTo(id, 'staging', options);
@@ -243,7 +237,7 @@ const refused = {
 
 describe('a local host, which is for development alone', () => {
 	async function developed() {
-		const { destinations, organizationId, transaction } = await tenant();
+		const { destinations, organizationId, transaction } = await service.actingTenant();
 		const made = await destinations.create({
 			...{ ...posthog(organizationId), environment: 'development', settings: local },
 		});

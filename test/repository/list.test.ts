@@ -12,14 +12,9 @@ beforeAll(async () => {
 
 afterAll(() => service.stop());
 
-async function tenant() {
-	const organizationId = await service.createOrganization();
-	return { organizationId, ...service.db.forOrganization(organizationId) };
-}
-
 describe('pages of destinations', () => {
 	test('miss none and show none twice, also of one moment', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.tenant();
 		await service.admin.query(
 			`INSERT INTO destinations (organization_id, type, name, environment)
 			 SELECT $1, type, 'x', environment FROM unnest(ARRAY['console', 'posthog', 'mixpanel']) AS type,
@@ -44,7 +39,7 @@ describe('pages of destinations', () => {
 	});
 
 	test('go on where they were, also where the one at the cursor was purged', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.tenant();
 		const first = await destinations.create(posthog(organizationId));
 		const second = await destinations.create(metaPixel(organizationId));
 		const { nextCursor } = await destinations.list({ limit: 1 });
@@ -55,8 +50,8 @@ describe('pages of destinations', () => {
 	});
 
 	test('of another organization are refused', async () => {
-		const { destinations } = await tenant();
-		const { organizationId } = await tenant();
+		const { destinations } = await service.tenant();
+		const { organizationId } = await service.tenant();
 		await expect(destinations.list({ organizationId })).rejects.toMatchObject({
 			code: 'FORBIDDEN',
 		});
@@ -182,7 +177,7 @@ describe('a list', () => {
 	});
 
 	test('by name goes on behind a name that is another one by now', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.tenant();
 		const make = (name: string, environment: (typeof environments)[number]) =>
 			destinations.create({ ...posthog(organizationId), name, environment });
 		const a = await make('a', 'production');
@@ -233,7 +228,7 @@ describe('a list', () => {
 		place(['newest', '0000-01-01T00:00:00+00:00', id]),
 		'a'.repeat(5000),
 	])('refuses the cursor %p', async (cursor) => {
-		const { destinations } = await tenant();
+		const { destinations } = await service.tenant();
 		await expect(destinations.list({ cursor })).rejects.toMatchObject({
 			code: 'VALIDATION',
 			issues: [{ path: ['cursor'] }],
@@ -241,7 +236,7 @@ describe('a list', () => {
 	});
 
 	test('refuses a name behind which Postgres would not read', async () => {
-		const { destinations } = await tenant();
+		const { destinations } = await service.tenant();
 		const cursor = place(['name', 'a\0b', id]);
 		await expect(destinations.list({ order: 'name', cursor })).rejects.toMatchObject({
 			code: 'VALIDATION',

@@ -10,11 +10,6 @@ beforeAll(async () => {
 
 afterAll(() => service.stop());
 
-async function tenant() {
-	const organizationId = await service.createOrganization();
-	return { organizationId, ...service.db.forOrganization(organizationId) };
-}
-
 async function stored(id: string) {
 	const { rows } = await service.admin.query('SELECT * FROM destinations WHERE id = $1', [id]);
 	return rows[0];
@@ -22,7 +17,7 @@ async function stored(id: string) {
 
 describe('create', () => {
 	test('gives the whole destination, with defaults, and stores the settings sealed', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.tenant();
 		const made = await destinations.create(posthog(organizationId));
 		expect(made).toMatchObject({
 			organizationId,
@@ -45,7 +40,7 @@ describe('create', () => {
 	});
 
 	test('refuses a second live one of the type in the environment', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.tenant();
 		await destinations.create(posthog(organizationId));
 		await expect(destinations.create(posthog(organizationId))).rejects.toMatchObject({
 			code: 'ALREADY_EXISTS',
@@ -55,7 +50,7 @@ describe('create', () => {
 	});
 
 	test('refuses an organization outside the scope, and one that there is not', async () => {
-		const { destinations } = await tenant();
+		const { destinations } = await service.tenant();
 		await expect(destinations.create(posthog(randomUUID()))).rejects.toMatchObject({
 			code: 'FORBIDDEN',
 		});
@@ -65,7 +60,7 @@ describe('create', () => {
 	});
 
 	test('names every issue and no value, and writes nothing', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.tenant();
 		const input = {
 			...posthog(organizationId),
 			name: ' ',
@@ -110,7 +105,7 @@ describe('create', () => {
 
 describe('find', () => {
 	test('findById gives null for a deleted, a foreign and an unknown one, and refuses what is no id', async () => {
-		const [a, b] = [await tenant(), await tenant()];
+		const [a, b] = [await service.tenant(), await service.tenant()];
 		const made = await a.destinations.create(posthog(a.organizationId));
 		expect(await a.destinations.findById(made.id)).toEqual(made);
 		expect(await b.destinations.findById(made.id)).toBeNull();
@@ -121,7 +116,7 @@ describe('find', () => {
 	});
 
 	test('findByOrganization gives the newest first, of one environment if asked', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.tenant();
 		const first = await destinations.create(posthog(organizationId));
 		const second = await destinations.create({
 			...metaPixel(organizationId),
@@ -137,7 +132,7 @@ describe('find', () => {
 	});
 
 	test('findByType gives the scope its own, and the service everybody’s', async () => {
-		const [a, b] = [await tenant(), await tenant()];
+		const [a, b] = [await service.tenant(), await service.tenant()];
 		const ofA = await a.destinations.create(metaPixel(a.organizationId));
 		const ofB = await b.destinations.create(metaPixel(b.organizationId));
 		expect((await a.destinations.findByType('meta-pixel')).map(({ id }) => id)).toEqual([ofA.id]);
@@ -148,7 +143,7 @@ describe('find', () => {
 
 describe('update', () => {
 	test('changes what is given, replaces settings whole, and counts versions', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.tenant();
 		const made = await destinations.create(posthog(organizationId));
 		const renamed = await destinations.update(made.id, { name: 'US project', enabled: false });
 		expect(renamed).toEqual({
@@ -165,7 +160,7 @@ describe('update', () => {
 	});
 
 	test('refuses settings of another type, immutable fields, and what is not there', async () => {
-		const [a, b] = [await tenant(), await tenant()];
+		const [a, b] = [await service.tenant(), await service.tenant()];
 		const made = await a.destinations.create(posthog(a.organizationId));
 		const refused = (changes: object, code: string, by = a) =>
 			expect(by.destinations.update(made.id, changes)).rejects.toMatchObject({ code });
@@ -179,7 +174,7 @@ describe('update', () => {
 
 describe('patchSettings', () => {
 	test('merges, so that a form need not send the secret back; null removes', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.tenant();
 		const { id } = await destinations.create(metaPixel(organizationId));
 		await destinations.patchSettings(id, { testEventCode: 'TEST123' });
 		const patched = await destinations.patchSettings(id, { pixelId: '9876543210' });
@@ -193,7 +188,7 @@ describe('patchSettings', () => {
 	});
 
 	test('loses no patch when several come at once', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.tenant();
 		const { id } = await destinations.create(metaPixel(organizationId));
 		await Promise.all([
 			destinations.patchSettings(id, { testEventCode: 'TEST123' }),
@@ -209,7 +204,7 @@ describe('patchSettings', () => {
 	});
 
 	test('refuses a mask, and what the type does not know', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.tenant();
 		const made = await destinations.create(metaPixel(organizationId));
 		for (const patch of [{ accessToken: '••••••••0kEn' }, { apiKey: 'x' }, { pixelId: null }]) {
 			await expect(destinations.patchSettings(made.id, patch)).rejects.toMatchObject({
@@ -225,7 +220,7 @@ describe('patchSettings', () => {
 
 describe('softDelete and restore', () => {
 	test('hide and bring back the same row, settings included', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.tenant();
 		const made = await destinations.create(posthog(organizationId));
 		await destinations.softDelete(made.id);
 		expect((await stored(made.id)).deleted_at).not.toBeNull();
@@ -236,7 +231,7 @@ describe('softDelete and restore', () => {
 	});
 
 	test('refuse to restore into a place that is taken, and what belongs to others', async () => {
-		const [a, b] = [await tenant(), await tenant()];
+		const [a, b] = [await service.tenant(), await service.tenant()];
 		const old = await a.destinations.create(posthog(a.organizationId));
 		await expect(b.destinations.softDelete(old.id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
 		await a.destinations.softDelete(old.id);
@@ -248,7 +243,7 @@ describe('softDelete and restore', () => {
 
 describe('softDelete and restore of an expected version', () => {
 	test('write that version alone, and say which one there is', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.tenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		const { version } = await destinations.update(id, { name: 'meanwhile' });
 		const conflict = { code: 'CONFLICT', currentVersion: version };
@@ -274,7 +269,7 @@ describe('softDelete and restore of an expected version', () => {
 	});
 
 	test('tell nothing of what belongs to others', async () => {
-		const [a, b] = [await tenant(), await tenant()];
+		const [a, b] = [await service.tenant(), await service.tenant()];
 		const { id } = await a.destinations.create(posthog(a.organizationId));
 		const call = b.destinations.softDelete(id, { expectedVersion: 9 });
 		await expect(call).rejects.toMatchObject({ code: 'NOT_FOUND' });
@@ -285,7 +280,7 @@ describe('softDelete and restore of an expected version', () => {
 });
 
 test('a transaction does all of it or, when it throws, nothing', async () => {
-	const { destinations, organizationId, transaction } = await tenant();
+	const { destinations, organizationId, transaction } = await service.tenant();
 	const failure = new Error('changed my mind');
 	await expect(
 		transaction(async (tx) => {

@@ -17,6 +17,14 @@ export async function startService(options: Partial<DestinationsClientOptions> =
 		keys,
 		...options,
 	});
+	const createOrganization = async (): Promise<string> => {
+		const { rows } = await admin.query('INSERT INTO organizations DEFAULT VALUES RETURNING id');
+		return rows[0].id;
+	};
+	const createUser = async (): Promise<string> => {
+		const { rows } = await admin.query('INSERT INTO users DEFAULT VALUES RETURNING id');
+		return rows[0].id;
+	};
 	return {
 		connectionString: database.connectionString,
 		logins: database.logins,
@@ -24,13 +32,17 @@ export async function startService(options: Partial<DestinationsClientOptions> =
 		keys,
 		admin,
 		db,
-		async createOrganization(): Promise<string> {
-			const { rows } = await admin.query('INSERT INTO organizations DEFAULT VALUES RETURNING id');
-			return rows[0].id;
+		createOrganization,
+		createUser,
+		/** A new organization, and its scope. */
+		async tenant() {
+			const organizationId = await createOrganization();
+			return { organizationId, ...db.forOrganization(organizationId) };
 		},
-		async createUser(): Promise<string> {
-			const { rows } = await admin.query('INSERT INTO users DEFAULT VALUES RETURNING id');
-			return rows[0].id;
+		/** A new organization, and its scope with a user who acts. */
+		async actingTenant() {
+			const [organizationId, actorId] = [await createOrganization(), await createUser()];
+			return { organizationId, actorId, ...db.forOrganization(organizationId, { actorId }) };
 		},
 		async stop(): Promise<void> {
 			await db.close();

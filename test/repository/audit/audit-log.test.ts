@@ -14,11 +14,6 @@ beforeAll(async () => {
 
 afterAll(() => service.stop());
 
-async function tenant() {
-	const organizationId = await service.createOrganization();
-	return { organizationId, ...service.db.forOrganization(organizationId) };
-}
-
 /** Bytes that are in use, garbage left out. */
 function heapUsed(): number {
 	setFlagsFromString('--expose-gc');
@@ -37,7 +32,7 @@ async function collect(lines: AsyncIterable<string>) {
 
 describe('every operation of Prisma', () => {
 	test('gives its entries and no others', async () => {
-		const { prisma, audit, organizationId } = await tenant();
+		const { prisma, audit, organizationId } = await service.tenant();
 		const type = 'posthog';
 		const settings = { apiKey: posthogKey };
 		const data = { organizationId, type, name: 'a', settings };
@@ -97,7 +92,7 @@ describe('every operation of Prisma', () => {
 
 describe('list', () => {
 	test('comes in pages, the newest first, filtered by destination', async () => {
-		const { destinations, audit, organizationId } = await tenant();
+		const { destinations, audit, organizationId } = await service.tenant();
 		const first = await destinations.create(posthog(organizationId));
 		const second = await destinations.create(metaPixel(organizationId));
 		for (const name of ['a', 'b', 'c']) {
@@ -118,7 +113,7 @@ describe('list', () => {
 	});
 
 	test('tells which settings the repository changed', async () => {
-		const { destinations, audit, organizationId } = await tenant();
+		const { destinations, audit, organizationId } = await service.tenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		await destinations.patchSettings(id, { enableServerSide: false });
 		await destinations.update(id, { settings: { apiKey: posthogKey } });
@@ -133,8 +128,8 @@ describe('list', () => {
 	});
 
 	test('is an organization’s own, also where it asks for another’s', async () => {
-		const one = await tenant();
-		const other = await tenant();
+		const one = await service.tenant();
+		const other = await service.tenant();
 		const { id } = await other.destinations.create(posthog(other.organizationId));
 		expect((await one.audit.list({ organizationId: other.organizationId })).items).toEqual([]);
 		expect((await one.audit.list({ destinationId: id })).items).toEqual([]);
@@ -251,15 +246,19 @@ describe('filters', () => {
 	});
 
 	test('go on behind ten thousand entries that are none of those', async () => {
-		const { destinations, audit, organizationId } = await tenant();
+		const { destinations, audit, organizationId } = await service.tenant();
 		const { id } = await destinations.create(posthog(organizationId));
-		await service.admin.query('SET session_replication_role = replica');
-		await service.admin.query(
-			`INSERT INTO destination_audit_log (organization_id, destination_id, version, action, role, login, transaction_id)
-			 SELECT $1, $2, 1, CASE n WHEN 1 THEN 'restored' ELSE 'tested' END, 'x', 'x', 1 FROM generate_series(1, 20100) AS n`,
-			[organizationId, id],
-		);
-		await service.admin.query('RESET session_replication_role');
+		/** Writes so many entries past the triggers, of which the first is rare. */
+		const write = async (count: number) => {
+			await service.admin.query('SET session_replication_role = replica');
+			await service.admin.query(
+				`INSERT INTO destination_audit_log (organization_id, destination_id, version, action, role, login, transaction_id)
+				 SELECT $1, $2, 1, CASE n WHEN 1 THEN 'restored' ELSE 'tested' END, 'x', 'x', 1 FROM generate_series(1, $3::int) AS n`,
+				[organizationId, id, count],
+			);
+			await service.admin.query('RESET session_replication_role');
+		};
+		await write(20_100);
 		const counts: number[] = [];
 		let cursor: string | null | undefined;
 		while (cursor !== null) {
@@ -272,13 +271,7 @@ describe('filters', () => {
 		const all = await collect(audit.export({ action: 'tested' }));
 		expect(all).toHaveLength(20_099);
 		// One that is the last of those that were looked at.
-		await service.admin.query('SET session_replication_role = replica');
-		await service.admin.query(
-			`INSERT INTO destination_audit_log (organization_id, destination_id, version, action, role, login, transaction_id)
-			 SELECT $1, $2, 1, CASE n WHEN 1 THEN 'restored' ELSE 'tested' END, 'x', 'x', 1 FROM generate_series(1, 10000) AS n`,
-			[organizationId, id],
-		);
-		await service.admin.query('RESET session_replication_role');
+		await write(10_000);
 		const first = await audit.list({ action: 'restored' });
 		expect([first.items.length, first.nextCursor]).toEqual([1, first.items[0]?.id]);
 	});
@@ -286,7 +279,7 @@ describe('filters', () => {
 
 describe('export', () => {
 	test('gives each entry as a line of JSON, the oldest first, from a place on', async () => {
-		const { destinations, audit, organizationId } = await tenant();
+		const { destinations, audit, organizationId } = await service.tenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		await destinations.update(id, { name: 'b' });
 		await destinations.softDelete(id);
@@ -299,7 +292,7 @@ describe('export', () => {
 	});
 
 	test('goes on over many pages, ends with what was there when it began, and holds little', async () => {
-		const { destinations, audit, organizationId } = await tenant();
+		const { destinations, audit, organizationId } = await service.tenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		await service.admin.query(`
 			ALTER TABLE destination_audit_log DISABLE TRIGGER trigger_refuse_destination_audit_log_insert;
@@ -326,14 +319,14 @@ describe('export', () => {
 
 describe('the models of Prisma', () => {
 	test('are read in scope, and refuse writes', async () => {
-		const { destinations, prisma, organizationId } = await tenant();
+		const { destinations, prisma, organizationId } = await service.tenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		await destinations.patchSettings(id, { enableClientSide: false });
 		expect(await prisma.destinationAuditEntry.count()).toBe(2);
 		const [earlier] = await prisma.destinationSettingsVersion.findMany();
 		expect(earlier).toMatchObject({ destinationId: id, version: 1, settingsEncrypted: true });
 		expect(JSON.stringify(earlier)).not.toContain(posthogKey);
-		const other = await tenant();
+		const other = await service.tenant();
 		expect(await other.prisma.destinationAuditEntry.findMany()).toEqual([]);
 		expect(await other.prisma.destinationSettingsVersion.findMany()).toEqual([]);
 		await expect(prisma.destinationAuditEntry.deleteMany()).rejects.toMatchObject({

@@ -9,11 +9,6 @@ beforeAll(async () => {
 
 afterAll(() => service.stop());
 
-async function tenant() {
-	const organizationId = await service.createOrganization();
-	return { organizationId, ...service.db.forOrganization(organizationId) };
-}
-
 /** What a version is made of. */
 const stateOf = (destination: Record<string, unknown>) => {
 	const { name, description, environment, enabled, testMode, requiredConsent, settings } =
@@ -22,7 +17,7 @@ const stateOf = (destination: Record<string, unknown>) => {
 };
 
 test('every version comes back as it was, whatever changed since and however often', async () => {
-	const { destinations, organizationId } = await tenant();
+	const { destinations, organizationId } = await service.tenant();
 	const made = await destinations.create(posthog(organizationId));
 	const states = [stateOf({ ...made })];
 	const key = (version: number) => `phc_${String(version).padStart(42, 'k')}`;
@@ -53,7 +48,7 @@ test('every version comes back as it was, whatever changed since and however oft
 });
 
 test('a gap in the log is refused, and not filled with what is there now', async () => {
-	const { destinations, organizationId } = await tenant();
+	const { destinations, organizationId } = await service.tenant();
 	const { id } = await destinations.create(posthog(organizationId));
 	await service.admin.query(
 		'ALTER TABLE destinations DISABLE TRIGGER trigger_log_changed_destinations',
@@ -71,7 +66,7 @@ test('a gap in the log is refused, and not filled with what is there now', async
 });
 
 test('one that was purged and made again with its id goes back in its own life only', async () => {
-	const { destinations, prisma, organizationId } = await tenant();
+	const { destinations, prisma, organizationId } = await service.tenant();
 	const { id } = await destinations.create(posthog(organizationId));
 	for (const name of ['old 2', 'old 3', 'old 4']) await destinations.update(id, { name });
 	await destinations.softDelete(id);

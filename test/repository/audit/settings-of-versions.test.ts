@@ -13,11 +13,6 @@ beforeAll(async () => {
 
 afterAll(() => service.stop());
 
-async function tenant() {
-	const organizationId = await service.createOrganization();
-	return { organizationId, ...service.db.forOrganization(organizationId) };
-}
-
 const tokenOf = (n: number) => `${metaToken}${n}`;
 
 type Step =
@@ -42,7 +37,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 /** A destination with the states of all its versions, the first one first. */
 async function evolved(steps: readonly Step[]) {
-	const { destinations, organizationId } = await tenant();
+	const { destinations, organizationId } = await service.tenant();
 	const made: Destination = await destinations.create(metaPixel(organizationId));
 	const states: Destination[] = [made];
 	for (const change of steps) {
@@ -186,7 +181,7 @@ describe('diff', () => {
 	});
 
 	test('of two destinations compares their types too, and hides what either type hides', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.tenant();
 		const a = await destinations.create(posthog(organizationId));
 		const b = await destinations.create({
 			...{ organizationId, type: 'amplitude', name: 'EU project' },

@@ -11,17 +11,11 @@ beforeAll(async () => {
 
 afterAll(() => service.stop());
 
-async function tenant() {
-	const organizationId = await service.createOrganization();
-	const actorId = await service.createUser();
-	return { organizationId, actorId, ...service.db.forOrganization(organizationId, { actorId }) };
-}
-
 const otherKey = `phc_${'n3W'.repeat(14)}`;
 
 describe('history', () => {
 	test('lists versions, the newest first, with who made them and what changed', async () => {
-		const { destinations, organizationId, actorId } = await tenant();
+		const { destinations, organizationId, actorId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		await destinations.update(id, { name: 'Renamed', enabled: false });
 		await destinations.patchSettings(id, { apiKey: otherKey, host: 'https://us.i.posthog.com' });
@@ -56,7 +50,7 @@ describe('history', () => {
 	});
 
 	test('names settings that were changed where nobody told the log', async () => {
-		const { destinations, prisma, transaction, organizationId } = await tenant();
+		const { destinations, prisma, transaction, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		const settings = { apiKey: otherKey };
 		await prisma.destination.update({ where: { id }, data: { settings } });
@@ -67,7 +61,7 @@ describe('history', () => {
 	});
 
 	test('is told by the log where earlier settings are gone, and null where it was not told', async () => {
-		const { destinations, prisma, organizationId } = await tenant();
+		const { destinations, prisma, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		await destinations.patchSettings(id, { apiKey: otherKey });
 		await prisma.destination.update({ where: { id }, data: { settings: { apiKey: posthogKey } } });
@@ -77,7 +71,7 @@ describe('history', () => {
 	});
 
 	test('leaves out connection tests, and goes on after a deletion', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create({
 			...posthog(organizationId),
 			type: 'console',
@@ -92,7 +86,7 @@ describe('history', () => {
 	});
 
 	test('comes in pages that writes meanwhile do not shift', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		for (let change = 2; change <= 10; change += 1) {
 			await destinations.update(id, { name: `name ${change}` });
@@ -110,23 +104,23 @@ describe('history', () => {
 	});
 
 	test.each([0, 1001, 1.5, Number.NaN])('refuses the limit %p', async (limit) => {
-		const { destinations } = await tenant();
+		const { destinations } = await service.actingTenant();
 		await expect(destinations.history(randomUUID(), { limit })).rejects.toMatchObject({
 			code: 'VALIDATION',
 		});
 	});
 
 	test.each(['', 'x', '-1', '9223372036854775808'])('refuses the cursor %p', async (cursor) => {
-		const { destinations } = await tenant();
+		const { destinations } = await service.actingTenant();
 		await expect(destinations.history(randomUUID(), { cursor })).rejects.toMatchObject({
 			code: 'VALIDATION',
 		});
 	});
 
 	test('of another organization’s destination is that of none', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
-		const other = await tenant();
+		const other = await service.actingTenant();
 		for (const unreachable of [id, randomUUID()]) {
 			await expect(other.destinations.history(unreachable)).rejects.toMatchObject({
 				code: 'NOT_FOUND',
@@ -138,7 +132,7 @@ describe('history', () => {
 	});
 
 	test('outlives the user who acted', async () => {
-		const { destinations, organizationId, actorId } = await tenant();
+		const { destinations, organizationId, actorId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		await service.admin.query('DELETE FROM users WHERE id = $1', [actorId]);
 		expect((await destinations.history(id)).items).toMatchObject([{ version: 1, actorId }]);
@@ -148,7 +142,7 @@ describe('history', () => {
 
 describe('revert', () => {
 	test('brings back fields and settings as a new version', async () => {
-		const { destinations, organizationId, actorId } = await tenant();
+		const { destinations, organizationId, actorId } = await service.actingTenant();
 		const made = await destinations.create(metaPixel(organizationId));
 		await destinations.update(made.id, { name: 'b', environment: 'staging', description: 'x' });
 		await destinations.patchSettings(made.id, { accessToken: `EAAB${'other'.repeat(8)}` });
@@ -171,7 +165,7 @@ describe('revert', () => {
 	});
 
 	test('to a version with the same settings leaves them sealed as they are', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		await destinations.update(id, { name: 'b' });
 		const sealed = async () =>
@@ -182,19 +176,19 @@ describe('revert', () => {
 	});
 
 	test('to the version that it has changes nothing', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		expect(await destinations.revert(id, 1)).toMatchObject({ version: 1 });
 	});
 
 	test.each([2, 99])('to version %p that never was is refused', async (version) => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		await expect(destinations.revert(id, version)).rejects.toMatchObject({ code: 'NOT_FOUND' });
 	});
 
 	test.each([0, -1, 1.5, '1'])('to %p is refused', async (version) => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		await expect(destinations.revert(id, version as number)).rejects.toMatchObject({
 			code: 'VALIDATION',
@@ -202,7 +196,7 @@ describe('revert', () => {
 	});
 
 	test('to settings that are kept no longer is refused, and says so', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		await destinations.patchSettings(id, { apiKey: otherKey });
 		await service.db
@@ -215,7 +209,7 @@ describe('revert', () => {
 	});
 
 	test('works in a transaction, and goes with it', async () => {
-		const { destinations, transaction, organizationId } = await tenant();
+		const { destinations, transaction, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		await destinations.patchSettings(id, { apiKey: otherKey });
 		await expect(
@@ -231,7 +225,7 @@ describe('revert', () => {
 
 describe('expectedVersion', () => {
 	test('lets a change through at that version, and tells the current one at another', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		await destinations.update(id, { name: 'b' }, { expectedVersion: 1 });
 		const attempts = [
@@ -250,7 +244,7 @@ describe('expectedVersion', () => {
 	});
 
 	test('lets one of many writers at once through', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		const outcomes = await Promise.allSettled(
 			Array.from({ length: 8 }, (_, writer) =>
@@ -261,7 +255,7 @@ describe('expectedVersion', () => {
 	});
 
 	test('is not met by a connection test, which makes no version', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create({
 			...posthog(organizationId),
 			type: 'console',
@@ -272,7 +266,7 @@ describe('expectedVersion', () => {
 	});
 
 	test('of a destination that is gone is NOT_FOUND', async () => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		await destinations.softDelete(id);
 		await expect(
@@ -281,7 +275,7 @@ describe('expectedVersion', () => {
 	});
 
 	test.each([0, 1.5, '1'])('%p is refused', async (expectedVersion) => {
-		const { destinations, organizationId } = await tenant();
+		const { destinations, organizationId } = await service.actingTenant();
 		const { id } = await destinations.create(posthog(organizationId));
 		const options = { expectedVersion: expectedVersion as number };
 		await expect(destinations.update(id, { name: 'b' }, options)).rejects.toMatchObject({
@@ -291,7 +285,7 @@ describe('expectedVersion', () => {
 });
 
 test('settings that do not open can still be replaced', async () => {
-	const { destinations, organizationId } = await tenant();
+	const { destinations, organizationId } = await service.actingTenant();
 	const made = await destinations.create(posthog(organizationId));
 	await service.admin.query(
 		`UPDATE destinations SET settings = jsonb_set(settings, '{kid}', '"gone"') WHERE id = $1`,
