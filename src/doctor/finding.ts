@@ -1,5 +1,5 @@
 /**
- * `failure`: something does not work, or a wall is down. `warning`: it works, and somebody should look.
+ * `failure`: something does not work, or does not protect. `warning`: it works, and somebody should look.
  * `note`: good to know.
  */
 export type Severity = 'ok' | 'note' | 'warning' | 'failure';

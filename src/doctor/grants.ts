@@ -5,7 +5,7 @@ import { type Finding, failure, finding } from './finding.ts';
 const reachable = ['authenticated', 'service_role', 'destinations_loader', 'anon', 'PUBLIC'];
 
 /**
- * What a role may do with an object, against what it should. More than intended opens a wall where
+ * What a role may do with an object, against what it should. More than intended is a failure where
  * somebody who connects has it, and needs a second look where another role does.
  */
 export function compareGrants(

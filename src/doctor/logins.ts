@@ -167,7 +167,11 @@ function wallBetween(tenant: Login, service: Login | undefined): Finding[] {
 function powersOf(login: Login): Finding[] {
 	const { name } = login;
 	if (login.superuser) {
-		return [failure(`${name} is a superuser: no wall holds what it runs`, { fix: ownLogins })];
+		return [
+			failure(`${name} is a superuser, for whom neither row level security nor grants hold`, {
+				fix: ownLogins,
+			}),
+		];
 	}
 	const findings: Finding[] = [];
 	if (login.owner) {

@@ -3,9 +3,9 @@ import type { MigratedServer } from './migrated-server.ts';
 
 /** URLs of the logins of a test database, each of which may switch to one role and nothing else. */
 export class TestLogins {
-	/** May become `authenticated`. */
+	/** May switch to `authenticated`. */
 	readonly connectionString: string;
-	/** May become `service_role`. */
+	/** May switch to `service_role`. */
 	readonly serviceConnectionString: string;
 	readonly #loaderConnectionString: string;
 
@@ -17,7 +17,7 @@ export class TestLogins {
 	}
 
 	/**
-	 * May become `destinations_loader`: the `connectionString` of a loader. Not part of `{ ...logins }`, which are
+	 * May switch to `destinations_loader`: the `connectionString` of a loader. Not part of `{ ...logins }`, which are
 	 * options of a client.
 	 */
 	get loaderConnectionString(): string {
