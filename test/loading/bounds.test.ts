@@ -1,3 +1,4 @@
+import { startTestDatabase } from '../../src/testing/test-database.ts';
 import { Network } from '../support/network.ts';
 import { Loading, settled, unknownId, until } from './loading.ts';
 
@@ -68,7 +69,8 @@ test('an unknown organization that gets a destination is known then', async () =
 
 // A server whose statistics are emptied all the time looks as one address does that leads to several.
 test('preload behind an address of several servers is given up', async () => {
-	const own = await Loading.open();
+	// The statistics are those of the whole server, on which other tests rely.
+	const own = await Loading.on(await startTestDatabase({ source: 'embedded' }));
 	const network = await Network.before(own.database.connectionString);
 	const emptying = new AbortController();
 	try {
