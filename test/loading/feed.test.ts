@@ -45,6 +45,8 @@ describe('on a database', () => {
 	test('more changes than are worth naming are all', async () => {
 		const feed = new Feed(pool);
 		(await feed.poll()).accept();
+		// The one behind the first finds again what was made beside a transaction that was open anywhere on the server.
+		(await feed.poll()).accept();
 		const change = (count: number) =>
 			loading.sql(
 				`INSERT INTO destination_audit_log (organization_id, action, role, login, transaction_id)
