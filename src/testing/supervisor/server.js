@@ -25,6 +25,12 @@ const settings = [
 	...sharedMemory,
 ];
 
+/**
+ * @param {number} version
+ * @returns {string[]} what only newer ones know: a password is checked at each connection, by 4,096 rounds otherwise
+ */
+const newerSettings = (version) => (version >= 16 ? ['scram_iterations=1'] : []);
+
 /** How often another port is tried, after the one that was free has been taken by somebody else. */
 const portAttempts = 5;
 
@@ -94,7 +100,7 @@ async function initialize({ initdb, version }, { data, password, passwordFile },
 		for (const path of [data, passwordFile]) await chown(path, uid, gid);
 	}
 	// Older ones take no settings; they try out what there is.
-	const initial = version >= 16 ? sharedMemory : [];
+	const initial = version >= 16 ? [...sharedMemory, ...newerSettings(version)] : [];
 	await promisify(execFile)(
 		initdb,
 		[
@@ -120,8 +126,8 @@ async function initialize({ initdb, version }, { data, password, passwordFile },
  * @param {User & { cwd: string }} options
  * @returns {Promise<import('node:child_process').ChildProcess>} once it takes connections
  */
-async function startPostgres({ postgres }, data, port, options) {
-	const flags = settings.flatMap((setting) => ['-c', setting]);
+async function startPostgres({ postgres, version }, data, port, options) {
+	const flags = [...settings, ...newerSettings(version)].flatMap((setting) => ['-c', setting]);
 	const server = spawn(postgres, ['-D', data, '-p', String(port), ...flags], {
 		...options,
 		stdio: ['ignore', 'ignore', 'pipe'],
