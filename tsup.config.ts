@@ -12,6 +12,28 @@ const entryPoints = {
 /** Built as an ES module of its own, for the bundlers of browsers. */
 const ownModule = 'contracts/index';
 
+type Plugin = NonNullable<Options['esbuildPlugins']>[number];
+
+/** Has a package that may be missing be an empty module then. Only what is not there: one that fails to load fails. */
+function optionalPeer(name: string): Plugin {
+	return {
+		name: `optional ${name}`,
+		setup({ onResolve, onLoad }) {
+			const filter = new RegExp(`^${name}$`);
+			onResolve({ filter }, ({ namespace }) =>
+				namespace === 'optional'
+					? { path: name, external: true }
+					: { path: name, namespace: 'optional' },
+			);
+			onLoad({ filter, namespace: 'optional' }, () => ({
+				contents: `try { module.exports = require('${name}'); } catch (error) {
+					if (error.code !== 'MODULE_NOT_FOUND') throw error;
+				}`,
+			}));
+		},
+	};
+}
+
 /** What both builds have in common. */
 const shared: Options = {
 	// One form, which `import` loads too: see docs/decisions/packaging.md.
@@ -24,6 +46,9 @@ const shared: Options = {
 	splitting: false,
 	// Prisma's generated client names exact files of its runtime, and pg must be one copy for all.
 	external: [/^@prisma\//, 'pg', 'zod', 'ipaddr.js', '@testcontainers/postgresql'],
+	// Otherwise tsup leaves it out as it is, before the plugin is asked.
+	noExternal: ['@opentelemetry/api'],
+	esbuildPlugins: [optionalPeer('@opentelemetry/api')],
 	esbuildOptions(options) {
 		// A CommonJS Jest cannot run the dynamic import by which the generated client loads its compiler.
 		options.supported = { 'dynamic-import': false };
@@ -40,6 +65,7 @@ const main: Options = {
 		compilerOptions: { ignoreDeprecations: '6.0' },
 	},
 	esbuildPlugins: [
+		...(shared.esbuildPlugins ?? []),
 		{
 			name: 'entry points',
 			setup({ initialOptions: { outdir = 'dist' }, onEnd }) {
@@ -66,6 +92,7 @@ const testing: Options = {
 	entry: { 'testing/index': entryPoints['testing/index'] },
 	dts: false,
 	esbuildPlugins: [
+		...(shared.esbuildPlugins ?? []),
 		{
 			name: 'one copy of the errors',
 			setup({ onResolve }) {

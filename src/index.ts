@@ -1,4 +1,6 @@
 export {
+	type ClientStats,
+	type ConnectionStats,
 	createDestinationsClient,
 	DestinationsClient,
 	type DestinationsClientOptions,
@@ -148,3 +150,4 @@ export {
 	type VerifySettingsResult,
 	verifySettings,
 } from './rotation/verify-settings.ts';
+export type { OnOperation, OperationReport } from './telemetry/operations.ts';

@@ -11,13 +11,14 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 	errors: [],
 	ids: [],
 	input: ['errors', 'ids'],
-	database: ['errors', 'ids', 'input'],
+	telemetry: ['errors'],
+	database: ['errors', 'ids', 'input', 'telemetry'],
 	destinations: ['errors', 'input'],
 	keys: ['errors', 'ids', 'input', 'database'],
 	// Of destinations only what counts where nothing is stored.
 	encryption: ['errors', 'ids', 'input', 'destinations', 'keys'],
-	repository: ['errors', 'ids', 'input', 'database', 'destinations', 'encryption'],
-	loading: ['errors', 'input', 'database', 'destinations', 'encryption'],
+	repository: ['errors', 'ids', 'input', 'telemetry', 'database', 'destinations', 'encryption'],
+	loading: ['errors', 'input', 'telemetry', 'database', 'destinations', 'encryption'],
 	'prisma/driver': ['database'],
 	'prisma/extension': [
 		'errors',
@@ -28,11 +29,20 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 		'encryption',
 		'generated',
 	],
-	'prisma/scoped': ['errors', 'input', 'database', 'encryption', 'prisma/extension', 'generated'],
+	'prisma/scoped': [
+		'errors',
+		'input',
+		'telemetry',
+		'database',
+		'encryption',
+		'prisma/extension',
+		'generated',
+	],
 	// The one place where the repository and Prisma meet.
 	client: [
 		'errors',
 		'input',
+		'telemetry',
 		'database',
 		'destinations',
 		'encryption',
@@ -42,7 +52,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 		'prisma/scoped',
 		'generated',
 	],
-	rotation: ['errors', 'input', 'database', 'keys', 'encryption'],
+	rotation: ['errors', 'input', 'telemetry', 'database', 'keys', 'encryption'],
 	doctor: ['errors', 'ids', 'input', 'database', 'keys', 'rotation'],
 	cli: ['errors', 'input', 'keys', 'rotation', 'doctor'],
 	// Runs in browsers: test/contracts tries it.
@@ -53,6 +63,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 /** Files that may import a package which others must not know. */
 const onlyIn: Readonly<Record<string, RegExp>> = {
 	pg: /^(database|keys\/kms|loading\/options|doctor|rotation|testing|client|prisma\/driver)\b/,
+	'@opentelemetry/api': /^telemetry\/open-telemetry\.ts$/,
 	'@prisma/client': /^prisma\//,
 	'@prisma/driver-adapter-utils': /^prisma\/driver\//,
 };

@@ -19,7 +19,7 @@ const pages = [
 	[
 		'client',
 		'Connect, and choose in whose name statements run.',
-		['client/', 'prisma/scoped/transaction-options.ts', 'database/scope.ts'],
+		['client/', 'prisma/scoped/transaction-options.ts', 'database/scope.ts', 'telemetry/'],
 	],
 	[
 		'repository',

@@ -13,12 +13,13 @@ import {
 } from '../encryption/settings-encryption.ts';
 import { ConfigurationError } from '../errors.ts';
 import { limitArguments } from '../input/argument-count.ts';
-import { flag, text } from '../input/checks.ts';
+import { callback, flag, text } from '../input/checks.ts';
 import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { settingsEncryption } from '../prisma/extension/destinations-extension.ts';
 import type { TestConnection } from '../repository/connection-test.ts';
 import { ConnectionTests } from '../repository/connection-tests.ts';
 import { SeenRows } from '../repository/seen-rows.ts';
+import type { OnOperation } from '../telemetry/operations.ts';
 import { type Database, openDatabase } from './database.ts';
 import { openScope, type ScopedClient, type ScopeTools } from './open-scope.ts';
 
@@ -73,6 +74,32 @@ export interface DestinationsClientOptions {
 	 * @defaultValue `[]`
 	 */
 	readonly allowedHosts?: readonly string[] | undefined;
+	/**
+	 * Called once for each operation, when it is over, for logs: with its name, how long it took, whether it threw, the code of
+	 * the error, and how many rows the database returned. Never with a value. What it throws reaches nobody.
+	 * OpenTelemetry needs no option: where its API is installed and an SDK set up, operations are spans.
+	 *
+	 * @defaultValue nothing is called
+	 */
+	readonly onOperation?: OnOperation | undefined;
+}
+
+/** Connections to the database at this moment. */
+export interface ConnectionStats {
+	/** Open connections, those that are in use and those that are idle. */
+	readonly total: number;
+	/** Those that nobody uses. */
+	readonly idle: number;
+	/** Calls that wait for one. */
+	readonly waiting: number;
+}
+
+/** Connections of a client: of both logins together, and of each. */
+export interface ClientStats extends ConnectionStats {
+	/** Of the login that serves organizations. */
+	readonly tenants: ConnectionStats;
+	/** Of the login of `asService()`: the same as `tenants`, where one login serves both. */
+	readonly service: ConnectionStats;
 }
 
 const clientOptions = optionsOf({
@@ -83,6 +110,7 @@ const clientOptions = optionsOf({
 	plaintext: plaintextOption.optional(),
 	namedStatements: flag.optional(),
 	allowedHosts: z.custom<readonly string[]>().default([]),
+	onOperation: callback<OnOperation>().optional(),
 } satisfies OptionSchemas<DestinationsClientOptions>);
 
 /**
@@ -121,11 +149,13 @@ export class DestinationsClient implements AsyncDisposable {
 		const options = checkConfiguration('createDestinationsClient()', clientOptions, given);
 		const pool = checkPoolOptions('`pool` of createDestinationsClient()', options.pool);
 		const encryption = settingsEncryption(options.keys, options.plaintext);
-		const open = (config: PoolConfig) => openDatabase(config, options.namedStatements ?? true);
+		const { namedStatements = true, onOperation, serviceConnectionString } = options;
+		const open = (config: PoolConfig, login?: string) =>
+			openDatabase(config, { namedStatements, onOperation, ...(login && { login }) });
 		const tests = new ConnectionTests(connectionTester(parseAllowedHosts(options.allowedHosts)));
 		this.#tools = { encryption, tests, seen: new SeenRows() };
-		this.#tenants = open(withDatabaseAddress(options.connectionString, pool, 'pool'));
-		const { serviceConnectionString } = options;
+		const tenants = serviceConnectionString === undefined ? undefined : 'tenants';
+		this.#tenants = open(withDatabaseAddress(options.connectionString, pool, 'pool'), tenants);
 		if (serviceConnectionString === '') {
 			throw new ConfigurationError(
 				'`serviceConnectionString` is empty. Leave it out, or pass the URL of the second login.',
@@ -134,7 +164,7 @@ export class DestinationsClient implements AsyncDisposable {
 		this.#service =
 			serviceConnectionString === undefined
 				? this.#tenants
-				: open({ ...pool, connectionString: serviceConnectionString });
+				: open({ ...pool, connectionString: serviceConnectionString }, 'service');
 	}
 
 	/**
@@ -187,8 +217,38 @@ export class DestinationsClient implements AsyncDisposable {
 	 */
 	async connect(): Promise<void> {
 		// By way of Prisma, which is loaded then and finds out what is wrong with its adapter.
-		await translateErrors(this.forOrganization(nobody).prisma.$queryRaw`SELECT 1`);
-		await translateErrors(this.asService().prisma.$queryRaw`SELECT 1`);
+		const logins = [
+			{ database: this.#tenants, scope: this.forOrganization(nobody) },
+			{ database: this.#service, scope: this.asService() },
+		];
+		for (const { database, scope } of logins) {
+			const ask = () => translateErrors(scope.prisma.$queryRaw`SELECT 1`);
+			await database.pool.operations.run(connecting, ask);
+		}
+	}
+
+	/**
+	 * How many connections are open, idle and waited for. OpenTelemetry has them as metrics.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { DestinationsClient } from '@consent-io/destinations';
+	 *
+	 * declare const db: DestinationsClient;
+	 *
+	 * const { total, idle, waiting, service } = db.stats();
+	 * if (waiting > 0) console.log(`${waiting} calls wait for one of ${total} connections`);
+	 * ```
+	 */
+	stats(): ClientStats {
+		const [tenants, service] = [statsOf(this.#tenants), statsOf(this.#service)];
+		if (this.#tenants === this.#service) return { ...tenants, tenants, service };
+		return {
+			total: tenants.total + service.total,
+			idle: tenants.idle + service.idle,
+			waiting: tenants.waiting + service.waiting,
+			...{ tenants, service },
+		};
 	}
 
 	/** Closes all connections. Statements under way are waited for; open transactions are rolled back. */
@@ -206,9 +266,17 @@ limitArguments(DestinationsClient.prototype, {
 	forOrganization: 2,
 	asService: 1,
 	connect: 0,
+	stats: 0,
 	close: 0,
 	[Symbol.asyncDispose]: 0,
 });
+
+const connecting = { name: 'connect', operation: 'connect' };
+
+function statsOf({ pool }: Database): ConnectionStats {
+	const { total, idle, waiting } = pool.counts();
+	return { total, idle, waiting };
+}
 
 /** The nil UUID (RFC 9562, section 5.9), which no organization has. */
 const nobody = '00000000-0000-0000-0000-000000000000';

@@ -1,5 +1,5 @@
 import type { PoolConfig } from 'pg';
-import { ScopedPool } from '../database/scoped-pool.ts';
+import { ScopedPool, type ScopedPoolOptions } from '../database/scoped-pool.ts';
 import { PrismaClient } from '../generated/prisma/client.ts';
 import { ScopedAdapter } from '../prisma/driver/scoped-adapter.ts';
 
@@ -11,8 +11,8 @@ export interface Database {
 	close(): Promise<void>;
 }
 
-export function openDatabase(config: PoolConfig, namedStatements: boolean): Database {
-	const pool = new ScopedPool(config, { namedStatements });
+export function openDatabase(config: PoolConfig, options: ScopedPoolOptions): Database {
+	const pool = new ScopedPool(config, options);
 	const prisma = new PrismaClient({
 		adapter: new ScopedAdapter(pool),
 		// Prisma's other formats quote the code that called it, which is this package's own.

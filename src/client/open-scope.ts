@@ -65,6 +65,8 @@ export interface ScopedClient extends ScopedTransaction {
 
 const workOfTransaction = callback();
 
+const transacting = { name: 'transaction', operation: 'transaction' };
+
 /** What all scopes of a client have in common. */
 export interface ScopeTools {
 	readonly encryption: SettingsEncryption;
@@ -78,6 +80,7 @@ export function openScope(
 	scope: Scope,
 	{ encryption, tests, seen }: ScopeTools,
 ): ScopedClient {
+	const { operations } = database.pool;
 	const inScope = (
 		prisma: ScopedPrismaClient,
 		sql: ScopedSql,
@@ -87,13 +90,17 @@ export function openScope(
 		const statements = new Statements(sql, scope);
 		return {
 			prisma,
-			destinations: new DestinationRepository({ table, statements, scope, encryption, ...more }),
-			audit: new AuditLog(statements),
+			destinations: new DestinationRepository({
+				...{ table, statements, scope, encryption, operations },
+				...more,
+			}),
+			audit: new AuditLog(statements, operations),
 		};
 	};
 	// The view has what the type says; see `scopeClient`.
-	const prisma = scopeClient(database.prisma, encryption, scope) as unknown as ScopedPrismaClient;
-	const transaction: ScopedClient['transaction'] = async (work, options) => {
+	const view = scopeClient(database.prisma, encryption, scope, operations);
+	const prisma = view as unknown as ScopedPrismaClient;
+	const transact: ScopedClient['transaction'] = async (work, options) => {
 		checkArgument('work', workOfTransaction, work);
 		const { isolationLevel, ...limits } = checkOptions(transactionOptions, options);
 		try {
@@ -107,6 +114,8 @@ export function openScope(
 			throw transientError(error) ?? timeoutError(error, limits.timeout) ?? error;
 		}
 	};
+	const transaction: ScopedClient['transaction'] = async (work, options) =>
+		operations.run(transacting, () => transact(work, options));
 	return {
 		...inScope(prisma, database.pool, { tests, seen }),
 		transaction: limitedTo('transaction', 2, transaction),

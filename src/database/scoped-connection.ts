@@ -1,12 +1,13 @@
 import type { PoolClient, QueryArrayResult, QueryConfig } from 'pg';
 import { DestinationsError, RetryError, UnsupportedError } from '../errors.ts';
+import { currentOperation } from '../telemetry/operation.ts';
 import { DiscardSession } from './discard-session.ts';
 import { type ExecutionContext, refuse } from './execution-context.ts';
 import { isIdle, submit } from './pg-protocol.ts';
 import type { Scope } from './scope.ts';
 import { ScopedQuery } from './scoped-query.ts';
 import type { ReadRow, ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
-import { connectionAfter, withoutValues } from './sql-errors.ts';
+import { connectionAfter, sqlStateOf, withoutValues } from './sql-errors.ts';
 import type { nameStatements } from './statement-names.ts';
 import { setTextForm } from './text-form.ts';
 import { translateErrors } from './translate-errors.ts';
@@ -123,6 +124,8 @@ export class ScopedConnection implements ScopedSql {
 		const named = this.#options.namedStatements && !this.#context.ranRawSql;
 		const afterInOrder = this.#inOrder;
 		this.#inOrder = inOrder;
+		const operation = currentOperation();
+		operation?.sent(config.text);
 		return new Promise((resolve, reject) => {
 			const query = new ScopedQuery(
 				named ? config : { ...config, name: '' },
@@ -130,6 +133,10 @@ export class ScopedConnection implements ScopedSql {
 				{ named, inTransaction, inOrder, afterInOrder, readRow },
 				(error, result) => {
 					if (error instanceof DestinationsError) refuse(error, this.#context);
+					if (operation !== undefined) {
+						operation.rows += result?.rows.length ?? 0;
+						if (error !== null) operation.sqlState = sqlStateOf(error);
+					}
 					if (result === undefined) reject(this.#noted(error));
 					else resolve(result);
 				},

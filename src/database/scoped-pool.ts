@@ -1,4 +1,5 @@
 import {
+	Client,
 	Pool,
 	type PoolClient,
 	type PoolConfig,
@@ -6,6 +7,8 @@ import {
 	type QueryConfig,
 } from 'pg';
 import { UnsupportedError } from '../errors.ts';
+import { type OnOperation, Operations } from '../telemetry/operations.ts';
+import type { PoolCounts } from '../telemetry/pool-metrics.ts';
 import { type ExecutionContext, refuse, requireContext } from './execution-context.ts';
 import { watchTransactionStatus } from './pg-protocol.ts';
 import type { Scope } from './scope.ts';
@@ -15,7 +18,11 @@ import { nameStatements } from './statement-names.ts';
 import { withTextForm } from './text-form.ts';
 import { translateErrors } from './translate-errors.ts';
 
-export type ScopedPoolOptions = Omit<ScopedConnectionOptions, 'nameStatement'>;
+export interface ScopedPoolOptions extends Omit<ScopedConnectionOptions, 'nameStatement'> {
+	/** Which login it is, where a client has several pools; for metrics. */
+	readonly login?: string;
+	readonly onOperation?: OnOperation | undefined;
+}
 
 /**
  * A pool that sends every statement in the scope of the {@link ExecutionContext} it is called for. Without one it sends
@@ -24,13 +31,15 @@ export type ScopedPoolOptions = Omit<ScopedConnectionOptions, 'nameStatement'>;
 export class ScopedPool implements ScopedSql {
 	/** Names the statements that the connections keep prepared. */
 	readonly nameStatement = nameStatements();
+	/** Runs what is done with this pool, and tells those who listen. */
+	readonly operations: Operations;
 	readonly #pool: Pool;
 	readonly #options: ScopedConnectionOptions;
 	/** Who waits for a connection: a pool that ends forgets them. */
 	readonly #waiting = new Set<Promise<unknown>>();
 	#closed = false;
 
-	constructor(config: PoolConfig, options: ScopedPoolOptions) {
+	constructor(config: PoolConfig, { login, onOperation, ...options }: ScopedPoolOptions) {
 		this.#pool = new Pool(options.namedStatements ? withTextForm(config) : config);
 		this.#options = { ...options, nameStatement: this.nameStatement };
 		this.#pool.on('connect', (client) => {
@@ -38,6 +47,14 @@ export class ScopedPool implements ScopedSql {
 			client.on('error', leaveToQuery);
 		});
 		this.#pool.on('error', leaveToQuery);
+		const connections = () => this.counts();
+		this.operations = new Operations({ ...placeOf(config), login, connections }, onOperation);
+	}
+
+	/** Its connections at this moment. */
+	counts(): PoolCounts {
+		const { totalCount, idleCount, waitingCount, options } = this.#pool;
+		return { total: totalCount, idle: idleCount, waiting: waitingCount, max: options.max };
 	}
 
 	/** Runs one statement. */
@@ -105,6 +122,7 @@ export class ScopedPool implements ScopedSql {
 	/** Takes no more, and ends once all that was taken is done. */
 	async close(): Promise<void> {
 		this.#closed = true;
+		this.operations.close();
 		while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
 		await this.#pool.end();
 	}
@@ -144,3 +162,13 @@ export class ScopedPool implements ScopedSql {
  * would: pg's pool listens to idle connections only, and tells what it hears by an event of its own.
  */
 function leaveToQuery(): void {}
+
+/** Where pg would connect to, by its own reading of its options. Nothing is known of those that it cannot read. */
+function placeOf(config: PoolConfig): Partial<Pick<Client, 'host' | 'port' | 'database'>> {
+	try {
+		const { host, port, database } = new Client(config);
+		return { host, port, ...(database === undefined ? {} : { database }) };
+	} catch {
+		return {};
+	}
+}

@@ -97,8 +97,11 @@ export class ScopedQuery {
 	readonly #types: QueryConfig['types'];
 	readonly #scope: Scope;
 	readonly #preambles: Preamble[];
-	/** How many preambles have not been answered; their answers come before the query's. */
-	#pending: number;
+	/**
+	 * How many preambles were sent and not answered; their answers come before the query's. None before it is sent: who
+	 * looks at the query then, as OpenTelemetry's instrumentation of pg does, sees the statement that it is about.
+	 */
+	#pending = 0;
 	/** What rows look like; without columns until Postgres describes them, and for good where there are none. */
 	#shape = shapeOf([], undefined);
 	/** Keeps the shape of a statement that the connection keeps prepared. */
@@ -132,7 +135,6 @@ export class ScopedQuery {
 			const resets = afterInOrder ? [resetRole, ...resetOrder] : [resetRole];
 			this.#preambles.unshift(...resets.map((reset) => preamble(reset)));
 		}
-		this.#pending = this.#preambles.length;
 	}
 
 	/** pg files a statement as prepared under the name that the query has when the answer comes. */
@@ -154,6 +156,7 @@ export class ScopedQuery {
 		});
 		if (known !== undefined) this.#shape = known;
 		else this.#learn = (shape) => shapesOn(connection).set(name, shape);
+		this.#pending = this.#preambles.length;
 		connection.stream.write(messages);
 		return null;
 	}

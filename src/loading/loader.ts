@@ -70,13 +70,16 @@ export class DestinationsLoader implements AsyncDisposable {
 		const address = withDatabaseAddress(
 			...[options.connectionString, pool, 'pool', 'DATABASE_LOADER_URL'],
 		);
-		const { namedStatements } = options;
+		const { namedStatements, onOperation } = options;
 		this.#options = options;
-		this.#pool = new ScopedPool(poolOptions(address, namedStatements), { namedStatements });
+		this.#pool = new ScopedPool(poolOptions(address, namedStatements), {
+			...{ namedStatements, onOperation, login: 'loader' },
+		});
 		this.#freshness = new Freshness(options.maxStalenessMillis, (status) =>
 			this.#listeners.emit('status', status),
 		);
-		const tools = { sql: this.#pool, counters: this.#counters };
+		const { operations } = this.#pool;
+		const tools = { sql: this.#pool, operations, counters: this.#counters };
 		this.#refresher = new Refresher(options.pollIntervalMillis, {
 			...tools,
 			freshness: this.#freshness,

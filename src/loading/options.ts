@@ -7,8 +7,9 @@ import {
 	plaintextOption,
 } from '../encryption/settings-encryption.ts';
 import { ConfigurationError } from '../errors.ts';
-import { flag, text, wholeNumber } from '../input/checks.ts';
+import { callback, flag, text, wholeNumber } from '../input/checks.ts';
 import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/options.ts';
+import type { OnOperation } from '../telemetry/operations.ts';
 
 /** Options of {@link createDestinationsLoader}. */
 export interface DestinationsLoaderOptions {
@@ -64,6 +65,13 @@ export interface DestinationsLoaderOptions {
 	 * @defaultValue `false`: each organization is read when it is first asked for
 	 */
 	readonly preload?: boolean | undefined;
+	/**
+	 * Called once for each statement that asks the database, when it is over; see the client's option: `loader.poll` in each
+	 * interval, `loader.read` for what is not in memory. Answers from memory are no operations.
+	 *
+	 * @defaultValue nothing is called
+	 */
+	readonly onOperation?: OnOperation | undefined;
 }
 
 const hour = 3_600_000;
@@ -78,6 +86,7 @@ const loaderOptions = optionsOf({
 	pollIntervalMillis: wholeNumber(10, hour).default(250),
 	maxStalenessMillis: wholeNumber(20, 24 * hour).default(60_000),
 	preload: flag.default(false),
+	onOperation: callback<OnOperation>().optional(),
 } satisfies OptionSchemas<DestinationsLoaderOptions>);
 
 /** @throws ConfigurationError if an option is unknown or not valid. */

@@ -1,5 +1,6 @@
 import type { ScopedSql } from '../database/scoped-sql.ts';
 import type { DestinationsError } from '../errors.ts';
+import type { Operations } from '../telemetry/operations.ts';
 import { Feed, type Poll } from './feed.ts';
 import { loadingError } from './loading-error.ts';
 import type { Counters } from './metrics.ts';
@@ -10,9 +11,13 @@ import type { Freshness } from './status.ts';
 /** Opened settings that may not be kept are looked for this often, in milliseconds. */
 const sweepInterval = 1_000;
 
+const polling = { name: 'loader.poll', operation: 'poll', table: 'destination_audit_log' };
+
 /** What a refresher needs of the loader. */
 export interface RefresherTools {
 	readonly sql: ScopedSql;
+	/** Where what it asks of the database runs as operations. */
+	readonly operations: Operations;
 	readonly counters: Counters;
 	readonly freshness: Freshness;
 	readonly forget: (changed: readonly string[] | 'all') => void;
@@ -30,7 +35,8 @@ export class Refresher {
 	constructor(pollInterval: number, tools: RefresherTools) {
 		this.#tools = tools;
 		this.#feed = new Feed(tools.sql);
-		this.#poller = new Poller(pollInterval, () => this.#poll());
+		const poll = () => tools.operations.run(polling, () => this.#poll());
+		this.#poller = new Poller(pollInterval, poll);
 	}
 
 	/** The server that was polled last; undefined before the first poll. */

@@ -3,6 +3,7 @@ import { meaningOf } from '../database/sql-errors.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { UnknownKeyError } from '../errors.ts';
+import type { Operations } from '../telemetry/operations.ts';
 import { Batches, maxRounds, severalServers } from './batches.ts';
 import { OrganizationCache } from './cache.ts';
 import type { LoadedDestination } from './loaded-destination.ts';
@@ -19,9 +20,13 @@ const pageSize = 5_000;
 /** The nil UUID (RFC 9562, section 5.9), before which no organization comes. */
 const first = '00000000-0000-0000-0000-000000000000';
 
+const reading = { name: 'loader.read', operation: 'read', table: 'destinations' };
+
 /** What the store needs of the loader. */
 export interface StoreTools {
 	readonly sql: ScopedSql;
+	/** Where what it asks of the database runs as operations. */
+	readonly operations: Operations;
 	readonly encryption: SettingsEncryption;
 	readonly counters: Counters;
 	/** The server that is polled. */
@@ -163,7 +168,11 @@ export class Store {
 	}
 
 	/** Runs a read, and once more where its connection was lost, or a standby cancelled it. */
-	async #counted(read: () => Promise<ReadRows>): Promise<ReadRows> {
+	#counted(read: () => Promise<ReadRows>): Promise<ReadRows> {
+		return this.#tools.operations.run(reading, () => this.#countedRead(read));
+	}
+
+	async #countedRead(read: () => Promise<ReadRows>): Promise<ReadRows> {
 		const { counters } = this.#tools;
 		try {
 			counters.loads += 1;

@@ -15,6 +15,7 @@ import { UnsupportedError } from '../errors.ts';
 import { limitArguments } from '../input/argument-count.ts';
 import { abortSignal, flag } from '../input/checks.ts';
 import { checkArgument, checkOptions, optionsOf } from '../input/options.ts';
+import { observeMethods } from '../telemetry/observe-methods.ts';
 import { type DestinationVersion, readHistory } from './audit/history.ts';
 import type { Page, PageOptions } from './audit/pages.ts';
 import type { ConnectionTests } from './connection-tests.ts';
@@ -60,6 +61,14 @@ const patchTestOptions = testOptions.extend({ keepMasked: flag.optional() });
 export class DestinationRepository {
 	readonly #tools: RepositoryTools;
 	readonly #writer: DestinationWriter;
+
+	static {
+		observeMethods(DestinationRepository.prototype, {
+			family: 'destinations',
+			table: 'destinations',
+			operationsOf: (repository) => repository.#tools.operations,
+		});
+	}
 
 	/** @internal Use `forOrganization()` or `asService()`. */
 	constructor(tools: RepositoryTools) {

@@ -3,6 +3,8 @@ import { withDatabaseAddress } from '../database/database-address.ts';
 import { checkClientOptions } from '../database/pg-options.ts';
 import { sqlStateOf } from '../database/sql-errors.ts';
 import { mayNotSwitch, translated, translateErrors } from '../database/translate-errors.ts';
+import { currentOperation } from '../telemetry/operation.ts';
+import { Operations } from '../telemetry/operations.ts';
 import type { SealedSettingsOptions } from './options.ts';
 import type { Statement } from './statements.ts';
 
@@ -31,11 +33,15 @@ export class MaintenanceConnection implements AsyncDisposable {
 			const refused = error instanceof Error && sqlStateOf(error) === '42501';
 			throw refused ? mayNotSwitch('service_role', error) : translated(error);
 		});
+		const operation = currentOperation();
+		operation?.sent(text);
 		try {
 			const { rows } = await this.#client.query<Row>(text, values);
+			if (operation !== undefined) operation.rows += rows.length;
 			await this.#client.query('COMMIT');
 			return rows;
 		} catch (error) {
+			if (operation !== undefined) operation.sqlState = sqlStateOf(error);
 			// The statement's error says what went wrong; a connection that is gone rolls back by itself.
 			await this.#client.query('ROLLBACK').catch(() => {});
 			throw translated(error);
@@ -68,4 +74,10 @@ export function clientConfig({
 			'connection',
 		),
 	};
+}
+
+/** Where a run is an operation, of the name that its function has. */
+export function maintenanceOperations(options: SealedSettingsOptions): Operations {
+	const { host, port, database } = new Client(clientConfig(options));
+	return new Operations({ host, port, ...(database === undefined ? {} : { database }) });
 }

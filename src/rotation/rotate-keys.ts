@@ -6,7 +6,11 @@ import { Keyring } from '../keys/keyring.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
 import { checkPrimaryKey } from './check-primary-key.ts';
 import { type EncryptedTable, encryptedTables } from './encrypted-tables.ts';
-import { byPrimaryKey, MaintenanceConnection } from './maintenance-connection.ts';
+import {
+	byPrimaryKey,
+	MaintenanceConnection,
+	maintenanceOperations,
+} from './maintenance-connection.ts';
 import {
 	type SealedSettingsFailure,
 	type SealedSettingsOptions,
@@ -84,6 +88,11 @@ const pausesMs = [0, 200, 400, 800, 1600];
 export async function rotateKeys(given: RotateKeysOptions = {}): Promise<RotateKeysResult> {
 	const options = checkConfiguration('rotateKeys()', rotateOptions, given);
 	const run = new Run(options);
+	const kind = { name: 'rotateKeys', operation: 'rotateKeys', table: 'destinations' };
+	return maintenanceOperations(options).run(kind, () => rotateAll(run, options));
+}
+
+async function rotateAll(run: Run, options: RotateKeysOptions): Promise<RotateKeysResult> {
 	const keys = run.tenantKeys();
 	await using reader = await MaintenanceConnection.open(options);
 	await using writer = await MaintenanceConnection.open(options);

@@ -6,7 +6,11 @@ import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/opti
 import { shownKeyId } from '../keys/key-provider.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
 import { type EncryptedTable, encryptedTables } from './encrypted-tables.ts';
-import { byPrimaryKey, MaintenanceConnection } from './maintenance-connection.ts';
+import {
+	byPrimaryKey,
+	MaintenanceConnection,
+	maintenanceOperations,
+} from './maintenance-connection.ts';
 import {
 	type SealedSettingsFailure,
 	type SealedSettingsOptions,
@@ -72,6 +76,11 @@ export async function verifySettings(
 ): Promise<VerifySettingsResult> {
 	const options = checkConfiguration('verifySettings()', verifyOptions, given);
 	const run = new Run(options);
+	const kind = { name: 'verifySettings', operation: 'verifySettings', table: 'destinations' };
+	return maintenanceOperations(options).run(kind, () => verifyAll(run, options));
+}
+
+async function verifyAll(run: Run, options: VerifySettingsOptions): Promise<VerifySettingsResult> {
 	const keys = run.tenantKeys();
 	await using connection = await MaintenanceConnection.open(options);
 	const verification = new Verification(run, keys, connection, options.plaintext ?? 'refuse');

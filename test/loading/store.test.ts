@@ -66,6 +66,7 @@ function open({ capacity = 100, keys = service, failures = [], servers }: Surrou
 	const store = new Store(capacity, {
 		// Nothing else of it is called.
 		sql: sql as ScopedSql,
+		operations: pool.operations,
 		encryption: new SettingsEncryption(keys),
 		counters,
 		server: () => (servers === undefined ? server : (servers[polls] ?? server)),
@@ -343,6 +344,7 @@ describe('preload', () => {
 					return rows;
 				},
 			} as ScopedSql,
+			operations: ownPool.operations,
 			encryption: new SettingsEncryption(newKeys()),
 			counters,
 			server: () => servers[polls] ?? polled,

@@ -9,6 +9,10 @@ import { packed, unpacked } from './packed.ts';
 /** What a service may have beside the package. Those that this project has too are of the same version. */
 const others = { dotenv: '17.4.2', vitest: '3.2.7' };
 const shared = [
+	'@opentelemetry/api',
+	'@opentelemetry/context-async-hooks',
+	'@opentelemetry/instrumentation-pg',
+	'@opentelemetry/sdk-trace-base',
 	'@prisma/schema-engine-wasm',
 	'@types/node',
 	'esbuild',
@@ -61,12 +65,14 @@ async function assemble(
 	folder: string,
 	from: string,
 	copied: Readonly<Record<string, string>>,
+	missing: readonly string[] = [],
 ): Promise<void> {
 	await mkdir(folder, { recursive: true });
 	for (const [name, source] of Object.entries(copied)) {
 		await cp(source, join(folder, name), { recursive: true });
 	}
 	for (const name of await readdir(from)) {
+		if (missing.includes(name)) continue;
 		if (name.startsWith('@')) {
 			await assemble(join(folder, name), join(from, name), {});
 			continue;
@@ -94,6 +100,7 @@ export class Service {
 		files = {},
 		environment = {},
 		others = {},
+		missing = [],
 	}: {
 		/** Of `package.json`; most services that are CommonJS say nothing. */
 		readonly type?: 'module';
@@ -101,6 +108,8 @@ export class Service {
 		readonly environment?: Record<string, string>;
 		/** Folders of packages that stand in the place of those that were installed, by name. */
 		readonly others?: Record<string, string>;
+		/** Packages, or scopes of them, that it does not have. */
+		readonly missing?: readonly string[];
 	} = {}): Promise<Service> {
 		const folder = await mkdtemp(join(tmpdir(), 'destinations-service-'));
 		const service = new Service(folder, environment);
@@ -111,8 +120,11 @@ export class Service {
 		});
 		const installed = join(await installation(), 'node_modules');
 		const own = join(folder, 'node_modules');
-		if (Object.keys(others).length === 0) await symlink(installed, own);
-		else await assemble(own, installed, { [ownName]: join(installed, ownName), ...others });
+		if (Object.keys(others).length + missing.length === 0) await symlink(installed, own);
+		else {
+			const copied = { [ownName]: join(installed, ownName), ...others };
+			await assemble(own, installed, copied, missing);
+		}
 		return service;
 	}
 

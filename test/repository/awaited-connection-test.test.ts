@@ -12,7 +12,10 @@ let database: Database;
 
 beforeAll(async () => {
 	service = await startService();
-	database = openDatabase({ connectionString: service.connectionString, max: 4 }, true);
+	database = openDatabase(
+		{ connectionString: service.connectionString, max: 4 },
+		{ namedStatements: true },
+	);
 });
 
 afterEach(() => {

@@ -18,7 +18,10 @@ let database: Database;
 beforeAll(async () => {
 	service = await startService();
 	// Two connections, so that a test which held one would stop the others.
-	database = openDatabase({ connectionString: service.connectionString, max: 2 }, true);
+	database = openDatabase(
+		{ connectionString: service.connectionString, max: 2 },
+		{ namedStatements: true },
+	);
 });
 
 afterAll(async () => {

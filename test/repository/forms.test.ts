@@ -14,7 +14,10 @@ let database: Database;
 
 beforeAll(async () => {
 	service = await startService();
-	database = openDatabase({ connectionString: service.connectionString, max: 2 }, true);
+	database = openDatabase(
+		{ connectionString: service.connectionString, max: 2 },
+		{ namedStatements: true },
+	);
 });
 
 afterAll(async () => {

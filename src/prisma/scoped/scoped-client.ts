@@ -2,10 +2,13 @@ import { type ExecutionContext, runInScope } from '../../database/execution-cont
 import type { Scope } from '../../database/scope.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { ForbiddenError, ValidationError } from '../../errors.ts';
+import type { OperationKind } from '../../telemetry/operation.ts';
+import type { Operations } from '../../telemetry/operations.ts';
 import { modelsByDelegate } from '../extension/models.ts';
-import { scopeDelegate } from './delegate.ts';
+import { type RawSql, scopeDelegate } from './delegate.ts';
 import { lazyPromise } from './lazy-promise.ts';
 import type { ModelOperation } from './operation.ts';
+import { rawKind, transactionKind } from './operation-kinds.ts';
 import { type TransactionWork, transactionView } from './transaction-view.ts';
 import { call, type Method, type Methods, rawMethods, view } from './view.ts';
 
@@ -14,10 +17,13 @@ interface Scoped {
 	readonly client: Methods;
 	readonly encryption: SettingsEncryption;
 	readonly scope: Scope;
+	/** Where what is done runs as operations. */
+	readonly operations: Operations;
 }
 
 /** How a promise of a scoped client is run, by itself or inside a transaction. */
 interface DeferredOperation extends Scoped {
+	readonly kind: OperationKind;
 	readonly ranRawSql: boolean;
 	readonly run: (client: Methods) => PromiseLike<unknown>;
 }
@@ -34,13 +40,19 @@ const deferredOperations = new WeakMap<object, DeferredOperation>();
  * shares its engine, and runs them together, in the context of whichever came first. So neither reaches
  * Prisma from here: `findUnique` goes out as `findFirst`, a batch as an interactive transaction.
  */
-export function scopeClient(client: object, encryption: SettingsEncryption, scope: Scope): Methods {
+export function scopeClient(
+	client: object,
+	encryption: SettingsEncryption,
+	scope: Scope,
+	operations: Operations,
+): Methods {
 	// A Prisma client is an object of methods, and of such objects.
-	const scoped = { client: client as Methods, encryption, scope };
+	const scoped = { client: client as Methods, encryption, scope, operations };
 	const delegates = new Map<PropertyKey, Methods>();
-	const raw = (method: PropertyKey, args: readonly unknown[]) =>
+	const raw: RawSql = (method, args, kind = rawKind(method)) =>
 		scopePromise({
 			...scoped,
+			kind,
 			ranRawSql: true,
 			// Prisma's raw methods give Prisma promises.
 			run: (on) => call(on, method, args) as PromiseLike<unknown>,
@@ -52,7 +64,7 @@ export function scopeClient(client: object, encryption: SettingsEncryption, scop
 				scopeDelegate(
 					scoped.client,
 					property,
-					(operation) => scopeOperation(scoped, operation),
+					(operation, kind) => scopeOperation(scoped, operation, kind),
 					raw,
 				);
 			delegates.set(property, delegate);
@@ -64,16 +76,17 @@ export function scopeClient(client: object, encryption: SettingsEncryption, scop
 	});
 }
 
-function scopeOperation(scoped: Scoped, operation: ModelOperation): object {
+function scopeOperation(scoped: Scoped, operation: ModelOperation, kind: OperationKind): object {
 	return scopePromise(
 		{
 			...scoped,
+			kind,
 			ranRawSql: false,
 			run: (on) => operation.run(scoped.encryption, scoped.scope, on),
 		},
 		(relation) => {
 			const follow = operation.follow(relation);
-			return follow && ((args: unknown) => scopeOperation(scoped, follow(args)));
+			return follow && ((args: unknown) => scopeOperation(scoped, follow(args), kind));
 		},
 	);
 }
@@ -95,8 +108,9 @@ function scopePromise(
 	return promise;
 }
 
-function start({ client, scope, ranRawSql, run }: DeferredOperation): Promise<unknown> {
-	return runToEnd({ scope, ranRawSql }, () => run(client));
+function start(operation: DeferredOperation): Promise<unknown> {
+	const { client, scope, operations, kind, ranRawSql, run } = operation;
+	return operations.run(kind, () => runToEnd({ scope, ranRawSql }, () => run(client)));
 }
 
 function refuseForeignTransaction(): never {
@@ -111,7 +125,10 @@ function scopeTransaction(scoped: Scoped): Method {
 			const inView = work as TransactionWork;
 			return runTransaction(
 				scoped,
-				(transaction, context) => inView(transactionView(transaction, scoped.encryption, context)),
+				(transaction, context) => {
+					const inside = transactionView(transaction, { ...scoped, context });
+					return scoped.operations.callerCode(() => inView(inside));
+				},
 				options,
 			);
 		}
@@ -123,9 +140,10 @@ function scopeTransaction(scoped: Scoped): Method {
 		const batch = work.map((promise) => deferredOperationOf(promise, scoped));
 		const inOrder = async (transaction: Methods, context: ExecutionContext) => {
 			const results: unknown[] = [];
-			for (const { ranRawSql, run } of batch) {
+			for (const { kind, ranRawSql, run } of batch) {
 				if (ranRawSql) context.ranRawSql = true;
-				results.push(await run(transaction));
+				// Part of the transaction's operation, which it tells whether its text may hold values.
+				results.push(await scoped.operations.run(kind, async () => run(transaction)));
 			}
 			return results;
 		};
@@ -141,17 +159,18 @@ function deferredOperationOf(promise: unknown, { client, scope }: Scoped): Defer
 }
 
 function runTransaction(
-	{ client, scope }: Scoped,
+	{ client, scope, operations }: Scoped,
 	work: (transaction: Methods, context: ExecutionContext) => unknown,
 	options: unknown,
 ): Promise<unknown> {
 	const { timeout } = (options ?? {}) as { timeout?: number }; // Prisma refuses others
 	const context: ExecutionContext = { scope, ranRawSql: false, timeout };
-	return runToEnd(context, () => {
+	const run = () => {
 		const inScope = (transaction: Methods) => work(transaction, context);
 		// Prisma's $transaction gives a promise.
 		return call(client, '$transaction', [inScope, options]) as PromiseLike<unknown>;
-	});
+	};
+	return operations.run(transactionKind, () => runToEnd(context, run));
 }
 
 /** Runs something in a scope. What the caller does with the promise that it returns is outside it. */

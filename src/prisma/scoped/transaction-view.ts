@@ -1,30 +1,40 @@
 import type { ExecutionContext } from '../../database/execution-context.ts';
-import type { Scope } from '../../database/scope.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { UnsupportedError } from '../../errors.ts';
+import type { OperationKind } from '../../telemetry/operation.ts';
+import type { Operations } from '../../telemetry/operations.ts';
 import { modelsByDelegate } from '../extension/models.ts';
-import { scopeDelegate } from './delegate.ts';
+import { type RawSql, scopeDelegate } from './delegate.ts';
 import { lazyPromise } from './lazy-promise.ts';
 import type { ModelOperation } from './operation.ts';
+import { rawKind, transactionKind } from './operation-kinds.ts';
 import { call, type Methods, rawMethods, view } from './view.ts';
 
 export type TransactionWork = (transaction: Methods) => unknown;
+
+/** What the operations of a transaction need. */
+interface Surroundings {
+	readonly encryption: SettingsEncryption;
+	readonly context: ExecutionContext;
+	readonly operations: Operations;
+}
 
 /**
  * A view of the client of an interactive transaction. The transaction has a connection of its own, which
  * is in the scope already. Raw SQL is noted, because the connection must be cleaned after it.
  */
-export function transactionView(
-	transaction: Methods,
-	encryption: SettingsEncryption,
-	context: ExecutionContext,
-): Methods {
-	const raw = (method: PropertyKey, args: readonly unknown[]) => {
+export function transactionView(transaction: Methods, surroundings: Surroundings): Methods {
+	const { context, operations } = surroundings;
+	const raw: RawSql = (method, args, kind = rawKind(method)) => {
 		context.ranRawSql = true;
-		return call(transaction, method, args);
+		const sent = call(transaction, method, args);
+		return lazyPromise(
+			() => operations.run(kind, async () => sent),
+			() => undefined,
+		);
 	};
-	const start = (operation: ModelOperation): object =>
-		lazy(operation, encryption, context.scope, transaction);
+	const start = (operation: ModelOperation, kind: OperationKind): object =>
+		lazy(operation, kind, surroundings, transaction);
 	return view((property) => {
 		if (modelsByDelegate.has(property)) return scopeDelegate(transaction, property, start, raw);
 		if (rawMethods.has(property)) return (...args: unknown[]) => raw(property, args);
@@ -33,9 +43,13 @@ export function transactionView(
 				if (typeof work !== 'function') {
 					throw new UnsupportedError('A nested $transaction takes a function.');
 				}
-				const nested = (inner: Methods) =>
-					(work as TransactionWork)(transactionView(inner, encryption, context));
-				return call(transaction, property, [nested, options]);
+				const nested = (inner: Methods) => {
+					const inside = transactionView(inner, surroundings);
+					return operations.callerCode(() => (work as TransactionWork)(inside));
+				};
+				return operations.run(transactionKind, async () =>
+					call(transaction, property, [nested, options]),
+				);
 			};
 		}
 		return undefined;
@@ -44,15 +58,16 @@ export function transactionView(
 
 function lazy(
 	operation: ModelOperation,
-	encryption: SettingsEncryption,
-	scope: Scope,
+	kind: OperationKind,
+	surroundings: Surroundings,
 	transaction: Methods,
 ): object {
+	const { encryption, context, operations } = surroundings;
 	return lazyPromise(
-		() => operation.run(encryption, scope, transaction),
+		() => operations.run(kind, () => operation.run(encryption, context.scope, transaction)),
 		(relation) => {
 			const follow = operation.follow(relation);
-			return follow && ((args: unknown) => lazy(follow(args), encryption, scope, transaction));
+			return follow && ((args: unknown) => lazy(follow(args), kind, surroundings, transaction));
 		},
 	);
 }

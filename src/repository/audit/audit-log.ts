@@ -2,6 +2,8 @@ import type { TextRow } from '../../database/scoped-sql.ts';
 import { limitArguments } from '../../input/argument-count.ts';
 import { checkOptions } from '../../input/options.ts';
 import { cursorText, pageLimit } from '../../input/page.ts';
+import { observeMethods } from '../../telemetry/observe-methods.ts';
+import type { Operations } from '../../telemetry/operations.ts';
 import { cursorAt, isTime, placeOf } from '../cursor.ts';
 import type { Statements } from '../statements.ts';
 import { type AuditEntry, placeInTime, toEntry } from './entry.ts';
@@ -15,10 +17,20 @@ const listOptions = auditFilter.extend({ cursor: cursorText.optional(), limit: p
 /** Who changed what, as the database recorded it. Nobody can change it. */
 export class AuditLog {
 	readonly #statements: Statements;
+	readonly #operations: Operations;
+
+	static {
+		observeMethods(AuditLog.prototype, {
+			family: 'audit',
+			table: 'destination_audit_log',
+			operationsOf: (log) => log.#operations,
+		});
+	}
 
 	/** @internal Use `forOrganization().audit` or `asService().audit`. */
-	constructor(statements: Statements) {
+	constructor(statements: Statements, operations: Operations) {
 		this.#statements = statements;
+		this.#operations = operations;
 	}
 
 	/**

@@ -1,0 +1,211 @@
+import { errorType } from './error-type.ts';
+import {
+	type Attributes,
+	failedStatus,
+	type Histogram,
+	type OpenTelemetry,
+	openTelemetry,
+	type Span,
+} from './open-telemetry.ts';
+import { currentOperation, Operation, type OperationKind, runAs } from './operation.ts';
+import { observePool, type PoolCounts } from './pool-metrics.ts';
+
+/** What `onOperation` is called with, once an operation is over. It holds no value that was given or read. */
+export interface OperationReport {
+	/** Which operation, such as `destinations.create`, `audit.list`, `prisma.destination.findMany` or `transaction`. */
+	readonly name: string;
+	/** How long it took, in milliseconds, with a fraction. */
+	readonly durationMillis: number;
+	/** Whether it returned or threw. */
+	readonly outcome: 'ok' | 'error';
+	/**
+	 * Of an operation that threw: the code of the error, this package's, Prisma's or Postgres's. `_OTHER` for
+	 * errors of others, such as what the callback of a transaction throws.
+	 */
+	readonly code?: string;
+	/** How many rows the database returned, in all statements. */
+	readonly rows: number;
+}
+
+/** Called once for each operation, when it is over. What it throws reaches nobody. */
+export type OnOperation = (operation: OperationReport) => void;
+
+/** The database that operations are on. */
+export interface ObservedDatabase {
+	readonly host?: string | undefined;
+	readonly port?: number | undefined;
+	readonly database?: string | undefined;
+	/** Which login's pool it is, if it has one. */
+	readonly login?: string | undefined;
+	/** Connections of the pool, for its metrics. */
+	readonly connections?: (() => PoolCounts) | undefined;
+}
+
+/** Bounds in seconds, as the conventions name them (https://opentelemetry.io/docs/specs/semconv/database/database-metrics/). */
+const durationBounds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
+
+/**
+ * Runs the operations of a database, and tells those who listen: OpenTelemetry, as its conventions for databases say, and
+ * `onOperation`. Where nobody can listen it only runs them.
+ */
+export class Operations {
+	readonly #onOperation: OnOperation | undefined;
+	readonly #telemetry: OpenTelemetry | undefined;
+	readonly #attributes: Attributes;
+	readonly #durations: Histogram | undefined;
+	readonly #stopObserving: () => void = () => {};
+
+	constructor(observed: ObservedDatabase, onOperation?: OnOperation) {
+		this.#onOperation = onOperation;
+		this.#telemetry = openTelemetry();
+		const { host, port, database, connections } = observed;
+		this.#attributes = {
+			'db.system.name': 'postgresql',
+			...(database && { 'db.namespace': database }),
+			...(host && { 'server.address': host }),
+			...(port && { 'server.port': port }),
+		};
+		if (this.#telemetry === undefined) return;
+		const { meter } = this.#telemetry;
+		this.#durations = meter.createHistogram('db.client.operation.duration', {
+			description: 'Duration of database client operations.',
+			unit: 's',
+			advice: { explicitBucketBoundaries: durationBounds },
+		});
+		if (connections !== undefined) {
+			this.#stopObserving = observePool(meter, poolName(observed), connections);
+		}
+	}
+
+	/** Runs an operation. One inside another of the same database is part of that. */
+	run<T>(kind: OperationKind, work: () => Promise<T>): Promise<T> {
+		const observed = this.#begin(kind);
+		if (observed === undefined) return work();
+		return observed.within(work).then(
+			(result) => {
+				this.#end(observed);
+				return result;
+			},
+			(error: unknown) => {
+				this.#end(observed, { error });
+				throw error;
+			},
+		);
+	}
+
+	/** The same of an operation that returns its result in parts: it ends with the last one that is asked for. */
+	async *iterate<T>(
+		kind: OperationKind,
+		work: () => AsyncGenerator<T, void, undefined>,
+	): AsyncGenerator<T, void, undefined> {
+		const observed = this.#begin(kind);
+		if (observed === undefined) {
+			yield* work();
+			return;
+		}
+		let failure: Failure | undefined;
+		const parts = work();
+		try {
+			for (;;) {
+				// Each part is made in the context of whoever asks for it, unless it is said.
+				const { done, value } = await observed.within(() => parts.next());
+				if (done) break;
+				yield value;
+			}
+		} catch (error) {
+			failure = { error };
+			throw error;
+		} finally {
+			await observed.within(() => parts.return());
+			this.#end(observed, failure);
+		}
+	}
+
+	/** Runs code of the caller's inside an operation: the operations in it are operations of their own. */
+	async callerCode<T>(work: () => PromiseLike<T> | T): Promise<T> {
+		// Prisma's promises begin where they are awaited.
+		return currentOperation() === undefined ? work() : runAs(undefined, async () => work());
+	}
+
+	/** Observes the pool no more. */
+	close(): void {
+		this.#stopObserving();
+	}
+
+	#begin(kind: OperationKind): ObservedOperation | undefined {
+		if (this.#telemetry === undefined && this.#onOperation === undefined) return undefined;
+		const outer = currentOperation();
+		if (outer?.owner === this && !outer.ended) {
+			if (kind.textMayHoldValues) outer.withholdText();
+			return undefined;
+		}
+		const attributes = {
+			...this.#attributes,
+			'db.operation.name': kind.operation,
+			...(kind.table && { 'db.collection.name': kind.table }),
+		};
+		return new ObservedOperation(new Operation(kind, this), attributes, this.#telemetry);
+	}
+
+	#end({ operation, attributes, span }: ObservedOperation, failure?: Failure): void {
+		operation.ended = true;
+		const durationMillis = performance.now() - operation.startedAt;
+		const { kind, rows, text, sqlState } = operation;
+		const code = failure && errorType(failure.error);
+		const ofError = code === undefined ? {} : { 'error.type': code };
+		this.#durations?.record(durationMillis / 1000, { ...attributes, ...ofError });
+		if (span !== undefined) {
+			span.setAttributes({
+				...ofError,
+				...(text !== undefined && { 'db.query.text': text }),
+				...(failure && sqlState !== undefined && { 'db.response.status_code': sqlState }),
+				'db.response.returned_rows': rows,
+			});
+			// Without a description: messages of others repeat what was given.
+			if (failure) span.setStatus(failedStatus);
+			span.end();
+		}
+		const outcome = failure ? 'error' : 'ok';
+		this.#report({ name: kind.name, durationMillis, outcome, ...(code && { code }), rows });
+	}
+
+	#report(report: OperationReport): void {
+		try {
+			// It may be an async function, whose rejection would end the process.
+			const promise: unknown = this.#onOperation?.(report);
+			if (promise instanceof Promise) promise.catch(() => {});
+		} catch {
+			// A log that fails is nothing that the caller of an operation can mend.
+		}
+	}
+}
+
+/** What an operation threw, which may be anything. */
+interface Failure {
+	readonly error: unknown;
+}
+
+/** An operation, with its span. */
+class ObservedOperation {
+	readonly operation: Operation;
+	readonly attributes: Attributes;
+	readonly span: Span | undefined;
+	readonly #telemetry: OpenTelemetry | undefined;
+
+	constructor(operation: Operation, attributes: Attributes, telemetry: OpenTelemetry | undefined) {
+		this.operation = operation;
+		this.attributes = attributes;
+		this.#telemetry = telemetry;
+		this.span = telemetry?.startSpan(operation.kind.name, attributes);
+	}
+
+	within<T>(work: () => T): T {
+		const inOperation = () => runAs(this.operation, work);
+		if (this.#telemetry === undefined || this.span === undefined) return inOperation();
+		return this.#telemetry.within(this.span, inOperation);
+	}
+}
+
+function poolName({ host, port, database, login }: ObservedDatabase): string {
+	return `${host ?? ''}:${port ?? ''}/${database ?? ''}${login ? ` (${login})` : ''}`;
+}
