@@ -5,6 +5,7 @@ import { lookedAt } from './expected-objects.ts';
 import { type Finding, failure } from './finding.ts';
 import { checkHardening } from './hardening.ts';
 import { checkKeys } from './keys.ts';
+import { checkLogSequence } from './log-sequence.ts';
 import { checkLoader, checkLogins, type Login, readLogin } from './logins.ts';
 import { checkMembers } from './members.ts';
 import { checkMigrations } from './migrations.ts';
@@ -134,7 +135,11 @@ async function examine(
 	]);
 	await report('schema', tenant, async () => {
 		catalog = await readCatalog(tenant, lookedAt);
-		return [...checkSchema(catalog, pending, names()), ...(await checkStrangers(tenant, names()))];
+		return [
+			...checkSchema(catalog, pending, names()),
+			...(await checkStrangers(tenant, names())),
+			...(await checkLogSequence(service)),
+		];
 	});
 	await report('platform tables', tenant, () => checkPlatformTables(tenant, catalog));
 	await report('keys', service, () => checkKeys(service, options.keys));

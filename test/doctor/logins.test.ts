@@ -127,6 +127,7 @@ test('a login that owns the tables', async () => {
 		// The policy by which the triggers write names the owner, whom it does not follow.
 		await other.expectHealing(
 			handOver,
+			['failure', /^policy destination_audit_log_advancing .* TO postgres/],
 			['failure', /^policy destination_audit_log_recording .* TO postgres/],
 			['failure', /^policy destination_settings_history_recording .* TO postgres/],
 		);
@@ -139,6 +140,7 @@ test('a login that owns the tables', async () => {
 		expectComplaints(
 			complaints,
 			['failure', new RegExp(`^${login} owns the tables`)],
+			['failure', /^policy destination_audit_log_advancing/],
 			['failure', /^policy destination_audit_log_recording/],
 			['failure', /^policy destination_settings_history_recording/],
 		);

@@ -8,6 +8,17 @@ beforeAll(async () => {
 });
 afterAll(() => examined.close());
 
+test("a sequence of the log's ids that is behind them", async () => {
+	await examined.run(`WITH made AS (INSERT INTO organizations DEFAULT VALUES RETURNING id)
+		INSERT INTO destinations (organization_id, type, name) SELECT id, 'console', 'x' FROM made`);
+	await examined.run(`WITH made AS (INSERT INTO organizations DEFAULT VALUES RETURNING id)
+		INSERT INTO destinations (organization_id, type, name) SELECT id, 'console', 'x' FROM made`);
+	await examined.expectHealing("SELECT setval('destination_audit_log_id_seq', 1)", [
+		'warning',
+		/^The sequence of the log's ids is at 1, and the newest entry has 2/,
+	]);
+});
+
 test('a healthy database has no failure and no warning', async () => {
 	const findings = (await examined.sections()).flatMap((section) => section.findings);
 	const severities = new Set(findings.map(({ severity }) => severity));
@@ -298,6 +309,7 @@ test('what belongs to another owner than the tables does', async () => {
 	await examined.expectHealing(
 		`ALTER FUNCTION keep_replaced_destination_settings() OWNER TO ${role};
 		 ALTER TABLE destination_audit_log OWNER TO ${role}`,
+		['failure', /^policy destination_audit_log_advancing .* TO postgres/],
 		['failure', /^policy destination_audit_log_recording .* TO postgres/],
 		['failure', new RegExp(`^function .*keep_replaced.* belongs to ${role}, .* to postgres$`)],
 		['failure', new RegExp(`^table public.destination_audit_log belongs to ${role}`)],

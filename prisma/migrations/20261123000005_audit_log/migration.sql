@@ -93,3 +93,31 @@ CREATE TRIGGER trigger_refuse_destination_audit_log_insert
   BEFORE INSERT ON public.destination_audit_log
   FOR EACH STATEMENT WHEN (pg_catalog.pg_trigger_depth() = 0)
   EXECUTE FUNCTION public.refuse_destination_statement('only changes of destinations write the log');
+
+-- What restores rows without their sequence, such as a data-only dump or logical replication, leaves it behind the ids that
+-- are there: entries would be refused as duplicates, or get ids below those of earlier ones. So the sequence goes past them
+-- before the next entry is written. Under a lock, because whoever sets a sequence may set it back; the ids that are left out
+-- are for writers who draw one meanwhile.
+CREATE FUNCTION public.advance_destination_audit_log_id() RETURNS trigger
+  LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  sequence CONSTANT regclass := 'public.destination_audit_log_id_seq';
+  newest bigint := (SELECT id FROM public.destination_audit_log ORDER BY id DESC LIMIT 1);
+BEGIN
+  IF newest > coalesce(pg_sequence_last_value(sequence), 0) THEN
+    PERFORM pg_advisory_xact_lock(hashtextextended('public.destination_audit_log_id_seq', 0));
+    IF newest > nextval(sequence) THEN
+      PERFORM setval(sequence, newest + 10000);
+    END IF;
+  END IF;
+  RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION public.advance_destination_audit_log_id()
+  FROM PUBLIC, authenticated, service_role, anon, destinations_loader;
+
+CREATE TRIGGER trigger_advance_destination_audit_log_id
+  BEFORE INSERT ON public.destination_audit_log
+  FOR EACH STATEMENT EXECUTE FUNCTION public.advance_destination_audit_log_id();

@@ -79,6 +79,8 @@ CREATE POLICY destination_data_keys_service_access ON public.destination_data_ke
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.destinations TO service_role;
 GRANT SELECT ON public.destination_audit_log TO service_role;
+-- So that doctor can compare it with the entries.
+GRANT SELECT ON SEQUENCE public.destination_audit_log_id_seq TO service_role;
 -- Rotation updates, retention deletes.
 GRANT SELECT, UPDATE (settings, settings_encrypted), DELETE
   ON public.destination_settings_history TO service_role;
@@ -127,11 +129,15 @@ CREATE POLICY destination_data_keys_no_anonymous ON public.destination_data_keys
   WITH CHECK (false);
 
 -- The owner: the triggers write log and history as the owner, whom FORCE binds. It may only inside a trigger.
--- CURRENT_USER is the login that migrates: where the tables get another owner, these two are altered with it.
+-- CURRENT_USER is the login that migrates: where the tables get another owner, these three are altered with it.
 
 CREATE POLICY destination_audit_log_recording ON public.destination_audit_log
   FOR INSERT TO CURRENT_USER
   WITH CHECK (pg_catalog.pg_trigger_depth() > 0);
+-- What the newest id is.
+CREATE POLICY destination_audit_log_advancing ON public.destination_audit_log
+  FOR SELECT TO CURRENT_USER
+  USING (pg_catalog.pg_trigger_depth() > 0);
 CREATE POLICY destination_settings_history_recording ON public.destination_settings_history
   FOR ALL TO CURRENT_USER
   USING (pg_catalog.pg_trigger_depth() > 0)
