@@ -1,6 +1,7 @@
 import { DestinationsError } from '../errors.ts';
 import { messageOf } from '../input/message-of.ts';
 import { type Command, UsageError } from './command.ts';
+import { adopt } from './commands/adopt.ts';
 import { doctor } from './commands/doctor.ts';
 import { keygen } from './commands/keygen.ts';
 import { rotate } from './commands/rotate.ts';
@@ -9,7 +10,7 @@ import { Printer } from './printer.ts';
 import { type ExitStatus, exitStatus, type Process, type Terminal } from './terminal.ts';
 
 /** Every subcommand, in the order of the help. */
-const commands: readonly Command[] = [keygen, doctor, verify, rotate];
+const commands: readonly Command[] = [keygen, doctor, verify, rotate, adopt];
 
 const help = `Looks after the encrypted settings of destinations.
 

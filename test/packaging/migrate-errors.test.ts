@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FormerDatabase } from '../adoption/former-table.ts';
+import { adoptedWell, rowsOf } from '../adoption/state.ts';
 import { root } from './made-once.ts';
 import {
 	applied,
@@ -47,12 +49,51 @@ describe('what goes wrong says what to do:', () => {
 			await expectDone(service, host, { 'migrate deploy --config public.config.ts': applied });
 			const failed = await prisma(service, host.connectionString, 'migrate deploy');
 			expect(failed).toMatchObject({ status: 1, output: expect.stringContaining('42723') });
-			for (const statement of await statementsOfTheGuide()) await host.client.query(statement);
+			const script = await scriptOfTheGuide();
+			const theirs = `INSERT INTO public._prisma_migrations (id, checksum, migration_name)
+				VALUES ('x', 'x', '20250101000000_theirs')`;
+			await host.client.query(theirs);
+			await expect(host.client.query(script)).rejects.toThrow('another project');
+			await host.client.query(`DELETE FROM public._prisma_migrations WHERE id = 'x'`);
+			await host.client.query(script);
 			await expectDone(service, host, {
 				'migrate deploy': nothingToDo,
 				'migrate status': upToDate,
 			});
 		}));
+
+	test('a table that somebody made by hand (42P07), which is adopted as the guide says', async () => {
+		const former = await FormerDatabase.open({ count: 30 });
+		try {
+			const { client, environment } = former;
+			await client.query('CREATE TABLE _prisma_migrations (id integer)');
+			const deploy = () => prisma(service, former.url, 'migrate deploy');
+			expect(await deploy()).toMatchObject({ status: 1, output: expect.stringContaining('42P07') });
+			const commands = (await commandsOf('adopt.md')).filter((line) =>
+				line.startsWith('npx consent-destinations adopt'),
+			);
+			expect(commands).toHaveLength(3);
+			for (const [index, command] of commands.entries()) {
+				const ended = await service.run(command.replace('npx ', ''), { environment });
+				expect([ended.output, ended.status]).toEqual([
+					expect.stringContaining(['can be adopted', 'All is prepared', 'Adopted.'][index] ?? ''),
+					0,
+				]);
+			}
+			await expectDone(
+				service,
+				{ connectionString: former.url },
+				{
+					'migrate deploy': nothingToDo,
+					'migrate status': upToDate,
+				},
+			);
+			expect((await client.query('TABLE public._prisma_migrations')).rows).toEqual([]);
+			await adoptedWell(former, await rowsOf(client));
+		} finally {
+			await former.close();
+		}
+	});
 
 	test('DATABASE_URL, which a file .env may hold', () =>
 		onHost('', async (host) => {
@@ -85,10 +126,20 @@ describe('what goes wrong says what to do:', () => {
 		}));
 });
 
-/** What the guide has `psql` run. */
-async function statementsOfTheGuide(): Promise<string[]> {
+/** Lines of shell in a guide, without what is set before a command and the comment behind it. */
+async function commandsOf(guide: string): Promise<string[]> {
+	const text = await readFile(join(root, 'docs/guides', guide), 'utf8');
+	return [...text.matchAll(/```sh\n([\s\S]*?)```/g)]
+		.flatMap(([, code = '']) => code.split('\n'))
+		.map((line) => line.replace(/#.*/, '').trim());
+}
+
+/** What the guide has `psql` run, in one transaction. */
+async function scriptOfTheGuide(): Promise<string> {
 	const guide = await readFile(join(root, 'docs/guides/migrate.md'), 'utf8');
-	const statements = [...guide.matchAll(/ -c '([^']+)'/g)].map(([, sql = '']) => sql);
-	expect(statements).toHaveLength(3);
-	return statements;
+	const [, script] =
+		/```sql\n(DO \$\$ BEGIN\n {2}IF EXISTS \(SELECT FROM public\._prisma[\s\S]*?)```/.exec(guide) ??
+		[];
+	if (script === undefined) throw new Error('the guide has no such script');
+	return script;
 }

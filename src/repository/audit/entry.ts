@@ -7,6 +7,7 @@ export type AuditAction = (typeof auditActions)[number];
 
 export const auditActions = [
 	'created',
+	'imported',
 	'copied',
 	'updated',
 	'enabled',

@@ -1,0 +1,164 @@
+import { type Adopted, adopt as adoptTable } from '../../adoption/adopt.ts';
+import type { Found } from '../../adoption/inspect.ts';
+import type { AdoptionGoal } from '../../adoption/options.ts';
+import { type Command, readInteger, readOptions, UsageError } from '../command.ts';
+import { grouped, ProgressLine } from '../progress.ts';
+import { type ExitStatus, exitStatus, type Terminal } from '../terminal.ts';
+
+const help = `Makes a table public.destinations that was made by hand, from the SQL of the ticket, into this package's own:
+where \`prisma migrate deploy\` says 42P07, relation "destinations" already exists.
+
+Without --apply it looks at everything, tells what would change and which rows do not fit, and changes nothing.
+With it, new tables are made and filled beside the old one, which stays in use; then they take its place in one
+transaction of some milliseconds. It can be stopped or killed at any moment and run again.
+
+Usage: consent-destinations adopt [options]
+
+Options:
+  --prepare     Do all of it but the last transaction.
+  --apply       Do all of it. From then on, SQL of the application before finds no rows.
+  --batch ROWS  Rows of one transaction. Default: 250.
+  --json        One JSON object a line: found, step, progress, unfit, and at the end result.
+  -h, --help    Print this.
+
+Environment:
+  DATABASE_URL                  The login that owns the table, and that may create schemas and roles.
+  DESTINATIONS_ENCRYPTION_KEYS  id:hex,id:hex; the first seals.
+  DESTINATIONS_FORMER_KEY       64 hex digits: opens settings that are sealed as { encrypted, iv, tag }.
+
+Exit status: 0 if it is done, or could be; 1 if something has to be settled first; 2 if it could not begin;
+130 if it was stopped by Ctrl-C after the transaction under way.
+
+Examples:
+  # What is there, what would change, and which rows do not fit
+  consent-destinations adopt
+
+  # Copy for an hour while the old application runs; then replace the application and move the tables
+  consent-destinations adopt --prepare
+  consent-destinations adopt --apply
+
+\`consent-destinations doctor\` and \`consent-destinations verify\` say afterwards whether all is well.`;
+
+export const adopt: Command = {
+	name: 'adopt',
+	summary: 'take over a table destinations that was made by hand',
+	help,
+	async run(args, terminal) {
+		const options = readOptions(args, {
+			prepare: { type: 'boolean' },
+			apply: { type: 'boolean' },
+			batch: { type: 'string' },
+			json: { type: 'boolean' },
+		});
+		if (options.prepare && options.apply) {
+			throw new UsageError('--prepare and --apply exclude each other.');
+		}
+		const goal = options.apply ? 'apply' : options.prepare ? 'prepare' : 'look';
+		const batchSize = readInteger('batch', options.batch);
+		const { environment } = terminal;
+		const { onEnd, onResult, ...heard } = options.json ? asJson(terminal) : asText(terminal, goal);
+		const result = await adoptTable({
+			connectionString: environment.DATABASE_URL,
+			keys: environment.DESTINATIONS_ENCRYPTION_KEYS,
+			formerKey: environment.DESTINATIONS_FORMER_KEY || undefined,
+			goal,
+			batchSize,
+			signal: terminal.signal,
+			...heard,
+		}).finally(onEnd);
+		onResult(result);
+		return statusOf(result);
+	},
+};
+
+function statusOf({ outcome }: Adopted): ExitStatus {
+	if (outcome === 'stopped') return exitStatus.stopped;
+	return outcome === 'refused' || outcome === 'absent' ? exitStatus.failed : exitStatus.done;
+}
+
+interface Form {
+	onFound(found: Found): void;
+	onStep(step: string): void;
+	onProgress(progress: { done: number; total: number; failed: number }): void;
+	onUnfit(row: { destinationId: string; organizationId: string; reason: string }): void;
+	onEnd(): void;
+	onResult(result: Adopted): void;
+}
+
+function asJson({ stdout }: Terminal): Form {
+	return {
+		onFound: (found) => stdout.json({ event: 'found', ...found }),
+		onStep: (step) => stdout.json({ event: 'step', step }),
+		onProgress: (progress) => stdout.json({ event: 'progress', ...progress }),
+		onUnfit: (row) => stdout.json({ event: 'unfit', ...row }),
+		onEnd() {},
+		onResult: (result) => stdout.json({ event: 'result', ...result }),
+	};
+}
+
+function asText({ stdout, stderr }: Terminal, goal: AdoptionGoal): Form {
+	const line = new ProgressLine(stderr);
+	return {
+		onFound: (found) => tellFound(found, stdout),
+		onStep(step) {
+			line.end();
+			stdout.line(`- ${step}`);
+		},
+		onProgress: (progress) => line.show(progress),
+		onUnfit({ destinationId, organizationId, reason }) {
+			line.clear();
+			stdout.line(`  destination ${destinationId} of organization ${organizationId}: ${reason}`);
+		},
+		onEnd: () => line.end(),
+		onResult: (result) => tellResult(result, goal, stdout),
+	};
+}
+
+function tellFound(found: Found, stdout: Terminal['stdout']): void {
+	const { table, underWay, rows, goes, referring, obstacles } = found;
+	if (table === 'absent' || (table === 'own' && !underWay)) return;
+	if (table !== 'former') {
+		stdout.line('The new tables are in their place. What they replaced is still there.');
+		return;
+	}
+	stdout.line('public.destinations was made by no migration of this package.');
+	if (obstacles.length === 0) stdout.line(`It has ${grouped(rows)} rows.`);
+	if (underWay) stdout.line('An adoption has begun, and goes on where it was.');
+	stdout.line(
+		'What it will have: the columns, constraints, indexes, triggers, policies and grants of the migrations,',
+	);
+	stdout.line(
+		'settings that are sealed with the primary key, version 1 and an entry in the log for each row.',
+	);
+	if (goes.length > 0) stdout.line(`What goes with the old table: ${goes.join(', ')}.`);
+	for (const { table: other, name } of referring) {
+		stdout.line(`The foreign key ${name} of ${other} will lead to the new table.`);
+	}
+	for (const obstacle of obstacles) stdout.line(`It cannot be adopted yet. ${obstacle}`);
+}
+
+function tellResult(result: Adopted, goal: AdoptionGoal, stdout: Terminal['stdout']): void {
+	const { outcome, rows, unfit, lockedSeconds } = result;
+	const { plaintext, sealed, empty } = rows;
+	if (plaintext + sealed + empty > 0) {
+		stdout.line(
+			`Rows with settings in plaintext: ${grouped(plaintext)}, sealed: ${grouped(sealed)}, without settings: ${grouped(empty)}.`,
+		);
+	}
+	if (unfit > 0) stdout.line(`Rows that do not fit: ${grouped(unfit)}. They are listed above.`);
+	if (lockedSeconds !== undefined) {
+		stdout.line(`Nobody else could use the table for ${Math.ceil(lockedSeconds * 1000)} ms.`);
+	}
+	stdout.line(endings[outcome]);
+	if (outcome === 'refused' && goal === 'look') stdout.line('Nothing was changed.');
+}
+
+const endings: Readonly<Record<Adopted['outcome'], string>> = {
+	absent: 'There is no table public.destinations: npx prisma migrate deploy makes it.',
+	own: "public.destinations is this package's own already. There is nothing to do.",
+	possible: 'It can be adopted. Nothing was changed: --apply does it.',
+	refused: 'Settle what is said above, and run it again. The table is as it was.',
+	prepared: 'All is prepared. --apply copies what has changed since, and moves the tables.',
+	adopted: 'Adopted. Now run consent-destinations doctor and consent-destinations verify.',
+	stopped: 'Stopped. What is done stays done: run the same command again to go on.',
+};
