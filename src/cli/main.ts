@@ -3,6 +3,7 @@ import { messageOf } from '../input/message-of.ts';
 import { type Command, UsageError } from './command.ts';
 import { adopt } from './commands/adopt.ts';
 import { doctor } from './commands/doctor.ts';
+import { init } from './commands/init.ts';
 import { keygen } from './commands/keygen.ts';
 import { rotate } from './commands/rotate.ts';
 import { verify } from './commands/verify.ts';
@@ -10,7 +11,7 @@ import { Printer } from './printer.ts';
 import { type ExitStatus, exitStatus, type Process, type Terminal } from './terminal.ts';
 
 /** Every subcommand, in the order of the help. */
-const commands: readonly Command[] = [keygen, doctor, verify, rotate, adopt];
+const commands: readonly Command[] = [init, keygen, doctor, verify, rotate, adopt];
 
 const help = `Looks after the encrypted settings of destinations.
 
@@ -27,6 +28,7 @@ export async function main(args: readonly string[], process: Process): Promise<E
 		stdout: new Printer(process.stdout),
 		stderr: new Printer(process.stderr),
 		environment: process.environment,
+		folder: process.folder,
 		signal: process.signal,
 	};
 	const [name, ...rest] = args;

@@ -5,6 +5,8 @@ export interface Process {
 	readonly stdout: Output;
 	readonly stderr: Output;
 	readonly environment: Readonly<Record<string, string | undefined>>;
+	/** The folder of the service. @defaultValue the one that the process is in */
+	readonly folder?: string | undefined;
 	/** Aborted by the first Ctrl-C. */
 	readonly signal: AbortSignal;
 }

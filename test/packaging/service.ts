@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -7,7 +8,7 @@ import { madeOnce, root } from './made-once.ts';
 import { packed, unpacked } from './packed.ts';
 
 /** What a service may have beside the package. Those that this project has too are of the same version. */
-const others = { dotenv: '17.4.2', vitest: '3.2.7' };
+const others = { dotenv: '17.4.2', jose: '6.2.18', vitest: '3.2.7' };
 const shared = [
 	'@opentelemetry/api',
 	'@opentelemetry/context-async-hooks',
@@ -26,7 +27,10 @@ const shared = [
 /** A folder in which npm has installed the tarball, beside what this project has already. Shared by all tests. */
 async function installation(): Promise<string> {
 	const tarball = await packed();
-	const version = basename(dirname(tarball)).replace('packed-', '');
+	const version = createHash('sha256')
+		.update(basename(dirname(tarball)))
+		.update(JSON.stringify([shared, others]))
+		.digest('hex');
 	return madeOnce('service', version, async (folder) => {
 		const versions: string[] = [];
 		for (const name of shared) {

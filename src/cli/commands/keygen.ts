@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { keyBytes, keyIdPattern, looksLikeKey } from '../../keys/key-provider.ts';
+import { keyIdPattern, looksLikeKey } from '../../keys/key-provider.ts';
+import { newKey } from '../../keys/new-key.ts';
 import { type Command, readOptions, UsageError } from '../command.ts';
 import { exitStatus } from '../terminal.ts';
 
@@ -25,15 +25,16 @@ export const keygen: Command = {
 	help,
 	async run(args, { stdout }) {
 		const options = readOptions(args, { id: { type: 'string' }, json: { type: 'boolean' } });
-		const id = options.id ?? new Date().toISOString().slice(0, 7);
-		if (!keyIdPattern.test(id) || looksLikeKey(id)) {
+		const { id: given } = options;
+		if (given !== undefined && (!keyIdPattern.test(given) || looksLikeKey(given))) {
 			throw new UsageError(
 				'--id must have 1 to 64 letters, digits, dots, dashes and underscores, and not look like a key.',
 			);
 		}
-		const key = randomBytes(keyBytes).toString('hex');
+		const made = newKey(given);
+		const [id, key] = made.split(':');
 		if (options.json) stdout.json({ id, key });
-		else stdout.line(`${id}:${key}`);
+		else stdout.line(made);
 		return exitStatus.done;
 	},
 };

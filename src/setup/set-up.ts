@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { newKey } from '../keys/new-key.ts';
+import { addToEnvFile, readEnvFile } from './env-file.ts';
+import { loginOf, withLogin } from './login-url.ts';
+import { Administration, loginKinds, type NewLogin } from './logins.ts';
+import { deployMigrations } from './migrate.ts';
+import {
+	deployCommand,
+	findPrismaConfig,
+	type PrismaConfig,
+	writePrismaConfig,
+} from './prisma-config.ts';
+
+/** What a set-up is made of. */
+export interface SetUpOptions {
+	/** The folder of the service. */
+	readonly folder: string;
+	/** The file of variables, from there. */
+	readonly envFile: string;
+	/** What the names of the logins begin with. */
+	readonly prefix: string;
+	/** URL of the login that administers the database, if it is to be set up. */
+	readonly connectionString: string | undefined;
+	/** Keys that the service has already, outside the file. */
+	readonly hasKeys: boolean;
+	/** Whether to run the migrations. */
+	readonly migrate: boolean;
+	/** Whether only to say what would be done. */
+	readonly dryRun: boolean;
+}
+
+/** One thing of a set-up: made now, there before, or left for somebody to do. */
+export interface Step {
+	readonly outcome: 'made' | 'kept' | 'left';
+	readonly message: string;
+}
+
+/** What a set-up came to. */
+export interface SetUp {
+	readonly steps: readonly Step[];
+	/** Variables that were added to the file. Their values are secret. */
+	readonly added: ReadonlyMap<string, string>;
+}
+
+/**
+ * Makes what a service needs beside the package: the configuration of Prisma's command, a key, logins of its own, and a file
+ * with their variables. What is there stays as it is. Killed at any moment, it goes on where it was when it is run
+ * again: passwords are in the file before there is a login.
+ *
+ * @throws UnavailableError if the database cannot be reached; then nothing was written.
+ */
+export async function setUp(options: SetUpOptions): Promise<SetUp> {
+	const { connectionString } = options;
+	if (connectionString === undefined) return setUpFiles(options);
+	await using administration = await Administration.open(connectionString);
+	return await setUpFiles(options, administration);
+}
+
+async function setUpFiles(options: SetUpOptions, administration?: Administration): Promise<SetUp> {
+	const { folder, dryRun } = options;
+	const steps: Step[] = [];
+	const config = await findPrismaConfig(folder);
+	if (!config.exists && !dryRun) await writePrismaConfig(folder, config);
+	steps.push({ outcome: config.exists ? 'kept' : 'made', message: config.name });
+
+	const file = join(folder, options.envFile);
+	const before = await readEnvFile(file);
+	const plan = await planVariables(options, before, administration);
+	steps.push(...plan.kept);
+	if (plan.added.size > 0) {
+		const { wasOpenToOthers } = dryRun
+			? { wasOpenToOthers: false }
+			: await addToEnvFile(file, plan.added);
+		const mode = wasOpenToOthers ? ', which nobody else may read from now on' : '';
+		const message = `${[...plan.added.keys()].join(', ')} in ${options.envFile}${mode}`;
+		steps.push({ outcome: 'made', message });
+	}
+	if (administration === undefined) {
+		const message =
+			'logins: set DATABASE_URL to the login that administers the database, and run this again';
+		steps.push({ outcome: 'left', message });
+	} else steps.push(...(await setUpDatabase(options, plan.logins, config, administration)));
+	return { steps, added: plan.added };
+}
+
+interface Plan {
+	readonly added: ReadonlyMap<string, string>;
+	readonly kept: readonly Step[];
+	/** Logins that are not there and whose passwords are in the file, or will be. */
+	readonly logins: readonly NewLogin[];
+}
+
+async function planVariables(
+	{ envFile, prefix, connectionString, hasKeys }: SetUpOptions,
+	before: ReadonlyMap<string, string>,
+	administration: Administration | undefined,
+): Promise<Plan> {
+	const added = new Map<string, string>();
+	const kept: Step[] = [];
+	const logins: NewLogin[] = [];
+	const names = loginKinds.map(({ suffix }) => `${prefix}_${suffix}`);
+	const existing = (await administration?.existing(names)) ?? new Set();
+	for (const { kind, suffix, variable } of loginKinds) {
+		const name = `${prefix}_${suffix}`;
+		const url = before.get(variable);
+		if (url !== undefined) {
+			const given = loginOf(url);
+			const isOurs = given.name === name && given.password !== '';
+			if (isOurs && !existing.has(name)) logins.push({ kind, ...given });
+			const whose = given.name === name ? '' : `, of another login than ${name}`;
+			kept.push({ outcome: 'kept', message: `${variable} in ${envFile}${whose}` });
+		} else if (existing.has(name)) {
+			const message = `${variable}: the login ${name} is there, and its password is not known here. Add its URL to ${envFile}, or choose other names by --prefix`;
+			kept.push({ outcome: 'left', message });
+		} else if (connectionString !== undefined) {
+			const password = randomBytes(24).toString('hex');
+			added.set(variable, withLogin(connectionString, name, password));
+			logins.push({ kind, name, password });
+		}
+	}
+	if (before.has(keysVariable)) {
+		kept.push({ outcome: 'kept', message: `${keysVariable} in ${envFile}` });
+	} else if (hasKeys) {
+		kept.push({ outcome: 'kept', message: `${keysVariable} in the environment` });
+	} else added.set(keysVariable, newKey());
+	return { added, kept, logins };
+}
+
+const keysVariable = 'DESTINATIONS_ENCRYPTION_KEYS';
+
+async function setUpDatabase(
+	{ folder, connectionString = '', migrate, dryRun }: SetUpOptions,
+	logins: readonly NewLogin[],
+	config: PrismaConfig,
+	administration: Administration,
+): Promise<Step[]> {
+	const steps: Step[] = [];
+	if (migrate) {
+		if (!dryRun) await deployMigrations(folder, connectionString, config);
+		steps.push({ outcome: 'made', message: 'the migrations, those that were pending' });
+	} else if (!(await administration.isMigrated())) {
+		const message = `migrations and logins: run \`${deployCommand(config)}\` and this again, or this with --migrate`;
+		return [...steps, { outcome: 'left', message }];
+	}
+	if (logins.length > 0) {
+		if (!dryRun) await administration.create(logins);
+		const message = `the logins ${logins.map(({ name }) => name).join(', ')}`;
+		steps.push({ outcome: 'made', message });
+	}
+	return steps;
+}
