@@ -14,7 +14,7 @@ export const loginKinds = [
 	{ kind: 'loader', suffix: 'loading', variable: 'DATABASE_LOADER_URL' },
 ] as const;
 
-export type LoginKind = (typeof loginKinds)[number]['kind'];
+type LoginKind = (typeof loginKinds)[number]['kind'];
 
 /** A login that is to be made. */
 export interface NewLogin {

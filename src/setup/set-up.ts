@@ -31,7 +31,7 @@ export interface SetUpOptions {
 }
 
 /** One thing of a set-up: made now, there before, or left for somebody to do. */
-export interface Step {
+interface Step {
 	readonly outcome: 'made' | 'kept' | 'left';
 	readonly message: string;
 }
