@@ -1,6 +1,5 @@
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeBlocks } from '../../test/docs/markdown.ts';
 import { Host, type Surroundings } from './host.ts';
 import type { Case } from './managers.ts';
 
@@ -9,11 +8,10 @@ const install = 'npm install --no-audit --no-fund';
 /** A block of the guide, which the projects are made by. */
 function shown(text: string): string {
 	const guide = readFileSync('docs/guides/deploy.md', 'utf8');
-	const block = codeBlocks({ path: 'docs/guides/deploy.md', text: guide }).find(({ code }) =>
-		code.includes(text),
-	);
+	const blocks = [...guide.matchAll(/^```\w+\n(.*?)^```$/gms)].map(([, code = '']) => code);
+	const block = blocks.find((code) => code.includes(text));
 	if (block === undefined) throw new Error(`The guide has no block with ${text}`);
-	return block.code;
+	return block;
 }
 
 function served(project: string): Case {

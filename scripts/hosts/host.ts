@@ -78,7 +78,7 @@ export class Host {
 	#environment(): Record<string, string> {
 		const { environment, tools } = this.#surroundings;
 		const own = Object.entries(process.env).filter(
-			([name]) => !/^(npm_|NODE_|DATABASE|DESTINA|INIT_CWD)/i.test(name),
+			([name]) => !/^(npm_|NODE_(ENV|OPTIONS|PATH)$|DATABASE|DESTINA|INIT_CWD)/i.test(name),
 		);
 		return {
 			...Object.fromEntries(own.map(([name, value]) => [name, value ?? ''])),
