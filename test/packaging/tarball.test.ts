@@ -34,7 +34,7 @@ const allowed = [
 	/^prisma\/schema\.prisma$/,
 	/^prisma\/config\.(mjs|d\.mts)$/,
 	/^prisma\/engine\/(connection|engine|locate|schema-engine)\.mjs$/,
-	/^prisma\/grants\/(hardening|logins|platform-tables)\.sql$/,
+	/^prisma\/grants\/(give-up-adoption|hardening|logins|platform-tables)\.sql$/,
 	/^prisma\/migrations\/migration_lock\.toml$/,
 	/^prisma\/migrations\/\d{14}_[a-z_]+\/migration\.sql$/,
 ];
