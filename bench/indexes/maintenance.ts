@@ -10,13 +10,15 @@ const pkey = 'destinations_pkey';
 const history = 'destination_settings_history_pkey';
 const byAge = 'idx_destinations_organization_id';
 const dataKey = 'destination_data_keys_pkey';
+/** By which each change looks up the newest entry. */
+const log = 'destination_audit_log_pkey';
 const dataKeys = 'destination_data_keys_generation_unique';
 
 /** What commands and jobs do, and what goes with an organization or a user. */
 export const maintenance: readonly Operation[] = [
 	{
 		name: 'renew a data key, rotate and verify one organization',
-		by: [pkey, history, byAge, dataKeys, dataKey],
+		by: [pkey, history, byAge, dataKeys, dataKey, log],
 		run: async ({ connectionString, service, dataKeys: keys }) => {
 			const { id: organizationId } = await service.prisma.organization.create({ data: {} });
 			await using db = createDestinationsClient({ connectionString, keys });
@@ -31,7 +33,7 @@ export const maintenance: readonly Operation[] = [
 	},
 	{
 		name: 'rotateKeys, the first page of all',
-		by: [pkey, history],
+		by: [pkey, history, log],
 		readsWhole: 'counts what is to be done, and looks for rows under the new key',
 		sameRows: false,
 		run: ({ connectionString, keys }) =>
@@ -49,7 +51,7 @@ export const maintenance: readonly Operation[] = [
 		name: 'purgeDeleted, one batch',
 		// The small table has too few for every turn.
 		sameRows: false,
-		by: [pkey, 'idx_destinations_deleted_at', history],
+		by: [pkey, 'idx_destinations_deleted_at', history, log],
 		ordered: true,
 		customOnly: 'raw SQL is not kept prepared',
 		run: async (actors) => {
@@ -81,7 +83,7 @@ export const maintenance: readonly Operation[] = [
 	},
 	{
 		name: 'delete an organization',
-		by: [byAge, dataKeys, history],
+		by: [byAge, dataKeys, history, log],
 		run: async (actors) => {
 			const { id } = await actors.service.prisma.organization.create({ data: {} });
 			const { destinations } = actors.db.forOrganization(id);
@@ -91,7 +93,7 @@ export const maintenance: readonly Operation[] = [
 	},
 	{
 		name: 'delete a user',
-		by: ['idx_destinations_created_by', 'idx_destinations_updated_by', pkey, history],
+		by: ['idx_destinations_created_by', 'idx_destinations_updated_by', pkey, history, log],
 		run: async (actors) => {
 			const { organizationId } = actors.small();
 			const { id: actorId } = await actors.service.prisma.user.create({ data: {} });

@@ -6,12 +6,14 @@ const pkey = 'destinations_pkey';
 const unique = 'destinations_org_type_env_unique';
 const versions = 'idx_destination_audit_log_version';
 const history = 'destination_settings_history_pkey';
+/** By which each change looks up the newest entry. */
+const log = 'destination_audit_log_pkey';
 
 /** What changes rows; some of it more than once, with what undoes it in between. */
 export const writes: readonly Operation[] = [
 	{
 		name: 'create and purge',
-		by: [pkey, history],
+		by: [pkey, history, log],
 		run: async (actors) => {
 			const { client, organizationId } = actors.small();
 			const made = await client.destinations.create({ ...another, organizationId });
@@ -19,10 +21,10 @@ export const writes: readonly Operation[] = [
 			await actors.service.destinations.purge(made.id);
 		},
 	},
-	{ name: 'update name', by: [pkey], run: (actors) => update(actors, { name: randomUUID() }) },
+	{ name: 'update name', by: [pkey, log], run: (actors) => update(actors, { name: randomUUID() }) },
 	{
 		name: 'update enabled',
-		by: [pkey],
+		by: [pkey, log],
 		run: async (actors) => {
 			const { client, destinationId } = actors.small();
 			await client.destinations.update(destinationId, { enabled: false });
@@ -31,7 +33,7 @@ export const writes: readonly Operation[] = [
 	},
 	{
 		name: 'patchSettings',
-		by: [pkey, unique],
+		by: [pkey, unique, log],
 		run: (actors) => {
 			const { client, destinationId } = actors.small();
 			return client.destinations.patchSettings(destinationId, { apiKey: `phc_${randomUUID()}` });
@@ -39,7 +41,7 @@ export const writes: readonly Operation[] = [
 	},
 	{
 		name: 'softDelete and restore',
-		by: [pkey],
+		by: [pkey, log],
 		run: async (actors) => {
 			const { client, destinationId } = actors.small();
 			await client.destinations.softDelete(destinationId);
@@ -48,7 +50,7 @@ export const writes: readonly Operation[] = [
 	},
 	{
 		name: 'testConnection',
-		by: [pkey],
+		by: [pkey, log],
 		run: (actors) => {
 			const { client, consoleId } = actors.small();
 			return client.destinations.testConnection(consoleId);
@@ -56,7 +58,7 @@ export const writes: readonly Operation[] = [
 	},
 	{
 		name: 'revert',
-		by: [pkey, unique, versions, history],
+		by: [pkey, unique, versions, history, log],
 		run: async (actors) => {
 			const { client, destinationId } = actors.small();
 			const { version } = await client.destinations.patchSettings(destinationId, {
@@ -68,7 +70,7 @@ export const writes: readonly Operation[] = [
 	},
 	{
 		name: 'updateMany of an environment',
-		by: ['idx_destinations_org_env', 'destinations_org_type_env_unique'],
+		by: ['idx_destinations_org_env', 'destinations_org_type_env_unique', log],
 		run: (actors) =>
 			actors.small().client.prisma.destination.updateMany({
 				where: { environment: 'production' },

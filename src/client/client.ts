@@ -2,7 +2,12 @@ import type { PoolConfig } from 'pg';
 import { z } from 'zod';
 import { withDatabaseAddress } from '../database/database-address.ts';
 import { checkPoolOptions } from '../database/pg-options.ts';
-import { organizationScope, type ScopeOptions, serviceScope } from '../database/scope.ts';
+import {
+	organizationScope,
+	type Scope,
+	type ScopeOptions,
+	serviceScope,
+} from '../database/scope.ts';
 import { translateErrors } from '../database/translate-errors.ts';
 import { parseAllowedHosts, testSettings } from '../destinations/connection-test/test-settings.ts';
 import {
@@ -150,12 +155,14 @@ export class DestinationsClient implements AsyncDisposable {
 		const pool = checkPoolOptions('`pool` of createDestinationsClient()', options.pool);
 		const encryption = settingsEncryption(options.keys, options.plaintext);
 		const { namedStatements = true, onOperation, serviceConnectionString } = options;
-		const open = (config: PoolConfig, login?: string) =>
-			openDatabase(config, { namedStatements, onOperation, ...(login && { login }) });
+		const open = (config: PoolConfig, roleAtRest: Scope['role'], login?: string) =>
+			openDatabase(config, { namedStatements, onOperation, roleAtRest, ...(login && { login }) });
 		const tests = new ConnectionTests(connectionTester(parseAllowedHosts(options.allowedHosts)));
 		this.#tools = { encryption, tests, seen: new SeenRows() };
 		const tenants = serviceConnectionString === undefined ? undefined : 'tenants';
-		this.#tenants = open(withDatabaseAddress(options.connectionString, pool, 'pool'), tenants);
+		const address = withDatabaseAddress(options.connectionString, pool, 'pool');
+		// Without claims it sees nothing, also where the same login serves both scopes.
+		this.#tenants = open(address, 'authenticated', tenants);
 		if (serviceConnectionString === '') {
 			throw new ConfigurationError(
 				'`serviceConnectionString` is empty. Leave it out, or pass the URL of the second login.',
@@ -164,7 +171,7 @@ export class DestinationsClient implements AsyncDisposable {
 		this.#service =
 			serviceConnectionString === undefined
 				? this.#tenants
-				: open({ ...pool, connectionString: serviceConnectionString }, 'service');
+				: open({ ...pool, connectionString: serviceConnectionString }, 'service_role', 'service');
 	}
 
 	/**

@@ -7,6 +7,7 @@ import { isIdle, submit } from './pg-protocol.ts';
 import type { Scope } from './scope.ts';
 import { ScopedQuery } from './scoped-query.ts';
 import type { ReadRow, ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
+import { restAs, roleAtRest } from './session-at-rest.ts';
 import { connectionAfter, sqlStateOf, withoutValues } from './sql-errors.ts';
 import type { nameStatements } from './statement-names.ts';
 import { setTextForm } from './text-form.ts';
@@ -130,7 +131,10 @@ export class ScopedConnection implements ScopedSql {
 			const query = new ScopedQuery(
 				named ? config : { ...config, name: '' },
 				scope,
-				{ named, inTransaction, inOrder, afterInOrder, readRow },
+				{
+					...{ named, inTransaction, inOrder, afterInOrder, readRow },
+					restsAsLogin: roleAtRest(this.#client) === undefined,
+				},
 				(error, result) => {
 					if (error instanceof DestinationsError) refuse(error, this.#context);
 					if (operation !== undefined) {
@@ -202,12 +206,13 @@ export class ScopedConnection implements ScopedSql {
 	/** Rids the session of what raw SQL left in it, and hands the connection back. */
 	#clean(): void {
 		const client = this.#client;
+		const role = roleAtRest(client);
 		const discard = new DiscardSession((error) => {
 			// Without names each statement brings the form along, and a pooler hands the session to others.
 			if (error || !this.#options.namedStatements) client.release(error ?? false);
 			// A pooler may lose what the session began with, and then it is the server's own again.
 			else
-				client.query(setTextForm).then(
+				client.query(role === undefined ? setTextForm : `${setTextForm}; ${restAs(role)}`).then(
 					() => client.release(),
 					(failure: Error) => client.release(failure),
 				);

@@ -6,7 +6,7 @@ import {
 	type QueryArrayResult,
 	type QueryConfig,
 } from 'pg';
-import { UnsupportedError } from '../errors.ts';
+import { DestinationsError, UnsupportedError } from '../errors.ts';
 import { type OnOperation, Operations } from '../telemetry/operations.ts';
 import type { PoolCounts } from '../telemetry/pool-metrics.ts';
 import { type ExecutionContext, refuse, requireContext } from './execution-context.ts';
@@ -14,11 +14,14 @@ import { watchTransactionStatus } from './pg-protocol.ts';
 import type { Scope } from './scope.ts';
 import { ScopedConnection, type ScopedConnectionOptions } from './scoped-connection.ts';
 import type { ReadRow, ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
+import { withRoleAtRest } from './session-at-rest.ts';
 import { nameStatements } from './statement-names.ts';
 import { withTextForm } from './text-form.ts';
 import { translateErrors } from './translate-errors.ts';
 
 export interface ScopedPoolOptions extends Omit<ScopedConnectionOptions, 'nameStatement'> {
+	/** The role in which sessions rest whose login reads by itself. @defaultValue their login */
+	readonly roleAtRest?: Scope['role'];
 	/** Which login it is, where a client has several pools; for metrics. */
 	readonly login?: string;
 	readonly onOperation?: OnOperation | undefined;
@@ -39,8 +42,15 @@ export class ScopedPool implements ScopedSql {
 	readonly #waiting = new Set<Promise<unknown>>();
 	#closed = false;
 
-	constructor(config: PoolConfig, { login, onOperation, ...options }: ScopedPoolOptions) {
-		this.#pool = new Pool(options.namedStatements ? withTextForm(config) : config);
+	constructor(
+		config: PoolConfig,
+		{ roleAtRest, login, onOperation, ...options }: ScopedPoolOptions,
+	) {
+		const named = options.namedStatements;
+		const inForm = named ? withTextForm(config) : config;
+		this.#pool = new Pool(
+			roleAtRest === undefined ? inForm : withRoleAtRest(inForm, roleAtRest, named),
+		);
 		this.#options = { ...options, nameStatement: this.nameStatement };
 		this.#pool.on('connect', (client) => {
 			watchTransactionStatus(client);
@@ -149,7 +159,11 @@ export class ScopedPool implements ScopedSql {
 		this.requireOpen(context);
 		const connecting: Promise<PoolClient> = this.#pool.connect();
 		this.#waiting.add(connecting);
-		const client = await connecting.finally(() => this.#waiting.delete(connecting));
+		const client = await connecting
+			.catch((error: unknown) => {
+				throw error instanceof DestinationsError ? refuse(error, context) : error;
+			})
+			.finally(() => this.#waiting.delete(connecting));
 		const connection = new ScopedConnection(client, context, this.#options);
 		context.connection = connection;
 		return connection;

@@ -76,6 +76,8 @@ export interface ScopedQueryOptions {
 	readonly named: boolean;
 	/** Whether a transaction is open, so that an earlier statement may have changed the role. */
 	readonly inTransaction: boolean;
+	/** Whether the session has its login's role between transactions. */
+	readonly restsAsLogin: boolean;
 	/** Whether rows are read by an index in the order asked for. */
 	readonly inOrder: boolean;
 	/** Whether an earlier statement of the transaction was {@link inOrder}. */
@@ -115,7 +117,7 @@ export class ScopedQuery {
 	constructor(
 		config: QueryConfig,
 		scope: Scope,
-		{ named, inTransaction, inOrder, afterInOrder, readRow }: ScopedQueryOptions,
+		{ named, inTransaction, restsAsLogin, inOrder, afterInOrder, readRow }: ScopedQueryOptions,
 		callback: Callback,
 	) {
 		this.callback = callback;
@@ -131,9 +133,11 @@ export class ScopedQuery {
 		const context = contexts[named ? 'named' : 'unnamed'][inOrder ? 'inOrder' : 'asPlanned'];
 		this.#preambles = [preamble(context, [scope.role, scope.claims])];
 		if (inTransaction) {
-			// set_config may be granted to the login alone, so the role is the login's again before it is called.
-			const resets = afterInOrder ? [resetRole, ...resetOrder] : [resetRole];
-			this.#preambles.unshift(...resets.map((reset) => preamble(reset)));
+			// set_config may be granted to the login alone, so the role is the login's again before it is called. Not of a
+			// session that rests in another: it would rest as its login from then on.
+			const roles = restsAsLogin ? [resetRole] : [];
+			const orders = afterInOrder ? resetOrder : [];
+			this.#preambles.unshift(...[...roles, ...orders].map((reset) => preamble(reset)));
 		}
 	}
 

@@ -12,12 +12,14 @@ const answerSeconds = statementSeconds + 10;
  * The session is to be left as it was found, also by a pooler, so all of it ends with the transaction. Definitions
  * in the catalog must be written as in the manifest, whatever the login or the database sets.
  */
-const begin = `BEGIN READ ONLY;
-	SET LOCAL search_path = pg_catalog, pg_temp;
-	SET LOCAL quote_all_identifiers = off;
-	SET LOCAL standard_conforming_strings = on;
-	SET LOCAL lock_timeout = '5s';
-	SET LOCAL statement_timeout = '${statementSeconds}s'`;
+const begin = [
+	'BEGIN READ ONLY',
+	'SET LOCAL search_path = pg_catalog, pg_temp',
+	'SET LOCAL quote_all_identifiers = off',
+	'SET LOCAL standard_conforming_strings = on',
+	"SET LOCAL lock_timeout = '5s'",
+	`SET LOCAL statement_timeout = '${statementSeconds}s'`,
+];
 
 /** No session could begin. */
 export class UnreachableError extends UnavailableError {
@@ -46,7 +48,8 @@ export class ReadOnlySession implements AsyncDisposable {
 		client.on('error', () => {});
 		try {
 			await client.connect();
-			await client.query(begin);
+			// One by one: pgpool-II sends several in one message to one of its servers only.
+			for (const statement of begin) await client.query(statement);
 			return new ReadOnlySession(client);
 		} catch (error) {
 			await client.end().catch(() => {});
@@ -85,9 +88,9 @@ export class ReadOnlySession implements AsyncDisposable {
 			return error;
 		} finally {
 			// Roles and settings that the work took on go, too. A lost connection was reported already.
-			await this.#client
-				.query('ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt')
-				.catch(() => {});
+			for (const end of ['ROLLBACK TO SAVEPOINT attempt', 'RELEASE SAVEPOINT attempt']) {
+				await this.#client.query(end).catch(() => {});
+			}
 		}
 	}
 

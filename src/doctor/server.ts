@@ -91,6 +91,20 @@ function stateFindings({ login, replication_role, read_only, in_recovery }: Serv
 }
 
 async function poolerFindings(session: ReadOnlySession): Promise<Finding[]> {
+	// https://www.pgpool.net/docs/latest/en/html/sql-show-pool-version.html; Postgres knows no such setting.
+	const pgpool = await session.attempt(() =>
+		session.rows<{ pool_version: string }>('SHOW pool_version'),
+	);
+	if (Array.isArray(pgpool)) {
+		return [
+			warning(
+				'pgpool-II stands before the server: where it sends reads to another one, they arrive without their scope and find nothing, or are refused',
+				{
+					fix: "Give services the address of the primary, or have pgpool-II send their statements there, in pgpool.conf: database_redirect_preference_list = '.*:primary' (with the name of the database in place of .*).",
+				},
+			),
+		];
+	}
 	if (!(await session.isProxied())) return [];
 	return [
 		note('A pooler or a proxy stands before the server', {

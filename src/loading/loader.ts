@@ -1,6 +1,6 @@
 import { withDatabaseAddress } from '../database/database-address.ts';
 import { checkPoolOptions } from '../database/pg-options.ts';
-import { checkUuid } from '../database/scope.ts';
+import { checkUuid, loaderScope } from '../database/scope.ts';
 import { ScopedPool } from '../database/scoped-pool.ts';
 import { environmentName } from '../destinations/input-schemas.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
@@ -73,7 +73,7 @@ export class DestinationsLoader implements AsyncDisposable {
 		const { namedStatements, onOperation } = options;
 		this.#options = options;
 		this.#pool = new ScopedPool(poolOptions(address, namedStatements), {
-			...{ namedStatements, onOperation, login: 'loader' },
+			...{ namedStatements, onOperation, login: 'loader', roleAtRest: loaderScope.role },
 		});
 		this.#freshness = new Freshness(options.maxStalenessMillis, (status) =>
 			this.#listeners.emit('status', status),

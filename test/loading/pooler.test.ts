@@ -17,7 +17,9 @@ tried('behind PgBouncer in transaction mode', () => {
 	beforeAll(async () => {
 		loading = await Loading.open();
 		const { loaderConnectionString } = loading.database.logins;
-		pooler = await PgBouncer.before([loading.database.connectionString, loaderConnectionString]);
+		const { connectionString, serviceConnectionString } = loading.database.logins;
+		const others = [connectionString, serviceConnectionString, loaderConnectionString];
+		pooler = await PgBouncer.before([loading.database.connectionString, ...others]);
 	});
 
 	afterAll(async () => {
@@ -95,11 +97,15 @@ tried('behind PgBouncer in transaction mode', () => {
 			work.then(String, (error: Error) => String(error.cause));
 		const loader = loading.loader({ ...viaPooler(), namedStatements: true });
 		expect(await reasonOf(loader.start())).toMatch(refusal);
-		const connectionString = pooler.url(loading.database.connectionString);
-		await using refused = createDestinationsClient({ connectionString, keys: loading.keys });
+		const { connectionString, serviceConnectionString } = loading.database.logins;
+		const logins = {
+			connectionString: pooler.url(connectionString),
+			serviceConnectionString: pooler.url(serviceConnectionString),
+		};
+		await using refused = createDestinationsClient({ ...logins, keys: loading.keys });
 		expect(await reasonOf(refused.connect())).toMatch(refusal);
 		await using db = createDestinationsClient({
-			...{ connectionString, keys: loading.keys, namedStatements: false },
+			...{ ...logins, keys: loading.keys, namedStatements: false },
 		});
 		const { organizationId, id } = await loading.newDestination();
 		const found = await db.forOrganization(organizationId).destinations.findById(id);

@@ -428,7 +428,9 @@ export const clientCalls: Readonly<Record<string, Call>> = {
 		statements: 0,
 	},
 	'client.asService': { run: async ({ db }) => db.asService(), statements: 0 },
-	'client.connect': { run: ({ db }) => db.connect() },
+	// For each of its two connections a look at what the login may read, and the role that a superuser's rests in.
+	'client.connect': { run: ({ db }) => db.connect(), statements: 9 },
+	'client.stats': { run: async ({ db }) => db.stats(), statements: 0 },
 	'client.close': { run: ({ db }) => db.close(), statements: 0 },
 };
 

@@ -89,9 +89,11 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 	});
 
 	test('new settings take two, where others changed the destination since, or nobody read it', async () => {
+		const connected = open(namedStatements);
+		await connected.destinations.findByType('console');
 		const [changed, unread] = [
 			newSettings(client.destinations),
-			newSettings(open(namedStatements).destinations),
+			newSettings(connected.destinations),
 		];
 		const other = deployment.open().forOrganization(a.id).destinations;
 		let rename = 0;

@@ -1,0 +1,86 @@
+import type { PoolClient, PoolConfig } from 'pg';
+import { ConfigurationError } from '../errors.ts';
+import type { Scope } from './scope.ts';
+import { sqlStateOf } from './sql-errors.ts';
+import { mayNotSwitch } from './translate-errors.ts';
+
+type Role = Scope['role'];
+
+/**
+ * Whether the login reads this package's tables, or the platform's, by itself: a superuser, their owner, a member of a role
+ * that inherits. A statement that arrives without its scope would then see the rows of every organization.
+ */
+const readsByItself = `SELECT coalesce(pg_catalog.bool_or(relname NOT IN ('organizations', 'users')), false) AS own,
+		pg_catalog.count(*) > 0 AS any
+	FROM pg_catalog.pg_class
+	WHERE relnamespace = 'public'::pg_catalog.regnamespace AND relkind IN ('r', 'p')
+		AND relname IN ('destinations', 'destination_audit_log', 'destination_settings_history', 'destination_data_keys',
+			'organizations', 'users')
+		AND pg_catalog.has_any_column_privilege(oid, 'SELECT')`;
+
+/** Whether the session's role may set the scope. On a hardened server its login alone may. */
+const setsScopes = `SELECT pg_catalog.has_function_privilege('pg_catalog.set_config(text,text,boolean)', 'EXECUTE') AS sets`;
+
+/** Sessions that rest in a role, by their connections. */
+const roles = new WeakMap<PoolClient, Role>();
+
+/** The role in which the session of a connection rests; undefined for one that rests as its login. */
+export function roleAtRest(client: PoolClient): Role | undefined {
+	return roles.get(client);
+}
+
+/** SQL that lets a session rest in a role. Not set_config(), which a proxy does not know for a setting. */
+export const restAs = (role: Role) => `SET ROLE ${role}`;
+
+/**
+ * Lets sessions of a login that reads by itself rest in a role that sees nothing without claims. Behind a proxy that
+ * sends statements of one session to several servers, such as pgpool-II, the scope arrives at one of them and the
+ * statement at another; without this it ran there as the login.
+ *
+ * @param named whether sessions are the pool's own. Those of a pooler in transaction mode are others', too.
+ */
+export function withRoleAtRest(config: PoolConfig, role: Role, named: boolean): PoolConfig {
+	return {
+		...config,
+		verify: (client, done) => {
+			rest(client, role, named).then(
+				() => (config.verify === undefined ? done() : config.verify(client, done)),
+				done,
+			);
+		},
+	};
+}
+
+async function rest(client: PoolClient, role: Role, named: boolean): Promise<void> {
+	const reads = await answer(client, readsByItself);
+	if (!reads.any) return;
+	if (!named) {
+		if (reads.own) throw tooPowerful('behind a pooler (`namedStatements: false`)');
+		return;
+	}
+	await client.query(restAs(role)).catch((error: Error) => {
+		throw sqlStateOf(error) === '42501' ? mayNotSwitch(role, error) : error;
+	});
+	if ((await answer(client, setsScopes)).sets) {
+		roles.set(client, role);
+		return;
+	}
+	if (reads.own) throw tooPowerful('on a hardened server');
+	await client.query('RESET ROLE');
+}
+
+/** The truths of one row, whichever parsers the pool has. */
+async function answer(client: PoolClient, text: string): Promise<Record<string, boolean>> {
+	const { fields, rows } = await client.query<string[]>({
+		...{ text, rowMode: 'array' },
+		types: { getTypeParser: () => (value: string) => value },
+	});
+	const [row = []] = rows;
+	return Object.fromEntries(fields.map(({ name }, at) => [name, row[at] === 't']));
+}
+
+function tooPowerful(where: string): ConfigurationError {
+	return new ConfigurationError(
+		`The database login reads the tables of destinations without a role, from which nothing would keep a statement ${where}. Use a login that is only a member of its role: prisma/grants/logins.sql creates it.`,
+	);
+}
