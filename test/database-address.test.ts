@@ -1,4 +1,14 @@
-import { createDestinationsClient, rotateKeys, verifySettings } from '../src/index.ts';
+import { inspect } from 'node:util';
+import type { PoolConfig } from 'pg';
+import { diagnose } from '../src/doctor/diagnose.ts';
+import {
+	ConfigurationError,
+	createDestinationsClient,
+	createDestinationsLoader,
+	EnvelopeKeyProvider,
+	rotateKeys,
+	verifySettings,
+} from '../src/index.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 
 const keys = `test:${'4f'.repeat(31)}50`;
@@ -55,4 +65,66 @@ test('options of the pool that name a host go without it', async () => {
 	await using db = createDestinationsClient({ pool: place, keys });
 	await expect(db.connect()).resolves.toBeUndefined();
 	await expect(rotateKeys({ connection: place, keys })).resolves.toMatchObject({ failed: 0 });
+});
+
+describe('an address that leads to several servers, or cannot be read, is refused at the start', () => {
+	const several = /Name one host that leads to the primary/;
+	const unreadable = /^The URL of the database cannot be read/;
+	const addresses: Record<string, [PoolConfig, RegExp]> = {
+		'two hosts with ports': [
+			{ connectionString: 'postgresql://u:s3cret@one:5432,two:5433/x' },
+			unreadable,
+		],
+		'two hosts': [{ connectionString: 'postgresql://u:s3cret@one,two/x' }, several],
+		'two hosts as a parameter': [
+			{ connectionString: 'postgresql://u:s3cret@/x?host=one,two' },
+			several,
+		],
+		'two hosts as an option': [{ host: 'one,two', password: 's3cret' }, several],
+		target_session_attrs: [
+			{ connectionString: 'postgresql://u:s3cret@one/x?target_session_attrs=read-write' },
+			several,
+		],
+		load_balance_hosts: [
+			{ connectionString: 'postgresql://u:s3cret@one/x?load_balance_hosts=random' },
+			several,
+		],
+		'a slash in the password': [
+			{ connectionString: 'postgresql://u:s3cret/s3cret@one:5432/x' },
+			unreadable,
+		],
+		'no URL': [{ connectionString: 's3cret' }, unreadable],
+		'a URL of something else': [{ connectionString: 'mysql://u:s3cret@one/x' }, unreadable],
+		'a file that is not there': [
+			{ connectionString: 'postgresql://u:s3cret@one/x?sslrootcert=/none/here.pem' },
+			/^A file that the URL of the database names cannot be read: ENOENT/,
+		],
+	};
+	const wrap = async () => new Uint8Array(32);
+	const starts: Record<string, (address: PoolConfig) => unknown> = {
+		createDestinationsClient: (pool) => createDestinationsClient({ pool, keys }),
+		"createDestinationsClient, the service's": ({ connectionString }) =>
+			createDestinationsClient({
+				connectionString: database.connectionString,
+				serviceConnectionString: connectionString ?? 'postgresql://u:s3cret@one,two/x',
+				keys,
+			}),
+		createDestinationsLoader: (pool) => createDestinationsLoader({ pool, keys }),
+		EnvelopeKeyProvider: (pool) =>
+			new EnvelopeKeyProvider({ wrap, unwrap: wrap, cacheSeconds: 60, pool }),
+		rotateKeys: (connection) => rotateKeys({ connection, keys }),
+		verifySettings: (connection) => verifySettings({ connection, keys }),
+		diagnose: (connection) => diagnose({ connection }),
+	};
+	const cases = Object.entries(addresses).flatMap(([what, [address, message]]) =>
+		Object.entries(starts).map(([name, start]) => ({ what, name, start, address, message })),
+	);
+
+	test.each(cases)('$what: $name', async ({ start, address, message }) => {
+		const started = async () => start(address);
+		const refused = await started().catch((error: unknown) => error);
+		expect(refused).toBeInstanceOf(ConfigurationError);
+		expect((refused as ConfigurationError).message).toMatch(message);
+		expect(inspect(refused)).not.toContain('s3cret');
+	});
 });

@@ -243,6 +243,7 @@ const without: Record<string, readonly string[]> = {
 	],
 	nothing: [
 		'DestinationsClient.connect',
+		'DestinationsClient.stats',
 		'DestinationsClient.close',
 		'DestinationsClient.[Symbol.asyncDispose]',
 		'DestinationsLoader.start',
@@ -402,6 +403,7 @@ describe('an argument that a method does not take', () => {
 		'DestinationsClient.forOrganization': () => [organizationId, {}],
 		'DestinationsClient.asService': () => [{}],
 		'DestinationsClient.connect': () => [],
+		'DestinationsClient.stats': () => [],
 		'DestinationsClient.close': () => [],
 		'DestinationsClient.[Symbol.asyncDispose]': () => [],
 		'DestinationRepository.create': () => [
@@ -446,6 +448,7 @@ describe('an argument that a method does not take', () => {
 	const immediate = [
 		'DestinationsClient.forOrganization',
 		'DestinationsClient.asService',
+		'DestinationsClient.stats',
 		'DestinationsLoader.peek',
 		'DestinationsLoader.metrics',
 		'DestinationsLoader.on',

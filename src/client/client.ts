@@ -32,7 +32,7 @@ import { openScope, type ScopedClient, type ScopeTools } from './open-scope.ts';
 export interface DestinationsClientOptions {
 	/**
 	 * URL of the database, with a login that may switch to the role `authenticated`, and to `service_role`
-	 * unless {@link serviceConnectionString} is given.
+	 * unless {@link serviceConnectionString} is given. It names one host, which leads to the primary server.
 	 *
 	 * @defaultValue the environment variable `DATABASE_URL`, unless `pool` names a host
 	 */
@@ -171,7 +171,11 @@ export class DestinationsClient implements AsyncDisposable {
 		this.#service =
 			serviceConnectionString === undefined
 				? this.#tenants
-				: open({ ...pool, connectionString: serviceConnectionString }, 'service_role', 'service');
+				: open(
+						withDatabaseAddress(serviceConnectionString, pool, 'pool'),
+						'service_role',
+						'service',
+					);
 	}
 
 	/**

@@ -1,6 +1,7 @@
-import { Client, type ClientConfig, DatabaseError, type QueryResultRow } from 'pg';
+import { type Client, type ClientConfig, DatabaseError, type QueryResultRow } from 'pg';
+import { newClient } from '../database/database-address.ts';
 import { translated } from '../database/translate-errors.ts';
-import { ConfigurationError, UnavailableError } from '../errors.ts';
+import { UnavailableError } from '../errors.ts';
 import { messageOf } from '../input/message-of.ts';
 
 const connectSeconds = 10;
@@ -105,17 +106,6 @@ export class ReadOnlySession implements AsyncDisposable {
 	async [Symbol.asyncDispose](): Promise<void> {
 		await this.#client.query('ROLLBACK').catch(() => {});
 		await this.#client.end().catch(() => {});
-	}
-}
-
-function newClient(config: ClientConfig): Client {
-	try {
-		return new Client(config);
-	} catch {
-		// The cause may quote the URL.
-		throw new ConfigurationError(
-			'The URL of the database cannot be read. Write it as postgresql://user:password@host:5432/database, with other characters than letters and digits of the password percent-encoded.',
-		);
 	}
 }
 
