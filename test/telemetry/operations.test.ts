@@ -9,10 +9,10 @@ import {
 	type ScopedTransaction,
 	verifySettings,
 } from '../../src/index.ts';
-import { modelsByDelegate } from '../../src/prisma/extension/models.ts';
 import { operationNames } from '../../src/prisma/extension/operations.ts';
 import { everyCall, outsideTransactions, unlisted } from '../repository/every-call.ts';
 import { newKeys } from '../support/encryption.ts';
+import { modelsByDelegate } from '../support/own-models.ts';
 import { type Service, startService } from '../support/service.ts';
 import { Exporters } from './exporters.ts';
 

@@ -1,8 +1,12 @@
-import type { ModelName } from '../../src/prisma/extension/models.ts';
-import { isReadOnly, modelsByDelegate, relationsOf } from '../../src/prisma/extension/models.ts';
 import { nestedWriteNames } from '../../src/prisma/extension/nested-writes.ts';
 import { operationNames } from '../../src/prisma/extension/operations.ts';
 import { posthogSettings, run, unusedId } from '../support/extended-client.ts';
+import {
+	isReadOnly,
+	type ModelName,
+	modelsByDelegate,
+	relationsOf,
+} from '../support/own-models.ts';
 import { type AnyPrisma, readOperations } from './prisma-writes.ts';
 import type { Needs, Write } from './repository-methods.ts';
 import type { Target } from './troubles.ts';

@@ -2,13 +2,13 @@ import { types } from 'node:util';
 import type { RaisedIssue } from '../../errors.ts';
 import { isPlainObject } from '../../input/plain-object.ts';
 import type { Arguments } from './arguments.ts';
-import { relationNames } from './models.ts';
+import { type FieldNames, ownModels } from './models.ts';
 
 /** The argument by which a refusal reaches the operation; Prisma never sees it. */
 export const refusalArgument = '$refusal';
 
 /** Far more than arguments ever have, far less than the stack. */
-const maxDepth = 200;
+export const maxDepth = 200;
 
 /**
  * Of objects that stand in more than one place. Each place gets a copy of its own, because each is rewritten
@@ -20,13 +20,13 @@ const maxRepeatedMembers = 100_000;
  * In the place of an object, Prisma walks a text letter by letter. Short ones, such as the `desc` of an order,
  * are left for it to take or refuse.
  */
-const maxTextLength = 100;
+export const maxTextLength = 100;
 
 /**
  * Names by which a plain object becomes one of Prisma's own values: their content is sent unseen by the
  * extension. No field has such a name. `__proto__` would set the copy's prototype.
  */
-const reservedNames: ReadonlySet<string> = new Set([
+export const reservedNames: ReadonlySet<string> = new Set([
 	'__proto__',
 	'__prismaRawParameters__',
 	'$type',
@@ -34,19 +34,20 @@ const reservedNames: ReadonlySet<string> = new Set([
 ]);
 
 /** Arguments that are objects, or lists of them, wherever they stand. */
-const objectNames: ReadonlySet<string> = new Set([
+export const objectNames: ReadonlySet<string> = new Set([
 	...['select', 'include', 'omit', 'where', 'cursor', 'having', 'orderBy', 'data'],
 	...['AND', 'OR', 'NOT', 'some', 'every', 'none', 'is', 'isNot'],
 	...['create', 'update', 'upsert', 'createMany', 'updateMany', 'deleteMany', 'delete'],
 	...['connect', 'connectOrCreate', 'disconnect'],
 	...['_count', '_sum', '_avg', '_min', '_max', 'destinationId_version'],
-	...relationNames,
 ]);
 
 /** Where a value stands. */
 interface Place {
 	/** Inside of settings: they are JSON, and anything may be a name. */
 	readonly inSettings: boolean;
+	/** Whether instances of classes are copied or left to Prisma. They are not in what is sealed. */
+	readonly instances: boolean;
 	/** Whether an object belongs here. */
 	readonly holdsObject: boolean;
 }
@@ -59,8 +60,8 @@ interface Place {
  * What cannot be copied comes back as an argument by which the operation fails, so that the refusal comes
  * by the promise of the operation.
  */
-export function copyArguments(args: unknown): Arguments {
-	const copier = new Copier();
+export function copyArguments(args: unknown, names: FieldNames = ownModels.names): Arguments {
+	const copier = new Copier(names);
 	try {
 		// An object gives an object.
 		return args === undefined ? {} : (copier.copy(args) as Arguments);
@@ -71,6 +72,7 @@ export function copyArguments(args: unknown): Arguments {
 }
 
 class Copier {
+	readonly #names: FieldNames;
 	readonly #parents: object[] = [];
 	readonly #path: string[] = [];
 	readonly #copied = new WeakSet<object>();
@@ -78,11 +80,15 @@ class Copier {
 	#problem = 'could not be read; give plain values';
 	#refusal: unknown;
 
+	constructor(names: FieldNames) {
+		this.#names = names;
+	}
+
 	copy(args: unknown): unknown {
 		if (typeof args !== 'object' || args === null || Array.isArray(args)) {
 			this.#refuse('must be an object');
 		}
-		return this.#value(args, { inSettings: false, holdsObject: true });
+		return this.#value(args, { inSettings: false, instances: true, holdsObject: true });
 	}
 
 	issues(): readonly RaisedIssue[] {
@@ -111,7 +117,7 @@ class Copier {
 	#object(value: object, place: Place): unknown {
 		if (Array.isArray(value)) return this.#list(value, place);
 		if (isPlainObject(value)) return this.#members(value, namesOf(value), place);
-		if (place.inSettings) this.#refuse('must be plain JSON, not an instance of a class');
+		if (!place.instances) this.#refuse('must be plain JSON, not an instance of a class');
 		if (isValue(value)) {
 			if (place.holdsObject) this.#refuse('must be an object with members');
 			return types.isDate(value) ? new Date(value.getTime()) : value;
@@ -136,7 +142,7 @@ class Copier {
 		return copy;
 	}
 
-	#members(object: Arguments, names: readonly string[], { inSettings }: Place): Arguments {
+	#members(object: Arguments, names: readonly string[], place: Place): Arguments {
 		const copy: Arguments = {};
 		this.#countRepeated(object, names.length);
 		for (const name of names) {
@@ -145,15 +151,29 @@ class Copier {
 			const member = object[name];
 			if (name === refusalArgument) this.#refuseAs(member);
 			// To leave a member out is all that it says.
-			if (!isSkip(member)) {
-				copy[name] = this.#value(member, {
-					inSettings: inSettings || name === 'settings',
-					holdsObject: !inSettings && objectNames.has(name),
-				});
-			}
+			if (!isSkip(member)) copy[name] = this.#member(member, name, place);
 			this.#path.pop();
 		}
 		return copy;
+	}
+
+	#member(member: unknown, name: string, place: Place): unknown {
+		if (place.inSettings) return this.#value(member, { ...place, holdsObject: false });
+		const { relations, columns, json } = this.#names;
+		if (name === 'settings' && !relations.has(name)) {
+			const instances = columns.has(name);
+			return this.#value(member, { inSettings: true, instances, holdsObject: false });
+		}
+		// The service's own JSON leads nowhere.
+		if (json.has(name) && (!objectNames.has(name) || this.#isAmongFields())) return member;
+		const holdsObject = relations.has(name) || (objectNames.has(name) && !columns.has(name));
+		return this.#value(member, { inSettings: false, instances: true, holdsObject });
+	}
+
+	/** Whether the member that is copied is one of a row, and not of an operation, whatever its name. */
+	#isAmongFields(): boolean {
+		const names = this.#path.slice(0, -1).filter((name) => !/^\d+$/.test(name));
+		return names.at(-1) === 'data' || names.at(-1) === 'create';
 	}
 
 	#countRepeated(object: object, members: number): void {
@@ -191,7 +211,7 @@ function namesOf(value: object): string[] {
 }
 
 /** Dates, bytes, decimals, `Prisma.DbNull` and its like, and references to fields: Prisma sends each as one value. */
-function isValue(value: object): boolean {
+export function isValue(value: object): boolean {
 	if (types.isDate(value) || ArrayBuffer.isView(value)) return true;
 	const { toFixed, s, e, d, _toGraphQLInputType: reference } = value as Arguments;
 	return (

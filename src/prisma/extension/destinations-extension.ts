@@ -8,11 +8,14 @@ import {
 } from '../../encryption/settings-encryption.ts';
 import { UnsupportedError } from '../../errors.ts';
 import { checkConfiguration, type OptionSchemas, optionsOf } from '../../input/options.ts';
+import { markSeen } from './answered.ts';
 import type { Arguments } from './arguments.ts';
+import { modelsOf } from './client-models.ts';
 import { destinationMethods } from './destination-methods.ts';
 import type { DestinationsExtension } from './extension-types.ts';
 import { storedArgument } from './operations.ts';
 import { withPlainArguments } from './plain-arguments.ts';
+import { reachesGuarded } from './reaching.ts';
 import { runOperation } from './run-operation.ts';
 import {
 	batchOf,
@@ -56,6 +59,8 @@ interface QueryHook {
 	readonly model?: string;
 	readonly operation: string;
 	readonly args: Arguments;
+	/** Prisma's own, of which `dataPath` has the steps of a fluent call: `['select', 'organization']`. */
+	readonly __internalParams?: { readonly dataPath?: readonly string[] };
 	query(args: Arguments): Promise<unknown>;
 }
 
@@ -69,18 +74,24 @@ const rawOperations = new Set([
 
 /**
  * A Prisma Client extension that encrypts `settings` on every write, decrypts them on every read, and
- * hides soft-deleted destinations, in nested reads and writes too. For a service that builds its own
- * client from this package's schema; it does not separate organizations, which
- * `createDestinationsClient` does.
+ * hides soft-deleted destinations, in nested reads and writes too. For a service with a Prisma client of its
+ * own, into whose schema it has taken the models of `prisma/models/destinations.prisma`; it does not separate
+ * organizations, which `createDestinationsClient` does.
  *
  * - `delete` and `deleteMany` soft-delete. `destination.withDeleted()` and `destination.onlyDeleted()`
  *   read deleted rows, `destination.restore()` brings one back, `destination.purge()` removes one for good.
  * - What cannot work on ciphertext, such as a filter on settings, throws `UnsupportedError`.
+ * - The service's models and relations are read from its client. Operations that do not lead to destinations are
+ *   left as they are; those that do are guarded, from whichever model and at any depth. A deleted destination
+ *   behind a relation to one is null.
  * - Raw queries see what is stored: envelopes, and deleted rows.
  * - Query extensions that are added before it see settings in clear; those added after it run nearer to the
- *   database, and what they add to the arguments is neither opened nor restricted to live rows.
+ *   database, and what they add to the arguments is neither opened nor restricted to live rows. Extensions that
+ *   answer by themselves, such as `@prisma/extension-read-replicas`, are added after it: what they return before it
+ *   sees the call is refused with `UnsupportedError`.
  *
- * @throws ConfigurationError if the keys are missing or malformed, or an option is unknown.
+ * @throws ConfigurationError if the keys are missing or malformed, or an option is unknown; from `$extends`, if the
+ * client's schema has no destinations, or has them by other names.
  *
  * @example
  * ```ts
@@ -125,6 +136,7 @@ function extensionWith(encryption: SettingsEncryption): DestinationsExtension {
 	return (extended) => {
 		// Prisma calls an extension with a client of the schema; see `ExtensibleClient`.
 		const client = extended as ExtensibleClient;
+		const models = modelsOf(client);
 		const lookUp = async (ids: readonly string[]) => {
 			const on = transactionOf(client);
 			// The client of a transaction has this extension, which would open the settings.
@@ -133,12 +145,25 @@ function extensionWith(encryption: SettingsEncryption): DestinationsExtension {
 		const withExtension = client.$extends({
 			name: '@consent-io/destinations',
 			query: {
-				async $allOperations({ model, operation, args, query }: QueryHook) {
-					if (model === undefined) {
+				async $allOperations({ model: name, operation, args, query, __internalParams }: QueryHook) {
+					if (name === undefined) {
 						if (rawOperations.has(operation)) return clean(query(args));
 						throw new UnsupportedError(`destinationsExtension does not know ${operation}.`);
 					}
-					const called = { model, operation, args, extended: true, batch: batchOf() };
+					const model = models.known(name);
+					const { names } = models;
+					markSeen(model);
+					if (!reachesGuarded(model, args, names)) return query(args);
+					const fluent = __internalParams?.dataPath?.filter((_, index) => index % 2 === 1);
+					const called = {
+						model,
+						operation,
+						args,
+						names,
+						fluent,
+						extended: true,
+						batch: batchOf(),
+					};
 					return clean(runOperation(encryption, called, lookUp, query));
 				},
 			},
@@ -160,6 +185,6 @@ function extensionWith(encryption: SettingsEncryption): DestinationsExtension {
 				},
 			},
 		});
-		return withPlainArguments(withExtension);
+		return withPlainArguments(withExtension, models);
 	};
 }

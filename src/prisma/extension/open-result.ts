@@ -3,7 +3,7 @@ import { fail, openRow } from '../../encryption/open-row.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { UnsupportedError } from '../../errors.ts';
 import { type Arguments, asObject } from './arguments.ts';
-import type { Opening, ResultPlan } from './selection.ts';
+import type { Hiding, Opening, RelationPlan, ResultPlan } from './selection.ts';
 
 /** How a result is opened. */
 export interface OpenOptions {
@@ -23,19 +23,65 @@ export interface OpenOptions {
 	 * @defaultValue `false`
 	 */
 	readonly prismaReads?: boolean;
+	/**
+	 * The relations of a call of Prisma's fluent API, one after the other; none for another call.
+	 *
+	 * @defaultValue they are found by what the result looks like
+	 */
+	readonly fluent?: readonly string[] | undefined;
 }
 
-/** Opens the settings of every destination in a result, in place: the result is the caller's alone. */
+/**
+ * Opens the settings of every destination in a result, in place: the result is the caller's alone. Returns it,
+ * or null for one deleted destination.
+ */
 export async function openResult(
 	encryption: SettingsEncryption,
 	plan: ResultPlan,
 	result: unknown,
-	{ manyRows = false, mustOpen = false, prismaReads = false }: OpenOptions,
-): Promise<void> {
+	{ manyRows = false, mustOpen = false, prismaReads = false, fluent }: OpenOptions,
+): Promise<unknown> {
 	const waiting: Promise<void>[] = [];
-	const unwrapped = manyRows ? plan : planOfUnwrapped(plan, result);
-	visitRows({ encryption, prismaReads, waiting }, unwrapped, result, mustOpen);
+	const opener = { encryption, prismaReads, waiting };
+	if (fluent === undefined || fluent.length === 0) {
+		const asked = manyRows || fluent !== undefined;
+		visitRows(opener, asked ? plan : planOfUnwrapped(plan, result), result, mustOpen);
+		await Promise.all(waiting);
+		return result;
+	}
+	const last = lastOf(plan, fluent);
+	if (last === undefined) return result;
+	if (isWrapped(result, fluent)) {
+		if (last.plan.fluent?.name === fluent[0]) refuseFluent();
+		visitRows(opener, plan, result);
+		await Promise.all(waiting);
+		return result;
+	}
+	if (last.hides !== undefined && isHidden(last.hides, result)) return null;
+	visitRows(opener, last.plan, result, mustOpen);
 	await Promise.all(waiting);
+	return result;
+}
+
+/** The plan of what a fluent call returns; nothing where there is nothing to open in it. */
+function lastOf(plan: ResultPlan, [name, ...others]: readonly string[]): RelationPlan | undefined {
+	const relation = plan.relations.find((one) => one.name === name);
+	return relation === undefined || others.length === 0 ? relation : lastOf(relation.plan, others);
+}
+
+/** Whether an extension that sent the call to another client has left the relation in the row that has it. */
+function isWrapped(result: unknown, [first = '']: readonly string[]): boolean {
+	const row = asObject(result);
+	return row !== undefined && Object.keys(row).join() === first;
+}
+
+/** Whether it is a deleted destination. Takes away what was read to know it. */
+function isHidden({ added }: Hiding, value: unknown): boolean {
+	const row = asObject(value);
+	if (row === undefined) return false;
+	if (row.deletedAt !== null) return true;
+	if (added) Object.defineProperty(row, 'deletedAt', { enumerable: false });
+	return false;
 }
 
 /** What opens settings, and what is still waited for. */
@@ -59,11 +105,15 @@ function planOfUnwrapped(plan: ResultPlan, result: unknown): ResultPlan {
 		if (list) return current;
 	}
 	if (Array.isArray(result)) {
-		throw new UnsupportedError(
-			'This fluent call returns destinations in a way that cannot be opened. Read them with findMany.',
-		);
+		refuseFluent();
 	}
 	return current;
+}
+
+function refuseFluent(): never {
+	throw new UnsupportedError(
+		'This fluent call returns destinations in a way that cannot be opened. Read them with findMany.',
+	);
 }
 
 function visitRows(opener: Opener, plan: ResultPlan, rows: unknown, mustOpen = false): void {
@@ -77,7 +127,10 @@ function visitRows(opener: Opener, plan: ResultPlan, rows: unknown, mustOpen = f
 function visitRow(opener: Opener, plan: ResultPlan, value: unknown, mustOpen: boolean): void {
 	const row = asObject(value);
 	if (row === undefined) return;
-	for (const { name, plan: inner } of plan.relations) visitRows(opener, inner, row[name]);
+	for (const { name, hides, plan: inner } of plan.relations) {
+		if (hides !== undefined && isHidden(hides, row[name])) row[name] = null;
+		visitRows(opener, inner, row[name]);
+	}
 	if (plan.opens === undefined) return;
 	// Omitted, here or for the whole Prisma client.
 	if (row.settings !== undefined) {

@@ -1,6 +1,6 @@
 import { UnsupportedError } from '../../errors.ts';
 import { type Arguments, asObject, objectsIn } from './arguments.ts';
-import { isReadOnly, type ModelName } from './models.ts';
+import { isDestination, isReadOnly, type Model } from './models.ts';
 import type { OpenOptions } from './open-result.ts';
 import { type ResultPlan, rewriteRead, rewriteSelection } from './selection.ts';
 import { checkFields, checkOrderBy, type RowFilter, restrictWhere, rewriteWhere } from './where.ts';
@@ -22,7 +22,7 @@ export const rowFilterArgument = '$rows';
 /** The argument by which a look-up on the client of a transaction reads settings as they are stored. */
 export const storedArgument = '$stored';
 
-type Planner = (model: ModelName, args: Arguments) => PlannedOperation;
+type Planner = (model: Model, args: Arguments) => PlannedOperation;
 
 /** Every operation of Prisma Client on PostgreSQL. What is not listed is refused. */
 const planners: Readonly<Record<string, Planner>> = {
@@ -62,22 +62,18 @@ export function isOperation(name: PropertyKey): boolean {
 }
 
 /** Rewrites the arguments in place. @throws UnsupportedError for what cannot work on sealed settings. */
-export function planOperation(
-	model: ModelName,
-	operation: string,
-	args: Arguments,
-): PlannedOperation {
+export function planOperation(model: Model, operation: string, args: Arguments): PlannedOperation {
 	const planner = Object.hasOwn(planners, operation) ? planners[operation] : undefined;
 	if (planner === undefined) {
 		throw new UnsupportedError(`destinationsExtension does not know the operation ${operation}.`);
 	}
 	if (isReadOnly(model) && !reads.has(planner)) {
-		throw new UnsupportedError(`The database alone writes ${model}.`);
+		throw new UnsupportedError(`The database alone writes ${model.name}.`);
 	}
 	return planner(model, args);
 }
 
-function planRead(model: ModelName, args: Arguments, manyRows: boolean): PlannedOperation {
+function planRead(model: Model, args: Arguments, manyRows: boolean): PlannedOperation {
 	const stored = args[storedArgument] === true;
 	delete args[storedArgument];
 	const rows = takeRowFilter(args);
@@ -87,7 +83,7 @@ function planRead(model: ModelName, args: Arguments, manyRows: boolean): Planned
 	return { result, opening: { manyRows, mustOpen: !manyRows } };
 }
 
-function planAggregate(model: ModelName, args: Arguments): PlannedOperation {
+function planAggregate(model: Model, args: Arguments): PlannedOperation {
 	const rows = takeRowFilter(args);
 	rewriteWhere(model, args.where);
 	rewriteWhere(model, args.cursor);
@@ -98,28 +94,28 @@ function planAggregate(model: ModelName, args: Arguments): PlannedOperation {
 	return {};
 }
 
-function planCreate(model: ModelName, args: Arguments): PlannedOperation {
+function planCreate(model: Model, args: Arguments): PlannedOperation {
 	const writes = new WriteRewriter();
 	// Prisma allows a create without data, where every field has a default.
 	args.data ??= {};
 	const data = asObject(args.data);
 	if (data !== undefined) {
-		if (model === 'Destination') writes.createDestination(data);
+		if (isDestination(model)) writes.createDestination(model, data);
 		else writes.createOther(model, data);
 	}
 	return { result: rewriteSelection(model, args), writes };
 }
 
-function planCreateMany(model: ModelName, args: Arguments, returnsRows: boolean): PlannedOperation {
+function planCreateMany(model: Model, args: Arguments, returnsRows: boolean): PlannedOperation {
 	const writes = new WriteRewriter();
-	if (model === 'Destination') {
-		for (const data of objectsIn(args.data)) writes.createDestination(data);
+	if (isDestination(model)) {
+		for (const data of objectsIn(args.data)) writes.createDestination(model, data);
 	}
 	if (!returnsRows) return { writes };
 	return { result: rewriteSelection(model, args), opening: { manyRows: true }, writes };
 }
 
-function planUpdate(model: ModelName, args: Arguments): PlannedOperation {
+function planUpdate(model: Model, args: Arguments): PlannedOperation {
 	const rows = takeRowFilter(args);
 	const writes = new WriteRewriter();
 	rewriteWhere(model, args.where);
@@ -127,26 +123,26 @@ function planUpdate(model: ModelName, args: Arguments): PlannedOperation {
 	const where = asObject(args.where);
 	const data = asObject(args.data);
 	if (where !== undefined && data !== undefined) {
-		if (model === 'Destination') writes.updateDestination(data, where);
+		if (isDestination(model)) writes.updateDestination(model, data, where);
 		else writes.updateOther(model, data, where);
 	}
 	return { result: rewriteSelection(model, args), writes };
 }
 
-function planUpdateMany(model: ModelName, args: Arguments, returnsRows: boolean): PlannedOperation {
+function planUpdateMany(model: Model, args: Arguments, returnsRows: boolean): PlannedOperation {
 	const writes = new WriteRewriter();
 	rewriteWhere(model, args.where);
 	seeOnly(model, args, 'live');
 	const data = asObject(args.data);
-	if (model === 'Destination' && data !== undefined) writes.updateDestinations(data);
+	if (isDestination(model) && data !== undefined) writes.updateDestinations(data);
 	if (!returnsRows) return { writes };
 	return { result: rewriteSelection(model, args), opening: { manyRows: true }, writes };
 }
 
-function planUpsert(model: ModelName, args: Arguments): PlannedOperation {
+function planUpsert(model: Model, args: Arguments): PlannedOperation {
 	const writes = new WriteRewriter();
-	if (model === 'Destination') {
-		writes.upsertDestination(args);
+	if (isDestination(model)) {
+		writes.upsertDestination(model, args);
 	} else {
 		rewriteWhere(model, args.where);
 		const create = asObject(args.create);
@@ -157,8 +153,8 @@ function planUpsert(model: ModelName, args: Arguments): PlannedOperation {
 	return { result: rewriteSelection(model, args), writes };
 }
 
-function planDelete(model: ModelName, args: Arguments): PlannedOperation {
-	if (model === 'Destination') {
+function planDelete(model: Model, args: Arguments): PlannedOperation {
+	if (isDestination(model)) {
 		throw new UnsupportedError(
 			'A destination is never deleted by Prisma. Call `delete` or `deleteMany` of the extended client, which soft-delete, or `purge`.',
 		);
@@ -168,8 +164,8 @@ function planDelete(model: ModelName, args: Arguments): PlannedOperation {
 }
 
 /** Applies the row filter to the top-level filter. */
-function seeOnly(model: ModelName, args: Arguments, rows: RowFilter): void {
-	if (model === 'Destination') restrictWhere(rows, args);
+function seeOnly(model: Model, args: Arguments, rows: RowFilter): void {
+	if (isDestination(model)) restrictWhere(rows, args);
 }
 
 function takeRowFilter(args: Arguments): RowFilter {

@@ -3,7 +3,7 @@ import type { SettingsEncryption } from '../../encryption/settings-encryption.ts
 import { type RaisedIssue, ValidationError } from '../../errors.ts';
 import type { Arguments } from './arguments.ts';
 import { copyArguments, refusalArgument } from './copy-arguments.ts';
-import { knownModel } from './models.ts';
+import type { FieldNames, Model } from './models.ts';
 import { openResult } from './open-result.ts';
 import { planOperation } from './operations.ts';
 import { identityOfNew, type LookUp, type NewRow, seal } from './seal.ts';
@@ -12,7 +12,7 @@ import { asOneStatement, idOfUpsert, isTaken, onlyKnownRow } from './upsert.ts';
 
 /** One operation of Prisma, as it was called. */
 export interface Operation {
-	readonly model: string;
+	readonly model: Model;
 	readonly operation: string;
 	/** Anything: it is copied, because arguments are rewritten in place. */
 	readonly args: unknown;
@@ -22,6 +22,10 @@ export interface Operation {
 	readonly scope?: Scope;
 	/** The batch that it is part of. It is committed when results come, so that opening them must not fail. */
 	readonly batch?: Batch | undefined;
+	/** The relations of a call of Prisma's fluent API, where Prisma says them. */
+	readonly fluent?: readonly string[] | undefined;
+	/** The names of the schema. @defaultValue those of this package's schema */
+	readonly names?: FieldNames | undefined;
 }
 
 type Send = (args: Arguments) => PromiseLike<unknown>;
@@ -33,7 +37,7 @@ export async function runOperation(
 	lookUp: LookUp,
 	send: Send,
 ): Promise<unknown> {
-	const args = copyArguments(called.args);
+	const args = copyArguments(called.args, called.names);
 	const refusal = args[refusalArgument];
 	// The package's own argument: nobody else has a use for it.
 	if (refusal !== undefined) throw new ValidationError(refusal as RaisedIssue[]);
@@ -60,9 +64,14 @@ async function upsert(
 ): Promise<unknown> {
 	// An attempt rewrites its arguments.
 	const again = () =>
-		attempt(encryption, { ...called, args: copyArguments(called.args) }, lookUp, send);
+		attempt(
+			encryption,
+			{ ...called, args: copyArguments(called.args, called.names) },
+			lookUp,
+			send,
+		);
 	try {
-		const args = copyArguments(called.args);
+		const args = copyArguments(called.args, called.names);
 		const result = await attempt(encryption, { ...called, args, atOnce: true }, lookUp, send);
 		if (result !== null) return result;
 	} catch (error) {
@@ -82,26 +91,25 @@ interface Attempt extends Operation {
 
 async function attempt(
 	encryption: SettingsEncryption,
-	{ model, operation, args, extended = false, scope, batch, atOnce = false }: Attempt,
+	{ model, operation, args, extended = false, scope, batch, fluent, atOnce = false }: Attempt,
 	lookUp: LookUp,
 	send: Send,
 ): Promise<unknown> {
-	const { result: plan, opening = {}, writes } = planOperation(knownModel(model), operation, args);
+	const { result: plan, opening = {}, writes } = planOperation(model, operation, args);
 	if (writes !== undefined) {
 		if (scope !== undefined) checkAuthors(scope, writes.newRows);
 		const look = lookUpIn(batch, writes.newRows, lookUp);
-		const existing = await seal(encryption, args, writes, look);
+		const existing = await seal(encryption, model, args, writes, look);
 		// Other writes have no such update.
 		onlyKnownRow(args, existing);
-		if (atOnce) asOneStatement(args);
+		if (atOnce) asOneStatement(model, args);
 	}
 	const result = await send(args);
-	if (plan !== undefined) {
-		const { manyRows = false, mustOpen = false } = opening;
-		const options = { manyRows, mustOpen: mustOpen && batch === undefined, prismaReads: extended };
-		await openResult(encryption, plan, result, options);
-	}
-	return result;
+	if (plan === undefined) return result;
+	const { manyRows = false, mustOpen = false } = opening;
+	const must = mustOpen && batch === undefined;
+	const options = { manyRows, mustOpen: must, prismaReads: extended, fluent };
+	return openResult(encryption, plan, result, options);
 }
 
 function checkAuthors(scope: Scope, rows: readonly NewRow[]): void {

@@ -10,6 +10,7 @@ import { openStored } from '../../encryption/stored-settings.ts';
 import { DestinationsError, UnsupportedError } from '../../errors.ts';
 import { canonicalId } from '../../ids/canonical-id.ts';
 import { type Arguments, asObject } from './arguments.ts';
+import { isDestination, isField, type Model, relationOf } from './models.ts';
 import { addCondition, nothing, restrictBy } from './where.ts';
 
 /** A row that is there, with its settings as they are stored; without them, one that the batch creates. */
@@ -62,6 +63,7 @@ interface Sealing {
  */
 export async function seal(
 	encryption: SettingsEncryption,
+	model: Model,
 	{ data, create, update }: Arguments,
 	{ newRows, existingRows }: Writes,
 	lookUp: LookUp,
@@ -79,7 +81,8 @@ export async function seal(
 			sealings.push({ ...sealing, stored });
 		}
 	}
-	refuseOthers([data, create, update], new Set(sealings.map((sealing) => sealing.data)));
+	const known = new Set<unknown>(sealings.map((sealing) => sealing.data));
+	for (const part of [data, create, update]) refuseOthers(model, part, known);
 	// All at once, so that a key provider is asked once however many rows there are.
 	await Promise.all(sealings.map((sealing) => sealOne(encryption, sealing)));
 	return new Set(rows.keys());
@@ -89,11 +92,16 @@ export async function seal(
  * Refuses settings that stand where no row is known, such as in a list in the place of one row: Prisma
  * would quote them in its error.
  */
-function refuseOthers(value: unknown, known: ReadonlySet<unknown>): void {
+function refuseOthers(model: Model, value: unknown, known: ReadonlySet<unknown>): void {
 	if (typeof value !== 'object' || value === null) return;
 	for (const [name, member] of Object.entries(value)) {
-		if (name !== 'settings') refuseOthers(member, known);
-		else if (member !== undefined && !known.has(value)) {
+		const relation = relationOf(model, name);
+		if (relation === undefined && !isDestination(model) && isField(model, name)) {
+			continue; // the service's own, which may hold anything
+		}
+		if (relation !== undefined || name !== 'settings') {
+			refuseOthers(relation?.model ?? model, member, known);
+		} else if (member !== undefined && !known.has(value)) {
 			throw new UnsupportedError(
 				'The write has settings where no destination can have them, so they cannot be sealed.',
 			);

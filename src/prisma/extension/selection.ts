@@ -1,5 +1,5 @@
 import { type Arguments, asObject } from './arguments.ts';
-import { isDestinationField, type ModelName, relationOf, relationsOf } from './models.ts';
+import { isDestination, isField, type Model, relationOf } from './models.ts';
 import { checkFields, checkOrderBy, restrictWhere, rewriteWhere } from './where.ts';
 
 /** Where in a result the destinations are, and what was added to them for opening their settings. */
@@ -21,10 +21,18 @@ export interface Opening {
 	readonly selected: boolean;
 }
 
-interface RelationPlan {
+export interface RelationPlan {
 	readonly name: string;
 	readonly list: boolean;
+	/** Set where it leads to one destination, which is not there if it is deleted. */
+	readonly hides?: Hiding | undefined;
 	readonly plan: ResultPlan;
+}
+
+/** How one deleted destination is hidden. No filter does so where a row refers to it. */
+export interface Hiding {
+	/** Whether the caller did not select `deletedAt`. */
+	readonly added: boolean;
 }
 
 /** What an envelope is bound to, and whether there is one: needed to open settings. */
@@ -34,7 +42,7 @@ const neededToOpen = ['id', 'organizationId', 'type', 'settingsEncrypted'] as co
  * Rewrites the arguments of a read, at the top or nested, except for the live filter at the top.
  * Gives the plan by which {@link ResultPlan} results are opened, or nothing where there is nothing to open.
  */
-export function rewriteRead(model: ModelName, args: Arguments): ResultPlan | undefined {
+export function rewriteRead(model: Model, args: Arguments): ResultPlan | undefined {
 	rewriteWhere(model, args.where);
 	rewriteWhere(model, args.cursor);
 	checkOrderBy(model, args.orderBy);
@@ -43,11 +51,11 @@ export function rewriteRead(model: ModelName, args: Arguments): ResultPlan | und
 }
 
 /** Rewrites `select`, `include` and `omit` of any operation that returns rows. */
-export function rewriteSelection(model: ModelName, args: Arguments): ResultPlan | undefined {
+export function rewriteSelection(model: Model, args: Arguments): ResultPlan | undefined {
 	const select = asObject(args.select);
 	const nested = select ?? asObject(args.include);
 	const relations = nested === undefined ? [] : rewriteRelations(model, nested);
-	const opens = model === 'Destination' ? addNeeded(args, select) : undefined;
+	const opens = isDestination(model) ? addNeeded(model, args, select) : undefined;
 	if (opens === undefined && relations.length === 0) return undefined;
 	const [first] = relations;
 	const fluent = select !== undefined && Object.keys(select).length === 1 ? first : undefined;
@@ -58,7 +66,7 @@ export function rewriteSelection(model: ModelName, args: Arguments): ResultPlan 
 	};
 }
 
-function rewriteRelations(model: ModelName, nested: Arguments): RelationPlan[] {
+function rewriteRelations(model: Model, nested: Arguments): RelationPlan[] {
 	const plans: RelationPlan[] = [];
 	for (const [name, value] of Object.entries(nested)) {
 		if (name === '_count') nested._count = liveCount(model, value);
@@ -67,38 +75,63 @@ function rewriteRelations(model: ModelName, nested: Arguments): RelationPlan[] {
 		// To Prisma whatever is truthy selects the relation, `1` as well as `true`.
 		const args = asObject(value) ?? {};
 		nested[name] = args;
-		const plan = rewriteRead(relation.model, args);
-		if (relation.list) restrictWhere('live', args);
-		if (plan !== undefined) plans.push({ name, list: relation.list, plan });
+		const { model: related, list } = relation;
+		const plan = rewriteRead(related, args);
+		if (!isDestination(related)) {
+			if (plan !== undefined) plans.push({ name, list, plan });
+		} else if (list) {
+			restrictWhere('live', args);
+			if (plan !== undefined) plans.push({ name, list, plan });
+		} else {
+			plans.push({ name, list, hides: addDeletedAt(args), plan: plan ?? { relations: [] } });
+		}
 	}
 	return plans;
 }
 
 /** `_count` of relations, with the deleted ones left out. */
-function liveCount(model: ModelName, count: unknown): unknown {
+function liveCount(model: Model, count: unknown): unknown {
 	const listed = asObject(asObject(count)?.select);
 	if (listed === undefined && count !== true) return count;
 	const select: Arguments = {};
-	for (const [name, relation] of Object.entries(relationsOf(model))) {
+	for (const [name, { model: related, list }] of Object.entries(model.relations)) {
 		const value = listed === undefined ? true : listed[name];
-		if (!relation.list || !value) continue;
+		if (!list || !value) continue;
 		const args = asObject(value) ?? {};
-		rewriteWhere(relation.model, args.where);
-		restrictWhere('live', args);
+		rewriteWhere(related, args.where);
+		if (isDestination(related)) restrictWhere('live', args);
 		select[name] = args;
 	}
 	// What is listed and no relation of the model is left in, for Prisma to refuse.
 	return { select: { ...listed, ...select } };
 }
 
+/** Selects `deletedAt`, also where the whole client omits it. */
+function addDeletedAt(args: Arguments): Hiding {
+	const select = asObject(args.select);
+	if (select !== undefined) {
+		const added = !select.deletedAt;
+		select.deletedAt = true;
+		return { added };
+	}
+	const omit = asObject(args.omit) ?? {};
+	const added = Boolean(omit.deletedAt);
+	args.omit = { ...omit, deletedAt: false };
+	return { added };
+}
+
 /**
  * What is no field of the schema is one of another extension, for which Prisma reads what it is computed
  * from, settings maybe. Without a select every such field is computed.
  */
-function addNeeded(args: Arguments, select: Arguments | undefined): Opening | undefined {
+function addNeeded(
+	model: Model,
+	args: Arguments,
+	select: Arguments | undefined,
+): Opening | undefined {
 	if (select !== undefined) {
 		const selected = Object.keys(select).filter((name) => select[name]);
-		const computes = !selected.every(isDestinationField);
+		const computes = !selected.every((name) => isField(model, name));
 		if (!select.settings && !computes) return undefined;
 		const added = neededToOpen.filter((name) => !select[name]);
 		for (const name of added) select[name] = true;

@@ -1,14 +1,14 @@
 import { canonicalId } from '../../ids/canonical-id.ts';
 import { type Arguments, asObject } from './arguments.ts';
-import { relationsOf } from './models.ts';
+import { isDestination, type Model } from './models.ts';
 import type { LookUp } from './seal.ts';
 
 /** The id by which an operation upserts a destination, if it does. */
 export function idOfUpsert(
-	{ model, operation }: { readonly model: string; readonly operation: string },
+	{ model, operation }: { readonly model: Model; readonly operation: string },
 	args: Arguments,
 ): string | undefined {
-	if (model !== 'Destination' || operation !== 'upsert') return undefined;
+	if (!isDestination(model) || operation !== 'upsert') return undefined;
 	const id = asObject(args.where)?.id;
 	return typeof id === 'string' ? canonicalId(id) : undefined;
 }
@@ -58,9 +58,9 @@ export function onlyKnownRow(args: Arguments, existing: ReadonlySet<string>): vo
  * A row of this id that the filter does not find stays as it is, the result is null, and the transaction
  * goes on.
  */
-export function asOneStatement(args: Arguments): void {
+export function asOneStatement(model: Model, args: Arguments): void {
 	const { where, create, update } = partsOf(args);
-	if (isEmpty(update) || reachesRelations(args)) return;
+	if (isEmpty(update) || reachesRelations(model, args)) return;
 	// Row level security refuses a conflict with another organization's row by an error, unless the filter
 	// has left it out.
 	const added = { deletedAt: null, organizationId: create.organizationId };
@@ -90,8 +90,8 @@ function isEmpty(data: Arguments): boolean {
 	return Object.values(data).every((value) => value === undefined);
 }
 
-function reachesRelations({ include, select, create, update }: Arguments): boolean {
-	const names = [...Object.keys(relationsOf('Destination')), '_count'];
+function reachesRelations(model: Model, { include, select, create, update }: Arguments): boolean {
+	const names = [...Object.keys(model.relations), '_count'];
 	return (
 		include !== undefined ||
 		[select, create, update].some((part) =>

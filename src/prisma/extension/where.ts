@@ -1,7 +1,7 @@
 import { UnsupportedError } from '../../errors.ts';
 import { isPlainObject } from '../../input/plain-object.ts';
 import { type Arguments, asObject, objectsIn } from './arguments.ts';
-import { hasSettings, type ModelName, relationOf } from './models.ts';
+import { hasSettings, isDestination, type Model, relationOf } from './models.ts';
 
 /** Which destinations an operation may see. */
 export type RowFilter = 'live' | 'all' | 'deleted';
@@ -46,7 +46,7 @@ export const nothing = { id: { in: [] } };
  * Makes a filter, and every filter on relations in it, see live destinations only, and refuses
  * conditions on settings: on ciphertext they would silently match nothing.
  */
-export function rewriteWhere(model: ModelName, where: unknown): void {
+export function rewriteWhere(model: Model, where: unknown): void {
 	const filter = asObject(where);
 	if (filter === undefined) return;
 	for (const [name, value] of Object.entries(filter)) {
@@ -58,26 +58,63 @@ export function rewriteWhere(model: ModelName, where: unknown): void {
 				'Settings are encrypted, so they cannot be filtered. Filter by other fields, and by settings after reading.',
 			);
 		} else {
-			rewriteRelationFilter(model, name, value);
+			rewriteRelationFilter(model, filter, name);
 		}
 	}
 }
 
-function rewriteRelationFilter(model: ModelName, name: string, value: unknown): void {
+function rewriteRelationFilter(model: Model, where: Arguments, name: string): void {
 	const relation = relationOf(model, name);
-	const filter = asObject(value);
-	if (relation === undefined || filter === undefined) return;
-	if (!relation.list) {
-		// Beside `is: undefined` Prisma reads the fields themselves, so both forms are looked at.
-		rewriteWhere(relation.model, filter);
-		rewriteWhere(relation.model, filter.is);
-		rewriteWhere(relation.model, filter.isNot);
+	if (relation === undefined) return;
+	const filter = asObject(where[name]);
+	const { model: related, list } = relation;
+	if (where[name] === null && isDestination(related)) where[name] = { isNot: { deletedAt: null } };
+	if (filter === undefined) return;
+	if (list) {
+		rewriteListFilter(related, filter);
 		return;
 	}
+	rewriteOneFilter(related, filter);
+	if (isDestination(related)) seeOneLive(filter);
+}
+
+/** Makes the filter on a relation to one destination take a deleted one for none. */
+function seeOneLive(filter: Arguments): void {
+	const { is, isNot } = filter;
+	if (is === undefined && isNot === undefined) {
+		restrictTo('live', filter);
+	} else if (is === null) {
+		if (isNot !== undefined) {
+			throw new UnsupportedError('A filter on a relation to a destination takes `is` or `isNot`.');
+		}
+		delete filter.is;
+		filter.isNot = { deletedAt: null };
+	} else {
+		const condition = is === undefined ? undefined : asObject(is);
+		if (condition !== undefined) restrictTo('live', condition);
+		if (isNot === null) {
+			delete filter.isNot;
+			filter.is = condition ?? { deletedAt: null };
+		} else if (asObject(isNot) !== undefined) {
+			filter.isNot = restrictTo('live', asObject(isNot) ?? {});
+		}
+	}
+}
+
+function rewriteOneFilter(model: Model, filter: Arguments): void {
+	// Beside `is: undefined` Prisma reads the fields themselves, so both forms are looked at.
+	rewriteWhere(model, filter);
+	rewriteWhere(model, filter.is);
+	rewriteWhere(model, filter.isNot);
+}
+
+function rewriteListFilter(model: Model, filter: Arguments): void {
 	for (const quantifier of Object.keys(filter)) {
 		const inner = asObject(filter[quantifier]);
 		if (inner === undefined) continue;
-		rewriteWhere(relation.model, inner);
+		rewriteWhere(model, inner);
+		const known = quantifier === 'some' || quantifier === 'none' || quantifier === 'every';
+		if (known && !isDestination(model)) continue;
 		if (quantifier === 'some' || quantifier === 'none') {
 			filter[quantifier] = restrictTo('live', inner);
 		} else if (quantifier === 'every') {
@@ -102,7 +139,7 @@ function everyLive(condition: Arguments): Arguments {
  * Refuses an order by settings, which would be the order of ciphertexts, and one by the number of
  * destinations, in which Prisma counts deleted ones.
  */
-export function checkOrderBy(model: ModelName, orderBy: unknown): void {
+export function checkOrderBy(model: Model, orderBy: unknown): void {
 	for (const order of objectsIn(orderBy)) {
 		for (const [name, value] of Object.entries(order)) {
 			if (value === undefined) continue;
@@ -112,6 +149,7 @@ export function checkOrderBy(model: ModelName, orderBy: unknown): void {
 				);
 			}
 			const relation = relationOf(model, name);
+			if (relation?.list && !isDestination(relation.model)) continue;
 			if (relation?.list) {
 				throw new UnsupportedError(
 					`An order by ${name} counts soft-deleted destinations too. Read the counts with _count and sort them.`,
@@ -123,7 +161,7 @@ export function checkOrderBy(model: ModelName, orderBy: unknown): void {
 }
 
 /** Refuses settings among the fields of `distinct` and of `groupBy`'s `by`: every ciphertext differs. */
-export function checkFields(model: ModelName, argument: string, fields: unknown): void {
+export function checkFields(model: Model, argument: string, fields: unknown): void {
 	const names: unknown[] = Array.isArray(fields) ? fields : [fields];
 	if (hasSettings(model) && names.includes('settings')) {
 		throw new UnsupportedError(

@@ -1,13 +1,9 @@
 import { UnsupportedError, ValidationError } from '../../errors.ts';
 import { uuidv7 } from '../../ids/uuidv7.ts';
 import { type Arguments, asObject, textOf } from './arguments.ts';
-import { type ModelName, relationsOf } from './models.ts';
-import {
-	liveFilter,
-	type RowWriter,
-	rewriteListWrites,
-	rewriteOneWrites,
-} from './nested-writes.ts';
+import { type Model, relationsOf } from './models.ts';
+import { rewriteListWrites, rewriteOneWrites } from './nested-writes.ts';
+import { liveFilter, type RowWriter } from './row-writer.ts';
 import type { ExistingRow, NewRow, Writes } from './seal.ts';
 
 /** Collects what must be sealed while the data of a write is rewritten in place. */
@@ -16,14 +12,14 @@ export class WriteRewriter implements Writes, RowWriter {
 	readonly existingRows: ExistingRow[] = [];
 
 	/** Data of a new destination, anywhere in a write. */
-	createDestination(data: Arguments, parentOrganizationId?: string): NewRow {
+	createDestination(model: Model, data: Arguments, parentOrganizationId?: string): NewRow {
 		checkColumns(data);
 		if (data.deletedAt !== undefined && data.deletedAt !== null) {
 			const message = 'is written by a deletion; create the row first';
 			throw new ValidationError([{ path: ['deletedAt'], message }]);
 		}
-		const id = idOfNew(data);
-		const connected = this.#relationsOf('Destination', data, id).get('organization');
+		const id = idOfNew(data, 'id');
+		const connected = this.#relationsOf(model, data);
 		const organizationId = data.organizationId ?? connected ?? parentOrganizationId;
 		if (typeof organizationId !== 'string') {
 			throw new UnsupportedError(
@@ -36,20 +32,20 @@ export class WriteRewriter implements Writes, RowWriter {
 	}
 
 	/** Data of one existing destination, found by a unique filter, or else created by an upsert. */
-	updateDestination(data: Arguments, where: Arguments, otherwise?: NewRow): void {
+	updateDestination(model: Model, data: Arguments, where: Arguments, otherwise?: NewRow): void {
 		checkColumns(data);
-		this.#relationsOf('Destination', data, undefined);
+		this.#relationsOf(model, data);
 		if (data.settings !== undefined) this.existingRows.push({ data, where, otherwise });
 	}
 
 	/** Arguments of an upsert, at the top or nested. */
-	upsertDestination(args: Arguments, parentOrganizationId?: string): void {
-		const where = liveFilter(args);
+	upsertDestination(model: Model, args: Arguments, parentOrganizationId?: string): void {
+		const where = liveFilter(model, args);
 		const create = asObject(args.create);
 		const update = asObject(args.update);
 		if (create === undefined) return;
-		const otherwise = this.createDestination(create, parentOrganizationId);
-		if (update !== undefined) this.updateDestination(update, where, otherwise);
+		const otherwise = this.createDestination(model, create, parentOrganizationId);
+		if (update !== undefined) this.updateDestination(model, update, where, otherwise);
 	}
 
 	/** Data of many existing destinations. */
@@ -61,33 +57,43 @@ export class WriteRewriter implements Writes, RowWriter {
 		);
 	}
 
-	/** Data of an existing organization or user. @param where finds it, unless the relation does. */
-	updateOther(model: ModelName, data: Arguments, where?: Arguments): void {
+	/** Data of an existing row of another model. @param where finds it, unless the relation does. */
+	updateOther(model: Model, data: Arguments, where?: Arguments): void {
 		// Prisma writes an id before the nested writes, which then belong to the new one.
-		this.#relationsOf(model, data, data.id === undefined ? textOf(where?.id) : undefined);
+		const { idField } = model;
+		const known = idField !== undefined && data[idField] === undefined;
+		this.#relationsOf(model, data, known ? textOf(where?.[idField]) : undefined);
 	}
 
-	/** A new organization or user; returns its id, made here if need be so that destinations can be sealed to it. */
-	createOther(model: ModelName, data: Arguments): string {
-		const id = idOfNew(data);
+	/**
+	 * A new row of another model. Returns its id where destinations refer to it, made here if need be so that they can
+	 * be sealed to it.
+	 */
+	createOther(model: Model, data: Arguments): string | undefined {
+		const id = model.idField === undefined ? undefined : idOfNew(data, model.idField);
 		this.#relationsOf(model, data, id);
 		return id;
 	}
 
-	/** Rewrites the nested writes in data; returns the id behind each to-one relation, where the write tells it. */
-	#relationsOf(
-		model: ModelName,
-		data: Arguments,
-		id: string | undefined,
-	): Map<string, string | undefined> {
-		const ids = new Map<string, string | undefined>();
-		for (const [name, relation] of Object.entries(relationsOf(model))) {
+	/**
+	 * Rewrites the nested writes in data.
+	 *
+	 * @param id that of the row, where destinations refer to it.
+	 * @returns the id of a destination's organization, where the write tells it.
+	 */
+	#relationsOf(model: Model, data: Arguments, id?: string): string | undefined {
+		let organizationId: string | undefined;
+		for (const [name, { model: related, list, byOrganization }] of relationsOf(model)) {
 			const nested = asObject(data[name]);
 			if (nested === undefined) continue;
-			if (relation.list) rewriteListWrites(this, nested, model === 'Organization' ? id : undefined);
-			else ids.set(name, rewriteOneWrites(this, relation.model, nested));
+			if (list) {
+				rewriteListWrites(this, related, nested, byOrganization ? id : undefined);
+				continue;
+			}
+			const told = rewriteOneWrites(this, related, nested);
+			if (byOrganization) organizationId = told;
 		}
-		return ids;
+		return organizationId;
 	}
 }
 
@@ -109,8 +115,8 @@ const writtenByDatabase: ReadonlyMap<string, string> = new Map([
 	['updatedAt', 'is written by the database alone'],
 ]);
 
-function idOfNew(data: Arguments): string {
+function idOfNew(data: Arguments, field: string): string {
 	// What is no text is left for Prisma to refuse.
-	if (data.id === undefined) data.id = uuidv7();
-	return String(data.id);
+	if (data[field] === undefined) data[field] = uuidv7();
+	return String(data[field]);
 }

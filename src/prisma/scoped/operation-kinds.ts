@@ -1,8 +1,8 @@
 import type { OperationKind } from '../../telemetry/operation.ts';
-import { type ModelName, modelsByDelegate } from '../extension/models.ts';
+import { ownModels } from '../extension/models.ts';
 
 /** The tables of schema.prisma. */
-const tables: Record<ModelName, string> = {
+const tables: Readonly<Record<string, string>> = {
 	Destination: 'destinations',
 	Organization: 'organizations',
 	User: 'users',
@@ -12,11 +12,11 @@ const tables: Record<ModelName, string> = {
 
 /** A method of a delegate, for those who observe operations. */
 export function modelKind(delegate: PropertyKey, method: PropertyKey): OperationKind {
-	const model = modelsByDelegate.get(delegate);
+	const model = ownModels.byDelegate.get(delegate);
 	return {
 		name: `prisma.${String(delegate)}.${String(method)}`,
 		operation: String(method),
-		table: model && tables[model],
+		table: model && tables[model.name],
 	};
 }
 

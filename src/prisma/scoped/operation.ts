@@ -3,7 +3,7 @@ import type { SettingsEncryption } from '../../encryption/settings-encryption.ts
 import { UnsupportedError, ValidationError } from '../../errors.ts';
 import { type Arguments, asObject } from '../extension/arguments.ts';
 import { copyArguments, refusalArgument } from '../extension/copy-arguments.ts';
-import { type ModelName, modelsByDelegate, relationOf } from '../extension/models.ts';
+import { type Model, ownModels, relationOf } from '../extension/models.ts';
 import { runOperation } from '../extension/run-operation.ts';
 import { type LookUpClient, lookUpOn } from '../extension/transaction.ts';
 import { call, type Methods } from './view.ts';
@@ -13,7 +13,7 @@ interface FluentStep {
 	readonly relation: string;
 	readonly args: unknown;
 	/** What the relation leads to. */
-	readonly model: ModelName;
+	readonly model: Model;
 }
 
 /** An operation of Prisma on a model, which runs on whatever client it is given: a scope's or a transaction's. */
@@ -23,7 +23,7 @@ export class ModelOperation {
 	readonly #args: unknown;
 	readonly #steps: readonly FluentStep[];
 	/** Of what the operation, with its fluent steps, gives. */
-	readonly #model: ModelName;
+	readonly #model: Model;
 
 	constructor(
 		delegate: PropertyKey,
@@ -71,8 +71,8 @@ export class ModelOperation {
 	}
 }
 
-function modelNamed(delegate: PropertyKey): ModelName {
-	const model = modelsByDelegate.get(delegate);
+function modelNamed(delegate: PropertyKey): Model {
+	const model = ownModels.byDelegate.get(delegate);
 	if (model === undefined) throw new UnsupportedError(`There is no model ${String(delegate)}.`);
 	return model;
 }

@@ -4,7 +4,7 @@ import type { SettingsEncryption } from '../../encryption/settings-encryption.ts
 import { ForbiddenError, ValidationError } from '../../errors.ts';
 import type { OperationKind } from '../../telemetry/operation.ts';
 import type { Operations } from '../../telemetry/operations.ts';
-import { modelsByDelegate } from '../extension/models.ts';
+import { ownModels } from '../extension/models.ts';
 import { type RawSql, scopeDelegate } from './delegate.ts';
 import { lazyPromise } from './lazy-promise.ts';
 import type { ModelOperation } from './operation.ts';
@@ -58,7 +58,7 @@ export function scopeClient(
 			run: (on) => call(on, method, args) as PromiseLike<unknown>,
 		});
 	return view((property) => {
-		if (modelsByDelegate.has(property)) {
+		if (ownModels.byDelegate.has(property)) {
 			const delegate =
 				delegates.get(property) ??
 				scopeDelegate(

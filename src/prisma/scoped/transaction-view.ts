@@ -3,7 +3,7 @@ import type { SettingsEncryption } from '../../encryption/settings-encryption.ts
 import { UnsupportedError } from '../../errors.ts';
 import type { OperationKind } from '../../telemetry/operation.ts';
 import type { Operations } from '../../telemetry/operations.ts';
-import { modelsByDelegate } from '../extension/models.ts';
+import { ownModels } from '../extension/models.ts';
 import { type RawSql, scopeDelegate } from './delegate.ts';
 import { lazyPromise } from './lazy-promise.ts';
 import type { ModelOperation } from './operation.ts';
@@ -33,10 +33,15 @@ export function transactionView(transaction: Methods, surroundings: Surroundings
 			() => undefined,
 		);
 	};
+	const delegates = new Map<PropertyKey, Methods>();
 	const start = (operation: ModelOperation, kind: OperationKind): object =>
 		lazy(operation, kind, surroundings, transaction);
 	return view((property) => {
-		if (modelsByDelegate.has(property)) return scopeDelegate(transaction, property, start, raw);
+		if (ownModels.byDelegate.has(property)) {
+			const delegate = delegates.get(property) ?? scopeDelegate(transaction, property, start, raw);
+			delegates.set(property, delegate);
+			return delegate;
+		}
 		if (rawMethods.has(property)) return (...args: unknown[]) => raw(property, args);
 		if (property === '$transaction') {
 			return async (work: unknown, options: unknown) => {

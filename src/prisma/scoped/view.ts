@@ -12,14 +12,16 @@ export const rawMethods: ReadonlySet<PropertyKey> = new Set([
 ]);
 
 /**
- * An object whose members are computed. It has nothing behind it, so that printing it does not print the
+ * An object whose members are computed, but for those that are put on it, as spies of tests are. It has nothing behind it, so that printing it does not print the
  * Prisma client, with its connection string. What every object inherits is not there either: `valueOf`
  * would give the object that the view is of.
  */
 export function view<T extends object>(member: (property: PropertyKey) => unknown): T {
-	return new Proxy(Object.create(null), {
-		get: (_, property) => (property in Object.prototype ? undefined : member(property)),
-	}) as T; // The caller says what the members make up.
+	const get = (own: object, property: PropertyKey): unknown => {
+		if (Object.hasOwn(own, property)) return Reflect.get(own, property);
+		return property in Object.prototype ? undefined : member(property);
+	};
+	return new Proxy(Object.create(null), { get }) as T; // The caller says what the members make up.
 }
 
 export function call(methods: Methods, name: PropertyKey, args: readonly unknown[]): unknown {

@@ -1,13 +1,13 @@
 import { Prisma } from '../../../src/generated/prisma/client.ts';
+import { isOperation } from '../../../src/prisma/extension/operations.ts';
+import { ExtendedDatabase, errorOf, loose, run } from '../../support/extended-client.ts';
 import {
 	isDestinationField,
 	isReadOnly,
 	knownModel,
 	modelsByDelegate,
 	relationsOf,
-} from '../../../src/prisma/extension/models.ts';
-import { isOperation } from '../../../src/prisma/extension/operations.ts';
-import { ExtendedDatabase, errorOf, loose, run } from '../../support/extended-client.ts';
+} from '../../support/own-models.ts';
 
 let db: ExtendedDatabase;
 

@@ -2,10 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { settingsError } from '../../../src/destinations/unopened.ts';
 import { SettingsEncryption } from '../../../src/encryption/settings-encryption.ts';
 import { copyArguments } from '../../../src/prisma/extension/copy-arguments.ts';
-import type { ModelName } from '../../../src/prisma/extension/models.ts';
 import { type OpenOptions, openResult } from '../../../src/prisma/extension/open-result.ts';
-import { planOperation } from '../../../src/prisma/extension/operations.ts';
 import { countingProvider, newKeys } from '../../support/encryption.ts';
+import { type ModelName, planOperation } from '../../support/own-models.ts';
 
 // What becomes of rows that Prisma returned. Other tests hold which rows those are.
 

@@ -1,17 +1,14 @@
 import { copyArguments } from '../../../src/prisma/extension/copy-arguments.ts';
+import { isOperation, operationNames } from '../../../src/prisma/extension/operations.ts';
+import { toRow } from '../../../src/repository/rows.ts';
 import {
 	isDestinationField,
 	knownModel,
 	type ModelName,
 	modelsByDelegate,
-	relationNames,
-} from '../../../src/prisma/extension/models.ts';
-import {
-	isOperation,
-	operationNames,
 	planOperation,
-} from '../../../src/prisma/extension/operations.ts';
-import { toRow } from '../../../src/repository/rows.ts';
+	relationNames,
+} from '../../support/own-models.ts';
 
 // What Prisma is sent in the place of what was given. Other tests hold what Postgres makes of it.
 

@@ -4,6 +4,7 @@ import type { SettingsContext } from '../../../src/encryption/envelope.ts';
 import { SettingsEncryption } from '../../../src/encryption/settings-encryption.ts';
 import { openStored } from '../../../src/encryption/stored-settings.ts';
 import type { Arguments } from '../../../src/prisma/extension/arguments.ts';
+import { ownModels } from '../../../src/prisma/extension/models.ts';
 import { type Operation, runOperation } from '../../../src/prisma/extension/run-operation.ts';
 import type { FoundRow } from '../../../src/prisma/extension/seal.ts';
 import type { Batch } from '../../../src/prisma/extension/transaction.ts';
@@ -36,7 +37,7 @@ async function run(
 	const [sent, looked]: [Arguments[], (readonly string[])[]] = [[], []];
 	const result = await runOperation(
 		by,
-		{ ...called, model, operation, args } satisfies Operation,
+		{ ...called, model: ownModels.known(model), operation, args } satisfies Operation,
 		async (ids) => {
 			looked.push(ids);
 			return rows.filter(({ id }) => ids.includes(id));
@@ -464,7 +465,11 @@ describe('an upsert', () => {
 		let sent = 0;
 		const failing = runOperation(
 			encryption,
-			{ model: 'Destination', operation: 'upsert', args: of(newRow(), { name: 'y' }) },
+			{
+				model: ownModels.known('Destination'),
+				operation: 'upsert',
+				args: of(newRow(), { name: 'y' }),
+			},
 			() => Promise.reject(new Error('no look-up')),
 			() => {
 				sent += 1;

@@ -1,6 +1,5 @@
 import { copyArguments } from '../../../src/prisma/extension/copy-arguments.ts';
-import type { ModelName } from '../../../src/prisma/extension/models.ts';
-import { planOperation } from '../../../src/prisma/extension/operations.ts';
+import { type ModelName, planOperation } from '../../support/own-models.ts';
 
 // The rows that a write has, wherever they stand in its arguments. Other tests hold what Postgres makes of it.
 
