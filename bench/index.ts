@@ -1,6 +1,7 @@
 /** Runs the benchmarks, or those named on the command line; see docs/benchmarks.md. */
 import { tmpdir } from 'node:os';
 import { DestinationsError } from '../src/index.ts';
+import { benchAdopt } from './adopt.ts';
 import { benchAudit } from './audit.ts';
 import { benchDestinations } from './destinations.ts';
 import { writeDocuments } from './documents.ts';
@@ -21,6 +22,7 @@ import { benchTesting } from './testing.ts';
 const benchmarks = new Map<string, () => Promise<Report>>([
 	['peers', benchPeers],
 	['end-to-end', benchEndToEnd],
+	['adopt', benchAdopt],
 	['audit', benchAudit],
 	['destinations', benchDestinations],
 	['import', benchImport],

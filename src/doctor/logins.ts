@@ -1,7 +1,7 @@
 import { DatabaseError } from 'pg';
 import { type Finding, failure, ok, warning } from './finding.ts';
 import type { ReadOnlySession } from './read-only-session.ts';
-import { isPowerful } from './roles.ts';
+import { isAdministrator, isPowerful } from './roles.ts';
 
 export interface Login {
 	/** As SQL writes it. */
@@ -10,6 +10,8 @@ export interface Login {
 	readonly bypassrls: boolean;
 	readonly createrole: boolean;
 	readonly owner: boolean;
+	/** Whether it administers the server or the database: then nothing is taken from it. */
+	readonly administrator: boolean;
 	/** Powerful roles that it may switch to, but for service_role and, of a loader, destinations_loader. */
 	readonly powerful: readonly string[];
 	/** Of the roles that statements run as, those whose rights it has without becoming them. */
@@ -36,6 +38,7 @@ export async function readLogin(session: ReadOnlySession): Promise<Login> {
 			own.rolbypassrls AS bypassrls, own.rolcreaterole AS createrole,
 			coalesce(own.oid = (SELECT relowner FROM pg_catalog.pg_class
 				WHERE oid = to_regclass('public.destinations')), false) AS owner,
+			${isAdministrator} AS administrator,
 			array(SELECT quote_ident(r.rolname) FROM pg_catalog.pg_roles AS r
 				WHERE r.oid <> own.oid AND NOT own.rolsuper AND r.rolname <> 'service_role'
 					AND ${isPowerful} AND pg_has_role(own.oid, r.oid, 'MEMBER')
@@ -73,10 +76,21 @@ export async function readLogin(session: ReadOnlySession): Promise<Login> {
 
 const ownLogins = 'Give services logins without rights of their own: prisma/grants/logins.sql.';
 
+/** Of an administrator's login nothing is to be altered or taken away: services are to have another. */
+function sparing({ administrator }: Login, findings: readonly Finding[]): Finding[] {
+	return findings.map((finding) => {
+		if (!administrator || finding.sql === undefined) return finding;
+		const { sql: _, ...rest } = finding;
+		return { ...rest, fix: `It is an administrator's login, and stays as it is. ${ownLogins}` };
+	});
+}
+
 /** What a service's logins may do. @param service the second login, where there is one. */
 export function checkLogins(tenant: Login, service: Login | undefined): Finding[] {
-	const findings = powersOf(tenant);
-	if (service !== undefined && service.name !== tenant.name) findings.push(...powersOf(service));
+	const findings = sparing(tenant, powersOf(tenant));
+	if (service !== undefined && service.name !== tenant.name) {
+		findings.push(...sparing(service, powersOf(service)));
+	}
 	if (tenant.notTenant !== undefined) {
 		findings.push(
 			failure(`${tenant.name} may not become authenticated: ${tenant.notTenant}`, {
@@ -105,12 +119,16 @@ export function checkLogins(tenant: Login, service: Login | undefined): Finding[
 			}),
 		);
 	}
-	findings.push(...wallBetween(tenant, service));
+	findings.push(...sparing(tenant, wallBetween(tenant, service)));
 	return findings;
 }
 
 /** What the login of loaders may do: become its role, and no other. */
 export function checkLoader(login: Login): Finding[] {
+	return sparing(login, loaderFindings(login));
+}
+
+function loaderFindings(login: Login): Finding[] {
 	const { name } = login;
 	const findings = powersOf({
 		...login,
@@ -189,7 +207,7 @@ function powersOf(login: Login): Finding[] {
 	if (login.createrole) {
 		findings.push(
 			failure(`${name} may create roles, and so give itself others (CREATEROLE)`, {
-				sql: `ALTER ROLE ${name} NOCREATEROLE;`,
+				fix: ownLogins,
 			}),
 		);
 	}

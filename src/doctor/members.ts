@@ -1,10 +1,13 @@
 import { type Finding, failure, note, warning } from './finding.ts';
 import type { ReadOnlySession } from './read-only-session.ts';
+import { isAdministrator } from './roles.ts';
 
 interface MemberRow {
 	readonly name: string;
 	readonly role: 'authenticated' | 'service_role' | 'destinations_loader';
 	readonly expected: boolean;
+	/** Whether it administers the server or the database. */
+	readonly administrator: boolean;
 	/** Who granted the role to it; empty where it has the role by way of another. */
 	readonly grantors: readonly string[];
 	/** Whether it may give the role to others. */
@@ -30,7 +33,7 @@ export async function checkMembers(
 ): Promise<Finding[]> {
 	const rows = await session.rows<MemberRow>(
 		`SELECT quote_ident(own.rolname) AS name, r.rolname AS role,
-			quote_ident(own.rolname) = ANY ($1) AS expected,
+			quote_ident(own.rolname) = ANY ($1) AS expected, ${isAdministrator} AS administrator,
 			array(SELECT CASE WHEN grantor = 10 THEN '' ELSE quote_ident(pg_get_userbyid(grantor)) END
 				FROM pg_catalog.pg_auth_members WHERE roleid = r.oid AND member = own.oid ORDER BY 1) AS grantors,
 			EXISTS (SELECT FROM pg_catalog.pg_auth_members
@@ -48,9 +51,10 @@ export async function checkMembers(
 	return rows.flatMap((row) => judge(row));
 }
 
-function judge({ name, role, expected, grantors, admin }: MemberRow): Finding[] {
+function judge({ name, role, expected, administrator, grantors, admin }: MemberRow): Finding[] {
 	if (expected) {
-		if (!admin) return [];
+		// Of an administrator among the logins of a service, its other findings say it.
+		if (!admin || administrator) return [];
 		return [
 			failure(`${name} may give ${role} to others (ADMIN OPTION)`, {
 				sql: statements(grantors, (by) => `REVOKE ADMIN OPTION FOR ${role} FROM ${name}${by};`),
@@ -59,6 +63,7 @@ function judge({ name, role, expected, grantors, admin }: MemberRow): Finding[] 
 	}
 	const message = `${name} may switch to ${role} here, and so ${powers[role]}`;
 	if (name === postgrest) return [note(message, { fix: "It is PostgREST's login." })];
+	if (administrator) return [note(message, { fix: "It is an administrator's login." })];
 	if (grantors.length === 0) {
 		return [
 			warning(message, {

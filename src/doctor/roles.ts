@@ -21,6 +21,37 @@ export const isPowerful = `(r.rolsuper OR r.rolbypassrls OR r.rolcreaterole
 	OR r.rolname IN ('service_role', 'destinations_loader', 'pg_read_all_data', 'pg_write_all_data', 'pg_maintain',
 		'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))`;
 
+/** Roles of hosts whose members administer a server, though they have no attribute that says so. */
+const rolesOfHosts = [
+	'rds_superuser',
+	'rdsadmin',
+	'cloudsqlsuperuser',
+	'cloudsqladmin',
+	'alloydbsuperuser',
+	'azure_pg_admin',
+	'azuresu',
+	'neon_superuser',
+	'supabase_admin',
+];
+
+const administers = (
+	role: string,
+) => `(${role}.rolsuper OR ${role}.rolcreaterole OR ${role}.rolcreatedb
+	OR ${role}.rolreplication OR ${role}.rolname IN (${rolesOfHosts.map((name) => `'${name}'`).join(', ')})
+	OR EXISTS (SELECT FROM pg_catalog.pg_shdepend
+		WHERE refclassid = 'pg_catalog.pg_authid'::regclass AND refobjid = ${role}.oid AND deptype = 'o'
+			AND dbid IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))))`;
+
+/**
+ * Whether a login administers the server or the database, by SQL on its row `own` of pg_roles: it owns something, has
+ * an attribute of administrators, or may switch to such a role. A fix that takes something from it could lock
+ * everybody out, so none is printed.
+ */
+export const isAdministrator = `(${administers('own')} OR EXISTS (
+	SELECT FROM pg_catalog.pg_roles AS other
+	WHERE other.oid <> own.oid AND pg_has_role(own.oid, other.oid, 'MEMBER') AND ${administers('other')}
+		AND other.rolname NOT IN ('authenticated', 'service_role', 'destinations_loader', 'anon')))`;
+
 /** The roles that statements run as. */
 export async function checkRoles(session: ReadOnlySession): Promise<Finding[]> {
 	const rows = await session.rows<RoleRow>(

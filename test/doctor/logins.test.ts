@@ -55,8 +55,14 @@ test('a superuser', async () => {
 test('a login that goes behind row level security', () =>
 	examined.expectHealing(`ALTER ROLE ${tenant} BYPASSRLS`, ['failure', /BYPASSRLS/]));
 
-test('a login that creates roles', () =>
-	examined.expectHealing(`ALTER ROLE ${service} CREATEROLE`, ['failure', /CREATEROLE/]));
+test('a login that creates roles, which may be an administrator', async () => {
+	await examined.run(`ALTER ROLE ${service} CREATEROLE`);
+	const complaints = await examined.complaints();
+	expectComplaints(complaints, ['failure', /CREATEROLE/]);
+	expect(complaints[0]).toMatchObject({ fix: expect.stringContaining('prisma/grants/logins.sql') });
+	expect(complaints[0]?.sql).toBeUndefined();
+	await examined.run(`ALTER ROLE ${service} NOCREATEROLE`);
+});
 
 test("a tenants' login that may switch to the service", () =>
 	examined.expectHealing(`GRANT service_role TO ${tenant}`, [
@@ -131,10 +137,12 @@ test('a login that owns the tables', async () => {
 			['failure', /^policy destination_audit_log_recording .* TO postgres/],
 			['failure', /^policy destination_settings_history_recording .* TO postgres/],
 		);
-		await other.expectHealing(`GRANT ${owner} TO ${login}`, [
+		await other.run(`GRANT ${owner} TO ${login}`);
+		expectComplaints(await other.complaints(), [
 			'failure',
 			new RegExp(`^${login} may switch to ${owner}`),
 		]);
+		await other.run(`REVOKE ${owner} FROM ${login}`);
 		await other.run(`REASSIGN OWNED BY ${owner} TO ${login}`);
 		const complaints = await other.complaints();
 		expectComplaints(
