@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { schemaEnginePath } from './engine/locate.mjs';
+import { withoutSchema } from './engine/url.mjs';
 
 /**
  * Holds nothing but Prisma's table of the migrations that ran. In a schema of its own it meets neither the
@@ -17,10 +19,22 @@ function withHistorySchema(url) {
 			'DATABASE_URL is not set. It is the URL of the database to migrate, as the login that may create tables. Prisma does not read .env files by itself: see docs/guides/migrate.md of @consent-io/destinations.',
 		);
 	}
-	const [, address = '', query = ''] = /^([^?]*)\??(.*)$/s.exec(url) ?? [];
-	// Not by `URL`: it would write the other parameters anew, and knows no lists of hosts.
-	const others = query.split('&').filter((part) => part !== '' && !part.startsWith('schema='));
-	return `${address}?${[...others, `schema=${historySchema}`].join('&')}`;
+	const address = withoutSchema(url);
+	return `${address}${address.includes('?') ? '&' : '?'}schema=${historySchema}`;
+}
+
+/** Has a deploy that went well say what it made of the platform's tables. */
+function sayWhatWasCreated() {
+	const [command, subcommand] = process.argv.slice(2);
+	if (command !== 'migrate' || subcommand !== 'deploy' || runningPrisma() === undefined) return;
+	process.once('exit', (status) => {
+		if (status !== 0) return;
+		const file = fileURLToPath(new URL('./engine/say-created.mjs', import.meta.url));
+		spawnSync(process.execPath, [file], {
+			stdio: ['ignore', 'inherit', 'ignore'],
+			timeout: 15_000,
+		});
+	});
 }
 
 /** Refuses a command that the migrations were not tried with: another major version, or one before 7.10. */
@@ -51,6 +65,7 @@ function runningPrisma() {
 const readPackage = (file) => JSON.parse(readFileSync(file, 'utf8'));
 
 checkCommand();
+sayWhatWasCreated();
 const engine = schemaEnginePath();
 if (engine) process.env.PRISMA_SCHEMA_ENGINE_BINARY = engine;
 

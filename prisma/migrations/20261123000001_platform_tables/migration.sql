@@ -49,13 +49,13 @@ BEGIN
       RAISE EXCEPTION USING
         ERRCODE = 'wrong_object_type', SCHEMA = 'public', TABLE = wanted,
         MESSAGE = format('public.%I is not a table, so destinations cannot refer to it', wanted),
-        HINT = 'Rename it, or make it a table with a uuid primary key "id".';
+        HINT = 'Rename it, and see "Tenants elsewhere" in docs/guides/migrate.md, or make it a table with a uuid primary key "id".';
     ELSIF id_type IS DISTINCT FROM 'uuid'::regtype THEN
       RAISE EXCEPTION USING
         ERRCODE = 'datatype_mismatch', SCHEMA = 'public', TABLE = wanted, COLUMN = 'id',
         MESSAGE = format('public.%I must have a column "id" of type uuid, but %s', wanted,
           coalesce('it is of type ' || id_type::text, 'there is none')),
-        HINT = 'Destinations refer to organizations and users by uuid. Nothing was changed.';
+        HINT = 'Policies and the claims of a token compare uuids, and settings are sealed to one. Nothing was changed. Where the ids are other ones, rename the table and see "Tenants elsewhere" in docs/guides/migrate.md.';
     ELSIF NOT EXISTS (
       SELECT FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]

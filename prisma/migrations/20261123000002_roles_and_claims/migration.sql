@@ -87,7 +87,10 @@ BEGIN
   IF claims IS NULL THEN
     RETURN nullif(current_setting('request.jwt.claim.' || claim, true), '')::uuid;
   END IF;
-  RETURN (claims::jsonb ->> claim)::uuid;
+  -- Supabase has what only a server may set in `app_metadata`. Never `user_metadata`, which users set themselves.
+  RETURN coalesce(
+    claims::jsonb ->> claim,
+    CASE WHEN claim = 'organization_id' THEN claims::jsonb -> 'app_metadata' ->> claim END)::uuid;
 EXCEPTION
   WHEN data_exception OR program_limit_exceeded THEN
     RETURN NULL;

@@ -164,6 +164,11 @@ BEGIN
     EXECUTE format(
       'CREATE POLICY %I ON public.%I FOR ALL TO service_role USING (true) WITH CHECK (true)',
       own.name || '_service_access', own.name);
+    -- prisma/grants/tenants-elsewhere.sql has triggers of other tables write here, as the owner.
+    EXECUTE format(
+      'CREATE POLICY %I ON public.%I FOR ALL TO CURRENT_USER
+         USING (pg_catalog.pg_trigger_depth() > 0) WITH CHECK (pg_catalog.pg_trigger_depth() > 0)',
+      own.name || '_mirroring', own.name);
     EXECUTE format(
       'REVOKE ALL ON public.%I FROM PUBLIC, authenticated, service_role, anon, destinations_loader', own.name);
     EXECUTE format('GRANT SELECT ON public.%I TO authenticated', own.name);
