@@ -333,7 +333,7 @@ describe('a platform that has organizations and users', () => {
 			const about = (table: string) =>
 				catalog.filter((line) => line.includes(`public.${table}`) && /^(grant|policy)/.test(line));
 			expect(about('users')).toEqual([]);
-			expect(about('organizations')).toHaveLength(4);
+			expect(about('organizations')).toHaveLength(5);
 		}));
 
 	test.each<[string, string, Record<string, unknown>]>([

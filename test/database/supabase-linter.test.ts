@@ -58,7 +58,8 @@ const rules: Record<string, [query: string, breakage: string]> = {
 	rls_enabled_no_policy: [
 		`SELECT relname FROM ${tables} AND relrowsecurity
 			AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)`,
-		`DROP POLICY users_tenant_isolation ON users; DROP POLICY users_service_access ON users`,
+		`DROP POLICY users_tenant_isolation ON users; DROP POLICY users_service_access ON users;
+			DROP POLICY users_mirroring ON users`,
 	],
 	rls_disabled_in_public: [
 		`SELECT relname FROM ${tables} AND NOT relrowsecurity AND EXISTS (

@@ -136,6 +136,8 @@ test('a login that owns the tables', async () => {
 			['failure', /^policy destination_audit_log_advancing .* TO postgres/],
 			['failure', /^policy destination_audit_log_recording .* TO postgres/],
 			['failure', /^policy destination_settings_history_recording .* TO postgres/],
+			['failure', /^policy organizations_mirroring .* TO postgres/],
+			['failure', /^policy users_mirroring .* TO postgres/],
 		);
 		await other.run(`GRANT ${owner} TO ${login}`);
 		expectComplaints(await other.complaints(), [
@@ -151,6 +153,8 @@ test('a login that owns the tables', async () => {
 			['failure', /^policy destination_audit_log_advancing/],
 			['failure', /^policy destination_audit_log_recording/],
 			['failure', /^policy destination_settings_history_recording/],
+			['failure', /^policy organizations_mirroring/],
+			['failure', /^policy users_mirroring/],
 		);
 		expect(complaints[0]?.fix).toContain('prisma/grants/logins.sql');
 		await other.run(`REASSIGN OWNED BY ${login} TO postgres`);
