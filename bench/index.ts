@@ -18,6 +18,7 @@ import { benchRotate } from './rotate.ts';
 import { benchSettings } from './settings.ts';
 import { benchTenancy } from './tenancy.ts';
 import { benchTesting } from './testing.ts';
+import { benchTransaction } from './transaction.ts';
 
 const benchmarks = new Map<string, () => Promise<Report>>([
 	['peers', benchPeers],
@@ -32,6 +33,7 @@ const benchmarks = new Map<string, () => Promise<Report>>([
 	['settings', benchSettings],
 	['tenancy', benchTenancy],
 	['testing', benchTesting],
+	['transaction', benchTransaction],
 ]);
 const names = [...benchmarks.keys()];
 /** Makes the tables and pictures anew from the last whole run, without measuring. */

@@ -5,10 +5,15 @@ export {
 	DestinationsClient,
 	type DestinationsClientOptions,
 } from './client/client.ts';
-export type { ScopedClient, ScopedTransaction } from './client/open-scope.ts';
+export type { JoinedScope, ScopedClient, ScopedTransaction } from './client/open-scope.ts';
+export type {
+	HostTransaction,
+	PrismaTransactionClient,
+	QueryTransactionClient,
+} from './database/host/host-handle.ts';
 export { httpStatusOf, type ProblemDocument, toProblem } from './database/problem.ts';
 export { isDatabaseUnavailable, isRetryable } from './database/retryable.ts';
-export type { ScopeOptions } from './database/scope.ts';
+export type { JoinedScopeOptions, ScopeOptions } from './database/scope.ts';
 export type { AmplitudeSettings } from './destinations/amplitude.ts';
 export { type ClientConfig, toClientConfig } from './destinations/client-config.ts';
 export type {

@@ -19,7 +19,13 @@ const pages = [
 	[
 		'client',
 		'Connect, and choose in whose name statements run.',
-		['client/', 'prisma/scoped/transaction-options.ts', 'database/scope.ts', 'telemetry/'],
+		[
+			'client/',
+			'prisma/scoped/transaction-options.ts',
+			'database/scope.ts',
+			'database/host/',
+			'telemetry/',
+		],
 	],
 	[
 		'repository',

@@ -57,6 +57,7 @@ const rooms = {
 	query: {
 		sources: [
 			'database/scoped-query.ts',
+			'database/scope-steps.ts',
 			'database/statement-names.ts',
 			'database/pg-protocol.ts',
 			'database/row-shape.ts',

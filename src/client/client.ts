@@ -3,10 +3,12 @@ import { z } from 'zod';
 import { withDatabaseAddress } from '../database/database-address.ts';
 import { checkPoolOptions } from '../database/pg-options.ts';
 import {
+	type JoinedScopeOptions,
 	organizationScope,
 	type Scope,
 	type ScopeOptions,
 	serviceScope,
+	transactionOf,
 } from '../database/scope.ts';
 import { translateErrors } from '../database/translate-errors.ts';
 import { parseAllowedHosts, testSettings } from '../destinations/connection-test/test-settings.ts';
@@ -26,7 +28,13 @@ import { ConnectionTests } from '../repository/connection-tests.ts';
 import { SeenRows } from '../repository/seen-rows.ts';
 import type { OnOperation } from '../telemetry/operations.ts';
 import { type Database, openDatabase } from './database.ts';
-import { openScope, type ScopedClient, type ScopeTools } from './open-scope.ts';
+import {
+	type JoinedScope,
+	joinScope,
+	openScope,
+	type ScopedClient,
+	type ScopeTools,
+} from './open-scope.ts';
 
 /** Options of {@link createDestinationsClient}. */
 export interface DestinationsClientOptions {
@@ -179,6 +187,35 @@ export class DestinationsClient implements AsyncDisposable {
 	}
 
 	/**
+	 * The clients of one organization in a transaction of your own: what they do is committed and rolled back with your tables, by you. Role
+	 * and claims go with each statement, and what your connection has set stands after it as before; a failed
+	 * statement aborts the transaction, as any does. The database's login may be any that may switch to the role, a superuser's too.
+	 *
+	 * There is no `prisma` in it and no connection test. Await its calls before the transaction ends.
+	 *
+	 * @param organizationId UUID. That the caller may act for it is the service's word.
+	 * @throws ValidationError if an id is not a UUID, or `transaction` is no client.
+	 * @throws UnsupportedError by each call, which then does nothing, if `transaction` is not in a transaction or in another one by
+	 * now, or a statement failed in it before.
+	 *
+	 * @example
+	 * ```ts
+	 * import type { DestinationsClient } from '@consent-io/destinations';
+	 * import type { PoolClient } from 'pg';
+	 *
+	 * declare const db: DestinationsClient;
+	 *
+	 * async function signUp(client: PoolClient, organizationId: string) {
+	 *   await client.query('BEGIN');
+	 *   await client.query('INSERT INTO organizations (id) VALUES ($1)', [organizationId]);
+	 *   const scope = db.forOrganization(organizationId, { transaction: client });
+	 *   await scope.destinations.create({ organizationId, type: 'console', name: 'First', settings: {} });
+	 *   await client.query('COMMIT'); // or ROLLBACK, where anything threw
+	 * }
+	 * ```
+	 */
+	forOrganization(organizationId: string, options: JoinedScopeOptions): JoinedScope;
+	/**
 	 * The clients of one organization: they see its rows and no others. Opens no connection; make one for
 	 * each request.
 	 *
@@ -196,10 +233,20 @@ export class DestinationsClient implements AsyncDisposable {
 	 * });
 	 * ```
 	 */
-	forOrganization(organizationId: string, options: ScopeOptions = {}): ScopedClient {
-		return openScope(this.#tenants, organizationScope(organizationId, options), this.#tools);
+	forOrganization(organizationId: string, options?: ScopeOptions): ScopedClient;
+	forOrganization(
+		organizationId: string,
+		options: ScopeOptions | JoinedScopeOptions = {},
+	): ScopedClient | JoinedScope {
+		return this.#open(this.#tenants, organizationScope(organizationId, options), options);
 	}
 
+	/**
+	 * The clients of the system itself in a transaction of your own, as `forOrganization()` has it.
+	 *
+	 * @throws ValidationError if `actorId` is not a UUID, or `transaction` is no client.
+	 */
+	asService(options: JoinedScopeOptions): JoinedScope;
 	/**
 	 * The clients of the system itself: they see every organization. Keep them out of the way of requests.
 	 *
@@ -215,8 +262,20 @@ export class DestinationsClient implements AsyncDisposable {
 	 * await db.asService().destinations.purgeDeleted({ olderThan: new Date(Date.now() - month) });
 	 * ```
 	 */
-	asService(options: ScopeOptions = {}): ScopedClient {
-		return openScope(this.#service, serviceScope(options), this.#tools);
+	asService(options?: ScopeOptions): ScopedClient;
+	asService(options: ScopeOptions | JoinedScopeOptions = {}): ScopedClient | JoinedScope {
+		return this.#open(this.#service, serviceScope(options), options);
+	}
+
+	#open(
+		database: Database,
+		scope: Scope,
+		options: ScopeOptions | JoinedScopeOptions,
+	): ScopedClient | JoinedScope {
+		const transaction = transactionOf(options);
+		return transaction === undefined
+			? openScope(database, scope, this.#tools)
+			: joinScope(database, scope, this.#tools, transaction);
 	}
 
 	/**

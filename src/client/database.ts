@@ -7,6 +7,8 @@ import { ScopedAdapter } from '../prisma/driver/scoped-adapter.ts';
 export interface Database {
 	readonly pool: ScopedPool;
 	readonly prisma: PrismaClient;
+	/** Whether statements are kept prepared on connections. */
+	readonly namedStatements: boolean;
 	/** Waits for the statements under way; open transactions are rolled back. */
 	close(): Promise<void>;
 }
@@ -29,6 +31,7 @@ export function openDatabase(config: PoolConfig, options: ScopedPoolOptions): Da
 	return {
 		pool,
 		prisma,
+		namedStatements: options.namedStatements,
 		close: () => {
 			closed ??= close();
 			return closed;

@@ -1,4 +1,6 @@
 import { requireConnection } from '../database/execution-context.ts';
+import type { HostTransaction } from '../database/host/host-handle.ts';
+import { joinTransaction } from '../database/host/host-transaction.ts';
 import type { Scope } from '../database/scope.ts';
 import { outOfTime } from '../database/scoped-connection.ts';
 import type { ScopedSql } from '../database/scoped-sql.ts';
@@ -22,7 +24,19 @@ import { DestinationRepository } from '../repository/repository.ts';
 import type { SeenRows } from '../repository/seen-rows.ts';
 import { Statements } from '../repository/statements.ts';
 import { DestinationTable } from '../repository/table.ts';
+import type { RepositoryTools } from '../repository/tools.ts';
 import type { Database } from './database.ts';
+
+/**
+ * What `forOrganization()` and `asService()` return for a transaction of the service's own: everything that it does is part of
+ * that, and is undone with it. It works until the transaction ends.
+ */
+export interface JoinedScope {
+	/** Create, read, change and delete destinations. */
+	readonly destinations: DestinationRepository;
+	/** Who changed what. */
+	readonly audit: AuditLog;
+}
 
 /** The clients of one scope. Everything they do runs under row level security, in that scope. */
 export interface ScopedTransaction {
@@ -81,22 +95,6 @@ export function openScope(
 	{ encryption, tests, seen }: ScopeTools,
 ): ScopedClient {
 	const { operations } = database.pool;
-	const inScope = (
-		prisma: ScopedPrismaClient,
-		sql: ScopedSql,
-		{ seen, ...more }: { tests?: ConnectionTests; seen?: SeenRows },
-	) => {
-		const table = new DestinationTable(sql, scope, encryption, seen);
-		const statements = new Statements(sql, scope);
-		return {
-			prisma,
-			destinations: new DestinationRepository({
-				...{ table, statements, scope, encryption, operations },
-				...more,
-			}),
-			audit: new AuditLog(statements, operations),
-		};
-	};
 	// The view has what the type says; see `scopeClient`.
 	const view = scopeClient(database.prisma, encryption, scope, operations);
 	const prisma = view as unknown as ScopedPrismaClient;
@@ -105,7 +103,11 @@ export function openScope(
 		const { isolationLevel, ...limits } = checkOptions(transactionOptions, options);
 		try {
 			return await prisma.$transaction(
-				(transaction) => work(inScope(transaction, requireConnection(), {})),
+				(transaction) =>
+					work({
+						prisma: transaction,
+						...inScope(requireConnection(), scope, { encryption, operations }),
+					}),
 				isolationLevel === undefined ? limits : { ...limits, isolationLevel },
 			);
 		} catch (error) {
@@ -117,8 +119,55 @@ export function openScope(
 	const transaction: ScopedClient['transaction'] = async (work, options) =>
 		operations.run(transacting, () => transact(work, options));
 	return {
-		...inScope(prisma, database.pool, { tests, seen }),
+		prisma,
+		...inScope(database.pool, scope, { encryption, operations }, { tests, seen }),
 		transaction: limitedTo('transaction', 2, transaction),
+	};
+}
+
+/** The clients of a scope in a transaction of the service's own. Sends nothing. */
+export function joinScope(
+	{ pool, namedStatements }: Database,
+	scope: Scope,
+	{ encryption }: ScopeTools,
+	transaction: HostTransaction,
+): JoinedScope {
+	const { nameStatement, operations } = pool;
+	const sql = joinTransaction(transaction, { namedStatements, nameStatement });
+	const joined = inScope(sql, scope, { encryption, operations });
+	// The types have neither; whoever looks for one learns why.
+	for (const [name, reason] of Object.entries(missing)) {
+		Object.defineProperty(joined, name, {
+			get: () => {
+				throw new UnsupportedError(reason);
+			},
+		});
+	}
+	return joined;
+}
+
+const missing = {
+	prisma:
+		'A scope in a transaction of your own has no `prisma`: the client works on connections of this package. Use `destinations` and `audit`, or scope.transaction().',
+	transaction:
+		'A scope in a transaction of your own has no `transaction()`: it is in one, which you commit or roll back.',
+};
+
+/** @param more left out in a transaction, which may be rolled back with what it wrote. */
+function inScope(
+	sql: ScopedSql,
+	scope: Scope,
+	{ encryption, operations }: Pick<RepositoryTools, 'encryption' | 'operations'>,
+	{ seen, ...more }: { tests?: ConnectionTests; seen?: SeenRows } = {},
+): JoinedScope {
+	const table = new DestinationTable(sql, scope, encryption, seen);
+	const statements = new Statements(sql, scope);
+	return {
+		destinations: new DestinationRepository({
+			...{ table, statements, scope, encryption, operations },
+			...more,
+		}),
+		audit: new AuditLog(statements, operations),
 	};
 }
 

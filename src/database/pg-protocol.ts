@@ -85,7 +85,14 @@ export function collect(
 	const chunks: Uint8Array[] = [];
 	const stream = { writable: true, write: (chunk: Uint8Array) => chunks.push(chunk) };
 	// Everything else, such as the statements that are prepared, is the connection's own.
-	write(Object.create(connection, { stream: { value: stream } }) as PgConnection);
+	const { submittedNamedStatements = {} } = connection;
+	write(
+		Object.create(connection, {
+			stream: { value: stream },
+			// A copy of pg from before 8.23 has none, where this package's own looks for it.
+			submittedNamedStatements: { value: submittedNamedStatements },
+		}) as PgConnection,
+	);
 	return Buffer.concat(chunks);
 }
 
@@ -108,15 +115,55 @@ const transactionStatuses = new WeakMap<PoolClient, string>();
 /** Has {@link isIdle} follow a connection that is ready for its first query. */
 export function watchTransactionStatus(client: PoolClient): void {
 	transactionStatuses.set(client, 'I');
-	const { connection } = client as unknown as {
+	onReady(client, (status) => transactionStatuses.set(client, status));
+}
+
+/** Calls a listener whenever the server is ready for a query, with the status of its transaction. */
+export function onReady(client: object, listener: (status: string) => void): void {
+	listenFirst(client, 'readyForQuery', ({ status = '' }) => listener(status));
+}
+
+/**
+ * Calls a listener with each setting that Postgres reports: the zone and how dates are written are among them, and what a
+ * statement has changed comes before the server is ready for the next
+ * (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-ASYNC).
+ */
+export function onParameter(client: object, listener: (name: string, value: string) => void): void {
+	listenFirst(client, 'parameterStatus', ({ parameterName = '', parameterValue = '' }) =>
+		listener(parameterName, parameterValue),
+	);
+}
+
+type Message = { readonly [name in 'status' | 'parameterName' | 'parameterValue']?: string };
+
+function listenFirst(client: object, event: string, listener: (message: Message) => void): void {
+	const { connection } = client as {
 		readonly connection: {
-			prependListener(event: string, listener: (message: { status: string }) => void): void;
+			prependListener(event: string, listener: (message: Message) => void): void;
 		};
 	};
 	// Before pg's own, which goes on with whoever waits.
-	connection.prependListener('readyForQuery', ({ status }) => {
-		transactionStatuses.set(client, status);
-	});
+	connection.prependListener(event, listener);
+}
+
+/**
+ * Whether this is a client of pg, of any copy of it, that takes query objects: one in pipeline mode and the native one do
+ * not.
+ */
+export function isPgClient(handle: object): handle is PoolClient {
+	const { connection, pipeline, query } = handle as {
+		readonly [name in 'connection' | 'pipeline' | 'query']?: unknown;
+	};
+	if (typeof query !== 'function' || pipeline === true) return false;
+	return (
+		typeof connection === 'object' &&
+		connection !== null &&
+		'parsedStatements' in connection &&
+		'stream' in connection &&
+		['parse', 'bind', 'execute', 'sync', 'prependListener'].every(
+			(name) => typeof Reflect.get(connection, name) === 'function',
+		)
+	);
 }
 
 /**

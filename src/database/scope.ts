@@ -1,8 +1,10 @@
+import { z } from 'zod';
 import { ValidationError } from '../errors.ts';
 import { canonicalId } from '../ids/canonical-id.ts';
 import { uuidPattern } from '../ids/uuid-pattern.ts';
 import { uuid } from '../input/checks.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
+import { type HostTransaction, isHostTransaction } from './host/host-handle.ts';
 
 /** In whose name statements run: the role they switch to, and the claims that row level security reads. */
 export interface Scope {
@@ -21,7 +23,38 @@ export interface ScopeOptions {
 	readonly actorId?: string | undefined;
 }
 
-const scopeOptions = optionsOf({ actorId: uuid.optional() } satisfies OptionSchemas<ScopeOptions>);
+/** Options of a scope that takes part in a transaction of the service's own. */
+export interface JoinedScopeOptions extends ScopeOptions {
+	/**
+	 * The client of a transaction that has begun, on the database of destinations: one of `pg`, what
+	 * `prisma.$transaction()` hands its function, or anything with `query(text, values)` that returns `{ rows }`.
+	 */
+	readonly transaction: HostTransaction;
+}
+
+const expected =
+	'must be the client of a transaction that has begun: of pg, of Prisma, or with query(text, values)';
+
+const scopeOptions = optionsOf({
+	actorId: uuid.optional(),
+	transaction: z.custom<HostTransaction>(isHostTransaction, { error: expected }).optional(),
+} satisfies OptionSchemas<ScopeOptions & Partial<JoinedScopeOptions>>);
+
+/**
+ * The transaction that a scope takes part in, if it is to.
+ *
+ * @param options that were checked.
+ * @throws ValidationError if it is named and missing: what was meant to be undone with it would not be.
+ */
+export function transactionOf(
+	options: ScopeOptions & { readonly transaction?: HostTransaction },
+): HostTransaction | undefined {
+	const { transaction } = options;
+	if (transaction === undefined && Object.hasOwn(options, 'transaction')) {
+		throw new ValidationError([{ path: ['transaction'], message: `${expected}; or leave it out` }]);
+	}
+	return transaction;
+}
 
 export function organizationScope(organizationId: string, options: ScopeOptions): Scope {
 	const organization = checkUuid('organizationId', organizationId);

@@ -5,6 +5,7 @@ import { DiscardSession } from './discard-session.ts';
 import { type ExecutionContext, refuse } from './execution-context.ts';
 import { isIdle, submit } from './pg-protocol.ts';
 import type { Scope } from './scope.ts';
+import { scopeSteps } from './scope-steps.ts';
 import { ScopedQuery } from './scoped-query.ts';
 import type { ReadRow, ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
 import { restAs, roleAtRest } from './session-at-rest.ts';
@@ -130,11 +131,11 @@ export class ScopedConnection implements ScopedSql {
 		return new Promise((resolve, reject) => {
 			const query = new ScopedQuery(
 				named ? config : { ...config, name: '' },
-				scope,
-				{
-					...{ named, inTransaction, inOrder, afterInOrder, readRow },
+				scopeSteps(scope, {
+					...{ named, inTransaction, inOrder, afterInOrder },
 					restsAsLogin: roleAtRest(this.#client) === undefined,
-				},
+				}),
+				readRow,
 				(error, result) => {
 					if (error instanceof DestinationsError) refuse(error, this.#context);
 					if (operation !== undefined) {

@@ -1,4 +1,4 @@
-import { contextName } from '../../src/database/scoped-query.ts';
+import { contextName } from '../../src/database/scope-steps.ts';
 import type { ScopedTransaction } from '../../src/index.ts';
 import { Deployment, type Tenant } from './deployment.ts';
 import { openSingle, type Session, type SingleConnection } from './single-connection.ts';

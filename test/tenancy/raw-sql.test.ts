@@ -1,4 +1,4 @@
-import { contextName } from '../../src/database/scoped-query.ts';
+import { contextName } from '../../src/database/scope-steps.ts';
 import { Deployment, type Tenant } from './deployment.ts';
 import { codesOf, refusal } from './refusal.ts';
 import {

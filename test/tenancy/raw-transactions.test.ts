@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { contextName } from '../../src/database/scoped-query.ts';
+import { contextName } from '../../src/database/scope-steps.ts';
 import { Deployment, type Tenant } from './deployment.ts';
 import { refusal } from './refusal.ts';
 import {

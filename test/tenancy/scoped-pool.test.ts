@@ -7,9 +7,9 @@ import {
 	runInScope,
 } from '../../src/database/execution-context.ts';
 import { organizationScope, serviceScope } from '../../src/database/scope.ts';
+import { contextName, resetName } from '../../src/database/scope-steps.ts';
 import type { ScopedConnection } from '../../src/database/scoped-connection.ts';
 import { ScopedPool } from '../../src/database/scoped-pool.ts';
-import { contextName, resetName } from '../../src/database/scoped-query.ts';
 import { setTextForm } from '../../src/database/text-form.ts';
 import { ConfigurationError, RetryError, UnsupportedError } from '../../src/index.ts';
 import { HardenedDatabase, type OnePool, query } from './hardened-pool.ts';

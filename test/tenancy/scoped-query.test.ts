@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Client, DatabaseError, type QueryConfig } from 'pg';
 import { runInScope } from '../../src/database/execution-context.ts';
 import { organizationScope, type Scope, serviceScope } from '../../src/database/scope.ts';
-import { contextName, resetName } from '../../src/database/scoped-query.ts';
+import { contextName, resetName } from '../../src/database/scope-steps.ts';
 import { statementName } from '../../src/database/statement-names.ts';
 import { setTextForm } from '../../src/database/text-form.ts';
 import { ConfigurationError } from '../../src/index.ts';

@@ -1,0 +1,133 @@
+import type { PoolClient, QueryArrayResult } from 'pg';
+import { currentOperation } from '../../telemetry/operation.ts';
+import { onParameter, onReady, submit } from '../pg-protocol.ts';
+import type { Scope } from '../scope.ts';
+import { ScopedQuery } from '../scoped-query.ts';
+import type { ReadRow, ScopedSql, StatementOptions, TextRow } from '../scoped-sql.ts';
+import { sqlStateOf } from '../sql-errors.ts';
+import type { nameStatements } from '../statement-names.ts';
+import { translated } from '../translate-errors.ts';
+import { hostRefusal, notInTransaction, ofThisPg, transactionIsOver } from './host-errors.ts';
+import { type HostForm, hostForm, hostSteps, isReadable } from './host-steps.ts';
+import { Turns } from './turns.ts';
+
+export interface PgTransactionOptions {
+	/** Whether statements are kept prepared on the connection. */
+	readonly namedStatements: boolean;
+	readonly nameStatement: ReturnType<typeof nameStatements>;
+}
+
+/** What is known of a client from the moment on when it was passed for the first time. */
+interface Followed {
+	/** How often it was seen outside a transaction. */
+	endings: number;
+	/** How it writes times, where that was said. */
+	form: HostForm;
+}
+
+const allFollowed = new WeakMap<PoolClient, Followed>();
+
+function follow(client: PoolClient): Followed {
+	const known = allFollowed.get(client);
+	if (known !== undefined) return known;
+	const followed: Followed = { endings: 0, form: {} };
+	allFollowed.set(client, followed);
+	onReady(client, (status) => {
+		if (status === 'I') followed.endings += 1;
+	});
+	onParameter(client, (name, value) => {
+		if (name in hostForm) followed.form = { ...followed.form, [name]: value };
+	});
+	return followed;
+}
+
+/**
+ * A transaction that somebody else began on a client of pg. What sets the scope, the statement, and what sets again what the
+ * host had set go out in one write with one Sync, so that nothing of the host's runs between them. Of a
+ * statement that fails Postgres undoes the settings with the transaction, or with the savepoint that the host goes back to.
+ */
+export class PgTransaction implements ScopedSql {
+	readonly #client: PoolClient;
+	readonly #options: PgTransactionOptions;
+	readonly #turns: Turns;
+	readonly #followed: Followed;
+	readonly #endingsBefore: number;
+	#transaction: string | undefined;
+
+	constructor(client: PoolClient, options: PgTransactionOptions) {
+		this.#client = client;
+		this.#options = options;
+		this.#turns = Turns.of(client);
+		this.#followed = follow(client);
+		this.#endingsBefore = this.#followed.endings;
+	}
+
+	async run(
+		scope: Scope,
+		text: string,
+		values: unknown[],
+		options?: StatementOptions,
+	): Promise<TextRow[]> {
+		const { rows } = await this.#inTurn(scope, text, values, options);
+		return rows as TextRow[]; // read without parsers
+	}
+
+	async read<Row>(
+		scope: Scope,
+		text: string,
+		values: unknown[],
+		readRow: ReadRow<Row>,
+		options?: StatementOptions,
+	): Promise<Row[]> {
+		const { rows } = await this.#inTurn(scope, text, values, options, readRow);
+		return rows as unknown[] as Row[]; // made by `readRow`
+	}
+
+	/** All of it is part of the host's transaction. */
+	transaction<T>(_scope: Scope, work: (sql: ScopedSql) => Promise<T>): Promise<T> {
+		return work(this);
+	}
+
+	#inTurn(
+		scope: Scope,
+		text: string,
+		values: unknown[],
+		{ inOrder = false }: StatementOptions = {},
+		readRow?: ReadRow<unknown>,
+	): Promise<QueryArrayResult> {
+		return this.#turns.take(async () => {
+			const { namedStatements: named, nameStatement } = this.#options;
+			const steps = hostSteps(scope, {
+				named,
+				inOrder,
+				transaction: this.#transaction,
+				onTransaction: (transaction, form) => {
+					this.#transaction = transaction;
+					this.#followed.form = form;
+				},
+				readable: isReadable(this.#followed.form),
+				refuse: () => {
+					if (this.#followed.endings === this.#endingsBefore) return undefined;
+					return this.#transaction === undefined ? notInTransaction() : transactionIsOver();
+				},
+			});
+			const operation = currentOperation();
+			operation?.sent(text);
+			const name = named ? nameStatement({ sql: text }) : '';
+			try {
+				const result = await new Promise<QueryArrayResult>((resolve, reject) => {
+					const query = new ScopedQuery({ name, text, values }, steps, readRow, (error, result) =>
+						result === undefined ? reject(error) : resolve(result),
+					);
+					submit(this.#client, query);
+				});
+				if (operation !== undefined) operation.rows += result.rows.length;
+				return result;
+			} catch (error) {
+				if (operation !== undefined) operation.sqlState = sqlStateOf(error);
+				const known = ofThisPg(error);
+				throw translated(known instanceof Error ? hostRefusal(known, scope, false) : known);
+			}
+		});
+	}
+}
