@@ -1,9 +1,9 @@
-import { type DestinationType, isDestinationType } from '../destinations/registry.ts';
+import { isDestinationType } from '../destinations/registry.ts';
 import { settingsIssues } from '../destinations/validate.ts';
 import { Environment } from '../destinations/vocabulary.ts';
 import { settingsToJson } from '../encryption/canonical-json.ts';
 import { looksLikeEnvelope, sealJson } from '../encryption/envelope.ts';
-import { ValidationError } from '../errors.ts';
+import { ValidationError, type ValidationIssue } from '../errors.ts';
 import { isPlainObject } from '../input/plain-object.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
 import { insertedColumns, insertedValues, refusedParts } from './columns.ts';
@@ -101,17 +101,16 @@ export class Judge {
 		const fit: FitRow[] = [];
 		const unfitRows: UnfitRow[] = [];
 		for (const row of rows) {
-			const reasons = [...row.refused];
 			const read = this.#read(row.settings);
-			if ('reason' in read) reasons.push(read.reason);
-			else if (read.form !== 'empty') reasons.push(...reasonsOf(row, read.settings));
+			const checked = 'reason' in read ? { reasons: [read.reason] } : checkSettings(row, read);
+			const reasons = [...row.refused, ...checked.reasons];
 			if (reasons.length > 0 || 'reason' in read) {
 				unfitRows.push(unfit(row, reasons.join('; ')));
-			} else {
-				const { form } = read;
-				const settings = form === 'empty' ? '{}' : await this.#seal(row, read.settings);
-				fit.push({ id: row.id, form, settings });
+				continue;
 			}
+			const { json } = checked;
+			const settings = json === undefined ? '{}' : await this.#seal(row, json);
+			fit.push({ id: row.id, form: read.form, settings });
 		}
 		return { fit, unfit: unfitRows };
 	}
@@ -137,12 +136,10 @@ export class Judge {
 		return { form: 'sealed', settings: opened(json) };
 	}
 
-	async #seal(row: FormerRow, settings: object): Promise<string> {
-		// What was judged has settings of the type, and checked ones are what a create stores.
-		const { value } = settingsIssues(row.type as DestinationType, settings, environmentOf(row));
+	async #seal(row: FormerRow, json: string): Promise<string> {
 		const context = { organizationId: row.organization_id, destinationId: row.id, type: row.type };
 		const key = await this.#keys.primary(row.organization_id);
-		return JSON.stringify(sealJson(settingsToJson(value), key, context));
+		return JSON.stringify(sealJson(json, key, context));
 	}
 }
 
@@ -156,19 +153,25 @@ function opened(json: string): object {
 	}
 }
 
-function reasonsOf(row: FormerRow, settings: object): string[] {
+/** What a create would store of these settings, or why it would refuse them. Without settings there is nothing to check. */
+function checkSettings(
+	row: FormerRow,
+	{ form, settings }: { form: FormerForm; settings: object },
+): { readonly json?: string; readonly reasons: readonly string[] } {
 	// An unknown type is among what the table refuses.
-	if (!isDestinationType(row.type)) return [];
+	if (form === 'empty' || !isDestinationType(row.type)) return { reasons: [] };
 	const { value, issues } = settingsIssues(row.type, settings, environmentOf(row));
-	const reasons = issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-	if (value === undefined || reasons.length > 0) return reasons;
+	if (value === undefined || issues.length > 0) return { reasons: issues.map(issueText) };
 	try {
-		settingsToJson(value);
-		return [];
+		return { json: settingsToJson(value), reasons: [] };
 	} catch (error) {
 		if (!(error instanceof ValidationError)) throw error;
-		return error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+		return { reasons: error.issues.map(issueText) };
 	}
+}
+
+function issueText({ path, message }: Pick<ValidationIssue, 'path' | 'message'>): string {
+	return `${path.join('.')}: ${message}`;
 }
 
 function environmentOf({ environment }: FormerRow): Environment | undefined {

@@ -81,6 +81,9 @@ test('a preparation leaves the table in use, and what changes meanwhile comes al
 			INSERT INTO destinations (organization_id, type, name, settings)
 				SELECT id, 'mixpanel', 'new', '{"projectToken": "0123456789abcdef0123456789abcdef"}' FROM organizations`),
 	);
+	// As a replica applies what its publisher did, where other triggers are silent.
+	await former.client.query(`SET session_replication_role = replica;
+		UPDATE destinations SET name = 'replicated' WHERE type = 'amplitude'; RESET session_replication_role`);
 	await expect(former.client.query('TRUNCATE destinations')).rejects.toThrow('is being adopted');
 	const rows = await rowsOf(former.client);
 	const broken = await former.rows<{ id: string }>(

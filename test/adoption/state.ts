@@ -3,6 +3,7 @@ import { catalogQuery } from '../../src/doctor/catalog-query.ts';
 import { diagnose } from '../../src/doctor/diagnose.ts';
 import { verifySettings } from '../../src/index.ts';
 import { withLogin } from '../../src/testing/databases.ts';
+import type { HostDatabase } from '../database/migrations.ts';
 import { newName } from '../packaging/migrating.ts';
 import type { FormerDatabase } from './former-table.ts';
 
@@ -30,24 +31,19 @@ async function wholeRowsOf(client: Client): Promise<object[]> {
 }
 
 /** Logins as services have them. */
-export async function newLogins(former: FormerDatabase) {
+export async function newLogins(former: { readonly host: HostDatabase }) {
 	const login = async (role: string) => {
 		const name = await former.host.createRole(newName(), `LOGIN NOINHERIT PASSWORD 'p'`);
-		await former.client.query(`GRANT ${role} TO ${name}`);
+		await former.host.client.query(`GRANT ${role} TO ${name}`);
 		return withLogin(former.host.connectionString, name, 'p');
 	};
 	return { tenant: await login('authenticated'), service: await login('service_role') };
 }
 
-/** The database is as the migrations make it, every row is there and opens, and nothing is left of the adoption. */
-export async function adoptedWell(
-	former: FormerDatabase,
-	rows: readonly { readonly id: string }[],
-): Promise<void> {
-	const { client, keys } = former;
-	expect(await rowsOf(client)).toEqual(rows);
-	const logins = await newLogins(former);
-	await client.query(`GRANT USAGE ON SCHEMA destinations_migrations TO service_role;
+/** `doctor` finds no failure, with logins as services have them, which it returns. */
+export async function healthy(of: { readonly host: HostDatabase }, keys: string) {
+	const logins = await newLogins(of);
+	await of.host.client.query(`GRANT USAGE ON SCHEMA destinations_migrations TO service_role;
 		GRANT SELECT ON destinations_migrations._prisma_migrations TO service_role`);
 	const sections = await diagnose({
 		connectionString: logins.tenant,
@@ -68,6 +64,17 @@ export async function adoptedWell(
 	// Other tests' logins may come here, and the platform's tables are this test's: both are said as warnings.
 	const ofSchema = findings.filter(({ name, severity }) => name === 'schema' && severity !== 'ok');
 	expect(ofSchema).toEqual([]);
+	return logins;
+}
+
+/** The database is as the migrations make it, every row is there and opens, and nothing is left of the adoption. */
+export async function adoptedWell(
+	former: FormerDatabase,
+	rows: readonly { readonly id: string }[],
+): Promise<void> {
+	const { client, keys } = former;
+	expect(await rowsOf(client)).toEqual(rows);
+	const logins = await healthy(former, keys);
 	const { failed, checked, plaintext } = await verifySettings({
 		connectionString: logins.service,
 		keys,

@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
+import { healthy } from '../adoption/state.ts';
+import { newKeys } from '../support/encryption.ts';
 import {
 	applied,
 	createLogin,
@@ -55,6 +57,7 @@ describe('in a service, `npx prisma migrate deploy` migrates', () => {
 				'public.organizations',
 				'public.users',
 			]);
+			await healthy({ host }, newKeys());
 		}));
 
 	test("an empty database, by the newest of Prisma's commands that was tried", () =>
@@ -106,6 +109,7 @@ describe('in a service, `npx prisma migrate deploy` migrates', () => {
 			await host.client.query(await readFile(join(service.folder, grants), 'utf8'));
 			const mayRead = `SELECT has_column_privilege('service_role', 'organizations', 'id', 'SELECT') AS may`;
 			expect((await host.client.query(mayRead)).rows).toEqual([{ may: true }]);
+			await healthy({ host }, newKeys());
 		}));
 
 	test('the same where the first migration is said to be applied, as Prisma has it for P3005', () =>
@@ -141,6 +145,7 @@ describe('in a service, `npx prisma migrate deploy` migrates', () => {
 				'migrate status': upToDate,
 			});
 			expect(await functionOf(host.client, 'auth.jwt()')).toEqual(before);
+			await healthy({ host }, newKeys());
 			expect(await tables(host.client)).toEqual(expect.arrayContaining(own));
 		}));
 
