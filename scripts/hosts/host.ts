@@ -111,7 +111,11 @@ export class Host {
 				const response = await fetch(`http://localhost:${port}/destinations`, { headers }).catch(
 					() => undefined,
 				);
-				if (response !== undefined) return [response.status, await response.json()] as const;
+				const text = await response?.text();
+				if (response !== undefined && text !== undefined) {
+					if (!/^[[{]/.test(text)) throw new Error(`${text}\n${output}`);
+					return [response.status, JSON.parse(text)] as const;
+				}
 				if (child.exitCode !== null) break;
 				await sleep(100);
 			}
