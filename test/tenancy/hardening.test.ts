@@ -1,4 +1,6 @@
+import { Client } from 'pg';
 import {
+	ConfigurationError,
 	createDestinationsClient,
 	type DestinationsClient,
 	EnvelopeKeyProvider,
@@ -60,6 +62,36 @@ describe('what a service does works', () => {
 		const lines: string[] = [];
 		for await (const line of audit.export()) lines.push(line);
 		expect(lines.length).toBeGreaterThan(5);
+	});
+
+	test('it takes part in a transaction of the service, by any library that may run a block', async () => {
+		const organizationId = await deployment.newOrganization();
+		const client = new Client({ connectionString: tenantUrl });
+		await client.connect();
+		try {
+			const query = (text: string, values: string[]) => client.query(text, values);
+			for (const transaction of [client, { query }]) {
+				await client.query('BEGIN');
+				const { destinations } = db.forOrganization(organizationId, { transaction });
+				if (transaction !== client) {
+					await expect(destinations.count()).rejects.toThrow(ConfigurationError);
+					await client.query('ROLLBACK');
+					await deployment.rows(
+						`GRANT USAGE ON LANGUAGE plpgsql TO "${new URL(tenantUrl).username}"`,
+					);
+					await client.query('BEGIN');
+				}
+				const { id } = await destinations.create(posthog(organizationId));
+				await destinations.update(id, { name: 'Renamed' });
+				expect((await destinations.list()).items).toHaveLength(1);
+				await client.query('ROLLBACK');
+				await deployment.rows(
+					`REVOKE USAGE ON LANGUAGE plpgsql FROM "${new URL(tenantUrl).username}"`,
+				);
+			}
+		} finally {
+			await client.end();
+		}
 	});
 
 	test('the service restores, purges and prunes', async () => {

@@ -111,9 +111,22 @@ export function errorOfDriver(error: unknown, scope: Scope): unknown {
 		if (found !== undefined) return translated(hostRefusal(...toRefusal(found, scope)));
 	}
 	const ofPostgres = causes.map(asPostgresError).find((found) => found !== undefined);
-	if (ofPostgres !== undefined) return translated(hostRefusal(ofPostgres, scope, false));
+	if (ofPostgres !== undefined) {
+		const { code } = ofPostgres;
+		// Of the call itself the block says so.
+		if (code === '42501') return mayNotRunBlock(ofPostgres);
+		return translated(hostRefusal(ofPostgres, scope, false));
+	}
 	const transient = causes.map(transientError).find((found) => found !== undefined);
 	return transient ?? transactionIsOver(causes[0]);
+}
+
+/** For a login of a hardened server. */
+function mayNotRunBlock(cause: Error): ConfigurationError {
+	return new ConfigurationError(
+		`The login of the transaction lacks a right: ${cause.message}. As an administrator: GRANT EXECUTE ON FUNCTION set_config(text, text, boolean) and USAGE ON LANGUAGE plpgsql to it; or pass a client of pg, which needs the first alone.`,
+		{ cause },
+	);
 }
 
 function toRefusal(
