@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import type { Client } from 'pg';
 import { place } from './place.cjs';
 
-/** Prisma's own table, as its schema engine creates it. */
-const bookkeeping = `CREATE TABLE public._prisma_migrations (
+/** Prisma's own table, as its schema engine creates it, where `prisma-config` keeps the history of this package. */
+const bookkeeping = `CREATE SCHEMA destinations_migrations;
+CREATE TABLE destinations_migrations._prisma_migrations (
 	id varchar(36) PRIMARY KEY NOT NULL,
 	checksum varchar(64) NOT NULL,
 	finished_at timestamptz,
@@ -17,15 +18,18 @@ const bookkeeping = `CREATE TABLE public._prisma_migrations (
 )`;
 
 /**
- * The same for `prisma-config`, which keeps the history in a schema of its own: neither a service's command nor
- * this project's has anything left to do.
+ * The same where Prisma keeps it by default, unless a service has its own history there: neither a service's command
+ * nor this project's has anything left to do.
  */
-const historyOfServices = `CREATE SCHEMA destinations_migrations;
-	CREATE TABLE destinations_migrations._prisma_migrations (LIKE public._prisma_migrations INCLUDING ALL);
-	INSERT INTO destinations_migrations._prisma_migrations TABLE public._prisma_migrations`;
+const historyOfProject = `DO $$ BEGIN
+	IF to_regclass('public._prisma_migrations') IS NULL THEN
+		CREATE TABLE public._prisma_migrations (LIKE destinations_migrations._prisma_migrations INCLUDING ALL);
+		INSERT INTO public._prisma_migrations TABLE destinations_migrations._prisma_migrations;
+	END IF;
+END $$`;
 
 /**
- * Applies the package's migrations to an empty database as `prisma migrate deploy` does, and keeps the same
+ * Applies the package's migrations to a new database as `prisma migrate deploy` does, and keeps the same
  * books, so that the command finds nothing left to do. The command itself takes two seconds, this a fraction
  * of one.
  */
@@ -40,7 +44,7 @@ export async function applyMigrations(client: Client): Promise<void> {
 		// Whole, so that it is one transaction.
 		await client.query(script.toString('utf8'));
 		await client.query(
-			`INSERT INTO public._prisma_migrations
+			`INSERT INTO destinations_migrations._prisma_migrations
 			   (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
 			 VALUES ($1, $2, $3, $4, $5, 1)`,
 			[
@@ -52,5 +56,5 @@ export async function applyMigrations(client: Client): Promise<void> {
 			],
 		);
 	}
-	await client.query(historyOfServices);
+	await client.query(historyOfProject);
 }

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
+import { ConfigurationError } from '../errors.ts';
 import { applyMigrations } from './apply-migrations.ts';
 import {
 	type CopyStrategy,
@@ -36,10 +38,13 @@ export interface MigratedServer {
 /** The platform's tables, which the migrations create where they are missing. */
 const platformTables = ['public.organizations', 'public.users'];
 
-export async function migrateServer({
-	connectionString,
-	namePrefix,
-}: PostgresServer): Promise<MigratedServer> {
+/** Makes the tables that a service has before this package's. */
+export type Migrate = (connectionString: string) => unknown;
+
+export async function migrateServer(
+	{ connectionString, namePrefix }: PostgresServer,
+	migrate?: Migrate,
+): Promise<MigratedServer> {
 	const template = `${namePrefix}_template`;
 	const logins = {
 		tenant: newLogin(`${namePrefix}_tenant`),
@@ -53,10 +58,14 @@ export async function migrateServer({
 		);
 		const superuser = rows[0]?.superuser === true;
 		await createDatabase(admin, template, { strategy });
-		const tables = await withClient(withDatabase(connectionString, template), async (client) => {
+		const templateUrl = withDatabase(connectionString, template);
+		await migrate?.(templateUrl);
+		const tables = await withClient(templateUrl, async (client) => {
+			const before = await tablesIn(client);
 			await applyMigrations(client);
-			return readTables(client);
+			return readTables(client, before);
 		});
+		if (migrate !== undefined) await waitForSessions(admin, template);
 		// A database with sessions cannot be a template, and what somebody changed in it would be in every clone.
 		await admin.query(`ALTER DATABASE ${template} ALLOW_CONNECTIONS false`);
 		await createLogin(admin, logins.tenant, 'authenticated');
@@ -77,11 +86,34 @@ async function createLogin(client: Client, { name, password }: Login, role: stri
 	);
 }
 
-async function readTables(client: Client): Promise<MigratedServer['tables']> {
+async function readTables(
+	client: Client,
+	before: readonly string[],
+): Promise<MigratedServer['tables']> {
+	const made = await tablesIn(client);
+	const own = made.filter((name) => !platformTables.includes(name) && !before.includes(name));
+	return { own, platform: platformTables };
+}
+
+async function tablesIn(client: Client): Promise<string[]> {
 	const { rows } = await client.query<{ name: string }>(
 		`SELECT 'public.' || quote_ident(relname) AS name FROM pg_catalog.pg_class
 		 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname <> '_prisma_migrations'`,
 	);
-	const own = rows.map(({ name }) => name).filter((name) => !platformTables.includes(name));
-	return { own, platform: platformTables };
+	return rows.map(({ name }) => name);
+}
+
+/** Waits until nobody is connected to the template: Postgres clones none that has sessions. */
+async function waitForSessions(admin: Client, template: string): Promise<void> {
+	for (let attempt = 0; attempt < 50; attempt += 1) {
+		const { rows } = await admin.query(
+			'SELECT FROM pg_catalog.pg_stat_activity WHERE datname = $1',
+			[template],
+		);
+		if (rows.length === 0) return;
+		await delay(100);
+	}
+	throw new ConfigurationError(
+		'The option migrate of startTestDatabase() has left connections open. Close what it connects before its promise resolves.',
+	);
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { text } from '../input/checks.ts';
+import { callback, text } from '../input/checks.ts';
 import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { createDatabase, dropDatabase, withClient, withDatabase } from './databases.ts';
-import { type MigratedServer, migrateServer } from './migrated-server.ts';
+import { type Migrate, type MigratedServer, migrateServer } from './migrated-server.ts';
 import {
 	type PostgresSource,
 	postgresSourceFromEnvironment,
@@ -10,6 +10,7 @@ import {
 } from './postgres-server.ts';
 import { resetDatabase } from './reset-database.ts';
 import { TestLogins } from './test-logins.ts';
+import { rememberDatabase } from './test-organization.ts';
 
 /** Options of {@link startTestDatabase}. */
 export interface TestDatabaseOptions {
@@ -21,10 +22,19 @@ export interface TestDatabaseOptions {
 	 * @defaultValue the environment variable `TEST_POSTGRES`, else `'embedded'`
 	 */
 	readonly source?: PostgresSource | undefined;
+	/**
+	 * Runs the service's own migrations, before those of this package, on the URL of an empty database, as a login that
+	 * may create everything: `prisma migrate deploy`, Knex, Drizzle or plain SQL. It must leave no connection open. It
+	 * runs once; clones have its tables.
+	 *
+	 * @defaultValue there are no tables but this package's, `organizations` and `users`
+	 */
+	readonly migrate?: ((connectionString: string) => unknown) | undefined;
 }
 
 const databaseOptions = optionsOf({
 	source: text.optional(),
+	migrate: callback<Migrate>().optional(),
 } satisfies OptionSchemas<TestDatabaseOptions>);
 
 /** A database for tests with every migration of this package applied. */
@@ -37,8 +47,8 @@ export interface TestDatabase extends AsyncDisposable {
 	clone(): Promise<TestDatabase>;
 	/**
 	 * Empties every table of this package, and `organizations` and `users`, in a few milliseconds. Clients stay
-	 * connected. Rows of other tables that refer to organizations or users go, or keep these from going, as
-	 * their foreign keys say.
+	 * connected. The service's own tables stay as they are: rows of theirs that refer to organizations or users go, or
+	 * keep these from going, as their foreign keys say.
 	 */
 	reset(): Promise<void>;
 	/** Stops the server, or drops the database if it is a clone. Nothing of it is left, running or on disk. */
@@ -49,7 +59,9 @@ export interface TestDatabase extends AsyncDisposable {
  * Starts a Postgres for tests, with every migration of this package applied. It stops at the latest when this
  * process ends, however it ends.
  *
- * @throws ConfigurationError if an option or the source is not known, its package is not installed, or it does not start.
+ * @throws ConfigurationError if an option or the source is not known, its package is not installed, or it does not
+ * start, or if `migrate` leaves connections open.
+ * @throws what `migrate` throws.
  *
  * @example
  * ```ts
@@ -63,10 +75,10 @@ export interface TestDatabase extends AsyncDisposable {
  * ```
  */
 export async function startTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
-	const { source } = checkConfiguration('startTestDatabase()', databaseOptions, options);
+	const { source, migrate } = checkConfiguration('startTestDatabase()', databaseOptions, options);
 	const server = await startPostgresServer(source ?? postgresSourceFromEnvironment());
 	try {
-		const database = await cloneTemplate(await migrateServer(server));
+		const database = await cloneTemplate(await migrateServer(server, migrate));
 		return { ...database, stop: server.stop, [Symbol.asyncDispose]: server.stop };
 	} catch (error) {
 		await server.stop();
@@ -79,6 +91,7 @@ export async function cloneTemplate(server: MigratedServer): Promise<TestDatabas
 	const name = `${server.namePrefix}_${randomBytes(6).toString('hex')}`;
 	await withClient(server.connectionString, (admin) => createDatabase(admin, name, server));
 	const connectionString = withDatabase(server.connectionString, name);
+	rememberDatabase(name, connectionString);
 	const stop = () => withClient(server.connectionString, (admin) => dropDatabase(admin, name));
 	return {
 		connectionString,

@@ -11,6 +11,7 @@ import {
 	type SettingsInputOf,
 } from '../destinations/registry.ts';
 import { fieldsOf, validateCreate } from '../destinations/validate.ts';
+import { createOrganization } from './test-organization.ts';
 
 const hex = (bytes: number) => randomBytes(bytes).toString('hex');
 
@@ -33,8 +34,9 @@ const newSettings: { readonly [T in DestinationType]: () => SettingsInputOf<T> }
 /**
  * Creates a destination, of PostHog unless a type is named, in a new organization unless one is named, with
  * valid settings of random keys unless they are given. An organization has one live destination of a type in
- * an environment.
+ * an environment. Of a service's own `organizations`, columns that must have a value get one.
  *
+ * @throws ConfigurationError if the organization needs more than that: create it, and name it.
  * @throws what `create` of the repository throws. Input that is not valid makes no organization.
  *
  * @example
@@ -69,7 +71,7 @@ export async function createTestDestination<T extends DestinationType = 'posthog
 	// Before there is an organization for it.
 	validateCreate(whole);
 	if (given.organizationId === undefined) {
-		await db.asService().prisma.organization.create({ data: { id: organizationId } });
+		await createOrganization(db, organizationId);
 	}
 	// The database writes who acts as the creator, whatever else is given.
 	const scope = given.createdBy === undefined ? {} : { actorId: given.createdBy };
