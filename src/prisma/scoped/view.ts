@@ -21,7 +21,9 @@ export function view<T extends object>(member: (property: PropertyKey) => unknow
 		if (Object.hasOwn(own, property)) return Reflect.get(own, property);
 		return property in Object.prototype ? undefined : member(property);
 	};
-	return new Proxy(Object.create(null), { get }) as T; // The caller says what the members make up.
+	// What is there can be asked for, which Vitest does before it spies.
+	const has = (own: object, property: PropertyKey) => get(own, property) !== undefined;
+	return new Proxy(Object.create(null), { get, has }) as T; // The caller says what the members make up.
 }
 
 export function call(methods: Methods, name: PropertyKey, args: readonly unknown[]): unknown {
