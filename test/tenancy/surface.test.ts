@@ -222,16 +222,32 @@ test('from the errors', async () => {
 	}
 });
 
-test('a view cannot be changed into another', async () => {
-	const { prisma } = a.client;
+test('what is put on a view, as spies are, is that view’s alone and leads nowhere', async () => {
+	const organizationId = a.own.organizationId;
+	const { prisma } = db.forOrganization(organizationId);
 	const stolen = () => Promise.resolve('stolen');
 	Reflect.set(prisma, '$queryRaw', stolen);
 	Reflect.defineProperty(prisma.destination, 'findMany', { value: stolen, configurable: true });
 	Reflect.setPrototypeOf(prisma, { $parent: stolen });
+	expect(await prisma.$queryRaw`SELECT 1 AS one`).toBe('stolen');
+	expect(await prisma.destination.findMany()).toBe('stolen');
+	expect(Reflect.get(prisma, '$parent')).toBeUndefined();
+	await prisma.$transaction(async (tx) => {
+		expect(await tx.$queryRaw`SELECT 1 AS one`).toEqual([{ one: 1 }]);
+		expect(await tx.destination.findMany()).toMatchObject([{ id: a.own.id }]);
+	});
+	for (const [on, name] of [
+		[prisma, '$queryRaw'],
+		[prisma.destination, 'findMany'],
+	] as const) {
+		Reflect.deleteProperty(on, name);
+	}
 	expect(await prisma.$queryRaw`SELECT 1 AS one`).toEqual([{ one: 1 }]);
 	expect(await prisma.destination.findMany()).toMatchObject([{ id: a.own.id }]);
-	expect(Reflect.get(prisma, '$parent')).toBeUndefined();
-	// Nor does one organization's touch another's.
+	// Nor does one view's touch another's, of the same organization or of another.
+	Reflect.set(prisma.destination, 'findMany', stolen);
+	const { prisma: second } = db.forOrganization(organizationId);
+	expect(await second.destination.findMany()).toMatchObject([{ id: a.own.id }]);
 	const b = await deployment.newTenant(db);
 	expect(await b.client.prisma.destination.findMany()).toMatchObject([{ id: b.own.id }]);
 });
