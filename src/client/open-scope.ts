@@ -1,6 +1,7 @@
 import { requireConnection } from '../database/execution-context.ts';
 import type { HostTransaction } from '../database/host/host-handle.ts';
 import { joinTransaction } from '../database/host/host-transaction.ts';
+import { noted } from '../database/host/noted.ts';
 import type { Scope } from '../database/scope.ts';
 import { outOfTime } from '../database/scoped-connection.ts';
 import type { ScopedSql } from '../database/scoped-sql.ts';
@@ -133,7 +134,7 @@ export function joinScope(
 	transaction: HostTransaction,
 ): JoinedScope {
 	const { nameStatement, operations } = pool;
-	const sql = joinTransaction(transaction, { namedStatements, nameStatement });
+	const sql = noted(joinTransaction(transaction, { namedStatements, nameStatement }));
 	const joined = inScope(sql, scope, { encryption, operations });
 	// The types have neither; whoever looks for one learns why.
 	for (const [name, reason] of Object.entries(missing)) {

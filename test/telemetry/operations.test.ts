@@ -10,6 +10,7 @@ import {
 	verifySettings,
 } from '../../src/index.ts';
 import { operationNames } from '../../src/prisma/extension/operations.ts';
+import { withClient } from '../../src/testing/databases.ts';
 import { everyCall, outsideTransactions, unlisted } from '../repository/every-call.ts';
 import { newKeys } from '../support/encryption.ts';
 import { modelsByDelegate } from '../support/own-models.ts';
@@ -146,6 +147,26 @@ test.each(Object.entries(calls).filter(([name]) => !outsideTransactions.has(name
 		const [inner, outer] = spans;
 		expect(spans.map((span) => span.name)).toEqual(names);
 		expect(inner?.parentSpanContext?.spanId).toBe(outer?.spanContext().spanId);
+	},
+);
+
+test.each(Object.entries(calls).filter(([name]) => !outsideTransactions.has(name)))(
+	"%s in a transaction of the service's own is one operation, with its statement",
+	async (name, call) => {
+		const of = await subject();
+		if (name === 'restore' || name === 'purge') await system.destinations.softDelete(of.id);
+		await withClient(service.connectionString, async (client) => {
+			await client.query('BEGIN');
+			const joined = db.asService({ transaction: client });
+			const observed = await observe(() => call(joined as ScopedTransaction, of));
+			const span = expectOperation(nameOf(name), observed);
+			// A connection test of settings waits for a provider, and is refused.
+			if (name !== 'testSettings') {
+				expect(observed.failed).toBe(false);
+				expectStatement(span, true);
+			}
+			await client.query('ROLLBACK');
+		});
 	},
 );
 

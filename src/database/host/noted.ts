@@ -1,0 +1,27 @@
+import { currentOperation } from '../../telemetry/operation.ts';
+import type { ScopedSql } from '../scoped-sql.ts';
+import { sqlStateOf } from '../sql-errors.ts';
+
+/** The same, whose statements are told to the operation that sends them, as a connection of this package's does. */
+export function noted(sql: ScopedSql): ScopedSql {
+	return {
+		run: (scope, text, ...more) => note(text, () => sql.run(scope, text, ...more)),
+		read: (scope, text, ...more) => note(text, () => sql.read(scope, text, ...more)),
+		transaction: (scope, work) => sql.transaction(scope, (inner) => work(noted(inner))),
+	};
+}
+
+async function note<Row>(text: string, send: () => Promise<Row[]>): Promise<Row[]> {
+	const operation = currentOperation();
+	if (operation === undefined) return send();
+	operation.sent(text);
+	try {
+		const rows = await send();
+		operation.rows += rows.length;
+		return rows;
+	} catch (error) {
+		const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+		operation.sqlState = sqlStateOf(cause);
+		throw error;
+	}
+}
