@@ -28,7 +28,7 @@ type Operation =
 type Relation = 'organization' | 'tenant' | 'parent' | 'destinations' | 'destination';
 
 /** A promise of Prisma's, of rows that have whatever members. */
-export type ShopPromise = Promise<Row> & Record<Relation, (args?: unknown) => ShopPromise>;
+type ShopPromise = Promise<Row> & Record<Relation, (args?: unknown) => ShopPromise>;
 export type Row = ReturnType<typeof JSON.parse>;
 
 type Generated = { PrismaClient: new (options: object) => ShopClient };
