@@ -21,7 +21,7 @@ const defaultBatchSize = 250;
 const changedInMove = 20;
 const triesOfMove = 200;
 /** Pages are found by the primary key and in no other way, whatever the statistics say. */
-const byPrimaryKey = 'SET LOCAL enable_seqscan = off;';
+const byPrimaryKey = 'SET LOCAL enable_seqscan = off; SET LOCAL jit = off;';
 /** Of the move: whoever is cut off holds the table no longer than that. */
 const shortly = `SET LOCAL idle_in_transaction_session_timeout = '500ms'; SET LOCAL statement_timeout = '2s';`;
 
@@ -63,7 +63,7 @@ export class Copying {
 				await transaction.script(byPrimaryKey);
 				return selectAfter(transaction, from, this.#batchSize);
 			});
-			this.#count(await this.#judge.judge(page), total);
+			this.#count(await this.#judge.judge(page, false), total);
 			after = page.at(-1)?.id;
 		}
 		const duplicates = await this.#connection.trial(selectDuplicates);
