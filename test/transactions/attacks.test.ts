@@ -301,6 +301,15 @@ describe('a handle that lies', () => {
 		},
 	);
 
+	test('a call that is refused is left nowhere', async () => {
+		const { destinations } = db.forOrganization(organizationId, { transaction: asQuery(client) });
+		await destinations.count();
+		await client.query('COMMIT AND CHAIN');
+		await expect(destinations.count()).rejects.toThrow(UnsupportedError);
+		const { rows } = await client.query("SELECT current_setting('destinations.call') AS call");
+		expect(rows).toEqual([{ call: '' }]);
+	});
+
 	test('a stale answer of one call is never the answer of another', async () => {
 		const own = db.forOrganization(theirs, { transaction: asQuery(client) });
 		const [made] = await own.destinations.findByType('posthog');
