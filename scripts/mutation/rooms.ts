@@ -83,6 +83,19 @@ const rooms = {
 		],
 		tests: ['tenancy/scope.test.ts', 'tenancy/scoped-client.test.ts'],
 	},
+	'host-transactions': {
+		sources: [
+			'database/host/host-block.ts',
+			'database/host/host-errors.ts',
+			'database/host/host-steps.ts',
+			'database/host/host-transaction.ts',
+			'database/host/pg-transaction.ts',
+			'database/host/query-transaction.ts',
+			'database/host/record-text.ts',
+			'database/host/turns.ts',
+		],
+		tests: ['transactions/attacks.test.ts', 'transactions/every-kind.test.ts'],
+	},
 	'database-errors': {
 		sources: [
 			'database/constraints.ts',

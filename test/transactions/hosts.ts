@@ -38,7 +38,7 @@ const openPg =
 	};
 
 /** What begins, commits and rolls back by hand. */
-export function transactionsOf(client: Pick<Client, 'query'>, handle: HostTransaction) {
+function transactionsOf(client: Pick<Client, 'query'>, handle: HostTransaction) {
 	return {
 		outside: handle,
 		async transaction<T>(work: (host: Host) => Promise<T>): Promise<T> {
