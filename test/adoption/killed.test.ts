@@ -97,13 +97,18 @@ describe('a process', () => {
 			silent: true,
 		});
 		const exited = once(child, 'exit');
+		let said = '';
+		child.stderr?.on('data', (text) => {
+			said += text;
+		});
 		for await (const line of createInterface({ input: child.stdout ?? process.stdin })) {
+			said += `${line}\n`;
 			if (!line.startsWith('- ') || killedIn.has(line) || child.killed) continue;
 			killedIn.add(line);
 			child.kill('SIGKILL');
 		}
 		const [status, signal] = await exited;
-		if (signal === null) expect(status).toBe(0);
+		if (signal === null) expect([status, said]).toEqual([0, '']);
 		return signal === 'SIGKILL';
 	}
 

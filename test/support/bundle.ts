@@ -28,7 +28,9 @@ export async function bundle(path: string): Promise<Program> {
 		format: 'esm',
 		packages: 'external',
 		// What says where it lies stays there.
-		external: ['testing', 'adoption'].map((folder) => join(root, 'src', folder, 'place.cjs')),
+		external: ['testing', 'adoption', 'setup'].map((folder) =>
+			join(root, 'src', folder, 'place.cjs'),
+		),
 		logLevel: 'error',
 	});
 	return { file, remove: () => rm(folder, { recursive: true, force: true }) };
