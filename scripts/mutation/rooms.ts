@@ -34,7 +34,7 @@ const rooms = {
 		tests: ['encryption/json.test.ts', 'encryption/bad-settings.test.ts'],
 	},
 	keyring: {
-		sources: ['keys/keyring.ts', 'keys/key-provider.ts'],
+		sources: ['keys/keyring.ts', 'keys/key-provider.ts', 'keys/new-key.ts'],
 		tests: ['encryption/keyring.test.ts'],
 	},
 	keys: {
