@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
 import { Keyring } from '../../src/keys/keyring.ts';
+import { newKey } from '../../src/keys/new-key.ts';
 
 const newHex = () => randomBytes(32).toString('hex');
 
@@ -182,5 +183,21 @@ describe('in the place of a key ring', () => {
 		]) {
 			expect(() => new SettingsEncryption(provider)).not.toThrow();
 		}
+	});
+});
+
+describe('a new key', () => {
+	it('opens as a ring of itself, and is another one each time', () => {
+		const [one, two] = [newKey('eu-1'), newKey('eu-1')];
+		expect(one).toMatch(/^eu-1:[0-9a-f]{64}$/);
+		expect(new Keyring(one).keyIds).toEqual(['eu-1']);
+		expect(one).not.toBe(two);
+	});
+
+	it('has the year and the month for an id', () => {
+		const [id = ''] = newKey().split(':');
+		// Another one, if the month has ended meanwhile.
+		const months = [new Date(), new Date(Date.now() - 60_000)];
+		expect(months.map((time) => time.toISOString().slice(0, 7))).toContain(id);
 	});
 });

@@ -7,6 +7,7 @@ import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
 import { Client, type ClientConfig, Pool } from 'pg';
 import { PrismaClient } from '../../src/generated/prisma/client.ts';
 import type { HostTransaction } from '../../src/index.ts';
+import { prisma6 } from './prisma-6.ts';
 
 // It has no types of its own.
 const oldest: typeof import('pg') = createRequire(__filename)('pg-oldest');
@@ -78,8 +79,15 @@ const openQuery: Open = async (connectionString) => {
 	return { ...transactionsOf(client, handle), end: () => client.end() };
 };
 
-const openPrisma: Open = async (connectionString) => {
-	const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString }) });
+const openPrisma: Open = async (connectionString) =>
+	byPrisma(new PrismaClient({ adapter: new PrismaPg({ connectionString }) }));
+
+const openPrisma6: Open = async (connectionString) => {
+	const { PrismaClient, PrismaPg } = await prisma6();
+	return byPrisma(new PrismaClient({ adapter: new PrismaPg({ connectionString }) }));
+};
+
+function byPrisma(prisma: PrismaClient): HostConnection {
 	return {
 		transaction: (work) =>
 			prisma.$transaction((tx) => work({ handle: tx, sql: (text) => tx.$queryRawUnsafe(text) }), {
@@ -88,7 +96,7 @@ const openPrisma: Open = async (connectionString) => {
 		outside: prisma,
 		end: () => prisma.$disconnect(),
 	};
-};
+}
 
 const openKysely: Open = async (connectionString) => {
 	const pool = new Pool({ connectionString });
@@ -155,6 +163,7 @@ export const hosts: Readonly<Record<string, Open>> = {
 	'a client of a pool of pg': openPool,
 	'anything with query()': openQuery,
 	Prisma: openPrisma,
+	'Prisma 6': openPrisma6,
 	Kysely: openKysely,
 	Drizzle: openDrizzle,
 	Knex: openKnex,
