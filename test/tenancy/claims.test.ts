@@ -46,7 +46,21 @@ const worthless: [string, (id: string) => string][] = [
 	['a list', (id) => `[${json(id)}]`],
 	['without the organization', (id) => JSON.stringify({ sub: id, role: 'authenticated' })],
 	['of another case', (id) => JSON.stringify({ Organization_Id: id, organizationId: id })],
-	['one level down', (id) => JSON.stringify({ app_metadata: { organization_id: id } })],
+	...['user_metadata', 'raw_app_meta_data', 'claims'].map(
+		(part): [string, (id: string) => string] => [
+			`one level down, in ${part}`,
+			(id) => JSON.stringify({ [part]: { organization_id: id } }),
+		],
+	),
+	[
+		'two levels down',
+		(id) => JSON.stringify({ app_metadata: { app_metadata: JSON.parse(json(id)) } }),
+	],
+	['in a text of app_metadata', (id) => JSON.stringify({ app_metadata: json(id) })],
+	[
+		'in a list of app_metadata',
+		(id) => JSON.stringify({ app_metadata: [{ organization_id: id }] }),
+	],
 	['with null', () => json(null)],
 	['with an empty text', () => json('')],
 	['with true', () => json(true)],
@@ -73,6 +87,14 @@ test('a key that stands twice means the last one, and never both', async () => {
 	expect(await seenUnder('request.jwt.claims', twice(a.id, b.id))).toEqual([b.id]);
 	expect(await seenUnder('request.jwt.claims', twice(a.id, 'x'))).toEqual([]);
 	expect(await seenUnder('request.jwt.claims', twice(a.id, randomUUID()))).toEqual([]);
+});
+
+test('app_metadata names the organization, unless the claims themselves do', async () => {
+	const claims = (own: object) =>
+		JSON.stringify({ ...own, app_metadata: { organization_id: b.id } });
+	expect(await seenUnder('request.jwt.claims', claims({}))).toEqual([b.id]);
+	expect(await seenUnder('request.jwt.claims', claims({ organization_id: a.id }))).toEqual([a.id]);
+	expect(await seenUnder('request.jwt.claims', claims({ organization_id: 'x' }))).toEqual([]);
 });
 
 test('claims of another role give no rights', async () => {
