@@ -14,7 +14,17 @@ export function reachesGuarded(model: Model, args: unknown, names: FieldNames): 
 
 /** Whether arguments of an operation on whichever model lead to guarded rows. */
 export function leadToGuarded(args: unknown, names: FieldNames): boolean {
-	return new Walk(names).leads(args, 0);
+	if (args === undefined) return false;
+	// Prisma walks a text letter by letter, and a sparse list place by place.
+	if (typeof args !== 'object' || args === null || Array.isArray(args)) return true;
+	try {
+		// Of a date, Prisma would read no member, and find whatever there is.
+		if (!isPlainObject(args)) return true;
+		return new Walk(names).leads(args, 0);
+	} catch {
+		// A proxy may throw whatever it is asked.
+		return true;
+	}
 }
 
 class Walk {
@@ -31,13 +41,21 @@ class Walk {
 		// A few objects that share each other may be as many as no time is enough for.
 		if (this.#objects.has(value)) return true;
 		this.#objects.add(value);
-		if (Array.isArray(value)) return value.some((item) => this.leads(item, depth + 1));
+		if (Array.isArray(value)) return this.#anyOf(value, depth + 1);
 		if (!isPlainObject(value)) return !isValue(value);
 		return Object.entries(Object.getOwnPropertyDescriptors(value)).some(
 			// A getter is read once, when it is copied.
 			([name, { get, value: member }]) =>
 				get !== undefined || this.#member(name, member, depth + 1),
 		);
+	}
+
+	#anyOf(list: readonly unknown[], depth: number): boolean {
+		for (let index = 0; index < list.length; index += 1) {
+			// A sparse list may be longer than any time is enough for.
+			if (!(index in list) || this.leads(list[index], depth)) return true;
+		}
+		return false;
 	}
 
 	#isOthers(name: string): boolean {
@@ -50,7 +68,14 @@ class Walk {
 		if (name === '_count' && member === true) return true;
 		// Where no other row has such a member, Prisma would quote it.
 		if (name === 'settings' && !this.#isOthers(name)) return true;
+		const holdsObject = objectNames.has(name) && !this.#names.columns.has(name);
+		if (holdsObject && isInstance(member)) return true;
 		if (typeof member === 'string') return objectNames.has(name) && member.length > maxTextLength;
 		return this.leads(member, depth);
 	}
+}
+
+function isInstance(value: unknown): boolean {
+	if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+	return !isPlainObject(value);
 }
