@@ -14,22 +14,27 @@ beforeAll(async () => {
 });
 afterAll(() => deployment.close());
 
+const inherits = 'ALTER ROLE :login INHERIT';
+
 /** A login of each kind that reads rows of organizations by itself. */
 const powerful: Record<string, string> = {
 	'a superuser': 'ALTER ROLE :login SUPERUSER',
 	'one past row level security':
 		'ALTER ROLE :login BYPASSRLS; GRANT SELECT ON destinations TO :login',
-	'one that inherits': 'GRANT service_role TO :login WITH INHERIT TRUE',
+	'one that inherits': inherits,
 	'one with a grant of its own': 'GRANT SELECT (id) ON destination_audit_log TO :login',
 	'one that reads the organizations': 'GRANT SELECT ON organizations TO :login',
 };
 
 async function newLogin(power: string): Promise<string> {
 	const [login, password] = [newName(), newName()];
-	await deployment.rows(`CREATE ROLE ${login} LOGIN INHERIT PASSWORD '${password}'`);
+	await deployment.rows(`CREATE ROLE ${login} LOGIN NOINHERIT PASSWORD '${password}'`);
 	deployment.dropLater(login);
-	await deployment.rows(`GRANT authenticated, service_role TO ${login} WITH INHERIT FALSE`);
-	await deployment.rows(power.replaceAll(':login', login));
+	const grant = 'GRANT authenticated, service_role TO :login';
+	// From PostgreSQL 16 on a grant keeps what the role was when it was made.
+	for (const statement of power === inherits ? [power, grant] : [grant, power]) {
+		await deployment.rows(statement.replaceAll(':login', login));
+	}
 	return withLogin(deployment.superuserUrl, login, password);
 }
 
