@@ -3,51 +3,32 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withClient } from '../../src/testing/databases.ts';
+import {
+	type InstalledPostgres,
+	startInstalledPostgres,
+} from '../support/installed-postgres/index.ts';
 import { Loading, settled, until } from './loading.ts';
 
 // A dump that is restored has the log of another history: the ids of transactions that this server has not had yet, or
 // has had for something else.
 
+let postgres: InstalledPostgres | undefined;
 let loading: Loading;
-let programs: Programs | undefined;
 let folder: string;
 
-interface Programs {
-	readonly dump: string;
-	readonly psql: string;
-}
-
 beforeAll(async () => {
-	loading = await Loading.open();
+	postgres = await startInstalledPostgres('loaders on a restored dump');
+	if (postgres === undefined) return;
+	loading = await Loading.on(postgres.database);
 	folder = await mkdtemp(join(tmpdir(), 'destinations-dump-'));
-	programs = await programsOf(loading);
-	if (programs === undefined) {
-		process.stderr.write(
-			'Not tried, because there is no pg_dump for this version of Postgres: loaders on a restored dump\n',
-		);
-	}
 });
 
 afterAll(async () => {
+	if (postgres === undefined) return;
 	await loading?.[Symbol.asyncDispose]();
+	await postgres[Symbol.asyncDispose]();
 	await rm(folder, { recursive: true, force: true });
 });
-
-/** Of the version of the server, or newer: an older pg_dump refuses it. */
-async function programsOf(of: Loading): Promise<Programs | undefined> {
-	const [row] = await of.sql<{ version: string; folder: string }>(
-		`SELECT current_setting('server_version_num') AS version,
-			(SELECT setting FROM pg_config WHERE name = 'BINDIR') AS folder`,
-	);
-	const major = Math.floor(Number(row?.version) / 10_000);
-	const folders = [row?.folder ?? '', `/usr/lib/postgresql/${major}/bin`, ''];
-	for (const place of folders) {
-		const [dump, psql] = [join(place, 'pg_dump'), join(place, 'psql')];
-		const { stdout } = spawnSync(dump, ['--version'], { encoding: 'utf8' });
-		if (Number(/ (\d+)/.exec(stdout ?? '')?.[1]) >= major) return { dump, psql };
-	}
-	return undefined;
-}
 
 function run(program: string, args: readonly string[]): void {
 	const { status, stderr } = spawnSync(program, args, { encoding: 'utf8' });
@@ -55,14 +36,15 @@ function run(program: string, args: readonly string[]): void {
 }
 
 /** Dumps the database and restores it under another name. */
-function copyByDump({ dump, psql }: Programs, from: string, to: string): void {
+function copyByDump(programs: string, from: string, to: string): void {
 	const file = join(folder, 'dump.sql');
-	run(dump, ['--file', file, from]);
-	run(psql, ['--quiet', '--set=ON_ERROR_STOP=1', '--file', file, to]);
+	run(join(programs, 'pg_dump'), ['--file', file, from]);
+	run(join(programs, 'psql'), ['--quiet', '--set=ON_ERROR_STOP=1', '--file', file, to]);
 }
 
 test('a restored dump behind the same address: everything is read anew, and every change is known', async () => {
-	if (programs === undefined) return;
+	if (postgres === undefined) return;
+	const { programs } = postgres;
 	const [kept, changed] = [await loading.newDestination(), await loading.newDestination()];
 	const loader = await loading.started();
 	await settled(loader);
@@ -80,7 +62,7 @@ test('a restored dump behind the same address: everything is read anew, and ever
 	restored.pathname = `/${name}_restored`;
 	await withClient(server.href, async (admin) => {
 		await admin.query(`CREATE DATABASE ${name}_restored TEMPLATE template0`);
-		copyByDump(programs ?? { dump: '', psql: '' }, url.href, restored.href);
+		copyByDump(programs, url.href, restored.href);
 		await withClient(restored.href, async (there) => {
 			// As if the server that was dumped had been further on: an entry of a transaction yet to come.
 			await there.query(`SET session_replication_role = replica`);
