@@ -160,6 +160,16 @@ test.each(Object.entries(calls).filter(([name]) => !outsideTransactions.has(name
 			const joined = db.asService({ transaction: client });
 			const observed = await observe(() => call(joined as ScopedTransaction, of));
 			const span = expectOperation(nameOf(name), observed);
+			await client.query('ROLLBACK; BEGIN');
+			const inOurs = await observe(() =>
+				system
+					.transaction(async (tx) => {
+						await call(tx, of);
+						throw new Error('undone');
+					})
+					.catch(() => {}),
+			);
+			expect([name, observed.reports[0]?.rows]).toEqual([name, inOurs.reports[0]?.rows]);
 			// A connection test of settings waits for a provider, and is refused.
 			if (name !== 'testSettings') {
 				expect(observed.failed).toBe(false);

@@ -1,10 +1,8 @@
 import type { PoolClient, QueryArrayResult } from 'pg';
-import { currentOperation } from '../../telemetry/operation.ts';
 import { onParameter, onReady, submit } from '../pg-protocol.ts';
 import type { Scope } from '../scope.ts';
 import { ScopedQuery } from '../scoped-query.ts';
 import type { ReadRow, ScopedSql, StatementOptions, TextRow } from '../scoped-sql.ts';
-import { sqlStateOf } from '../sql-errors.ts';
 import type { nameStatements } from '../statement-names.ts';
 import { translated } from '../translate-errors.ts';
 import { hostRefusal, notInTransaction, ofThisPg, transactionIsOver } from './host-errors.ts';
@@ -111,20 +109,15 @@ export class PgTransaction implements ScopedSql {
 					return this.#transaction === undefined ? notInTransaction() : transactionIsOver();
 				},
 			});
-			const operation = currentOperation();
-			operation?.sent(text);
 			const name = named ? nameStatement({ sql: text }) : '';
 			try {
-				const result = await new Promise<QueryArrayResult>((resolve, reject) => {
+				return await new Promise<QueryArrayResult>((resolve, reject) => {
 					const query = new ScopedQuery({ name, text, values }, steps, readRow, (error, result) =>
 						result === undefined ? reject(error) : resolve(result),
 					);
 					submit(this.#client, query);
 				});
-				if (operation !== undefined) operation.rows += result.rows.length;
-				return result;
 			} catch (error) {
-				if (operation !== undefined) operation.sqlState = sqlStateOf(error);
 				const known = ofThisPg(error);
 				throw translated(known instanceof Error ? hostRefusal(known, scope, false) : known);
 			}

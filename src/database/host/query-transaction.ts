@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { DestinationsError, UnsupportedError } from '../../errors.ts';
-import { currentOperation } from '../../telemetry/operation.ts';
+import { UnsupportedError } from '../../errors.ts';
 import type { Scope } from '../scope.ts';
 import { orderByIndex } from '../scope-steps.ts';
 import type { ReadRow, ScopedSql, StatementOptions, TextRow } from '../scoped-sql.ts';
-import { sqlStateOf } from '../sql-errors.ts';
 import { textForm } from '../text-form.ts';
 import { fetchResult, leaveCall, runCall } from './host-block.ts';
 import { errorOfDriver, notInTransaction, transactionIsOver } from './host-errors.ts';
@@ -32,20 +30,11 @@ export class QueryTransaction implements ScopedSql {
 		values: unknown[],
 		options: StatementOptions = {},
 	): Promise<TextRow[]> {
-		return this.#turns.take(async () => {
-			const operation = currentOperation();
-			operation?.sent(text);
-			try {
-				const rows = await this.#call(scope, text, values, options);
-				if (operation !== undefined) operation.rows += rows.length;
-				return rows;
-			} catch (error) {
-				const known = errorOfDriver(error, scope);
-				const cause = known instanceof DestinationsError ? known.cause : known;
-				if (operation !== undefined) operation.sqlState = sqlStateOf(cause);
-				throw known;
-			}
-		});
+		return this.#turns.take(() =>
+			this.#call(scope, text, values, options).catch((error: unknown) => {
+				throw errorOfDriver(error, scope);
+			}),
+		);
 	}
 
 	async read<Row>(
