@@ -13,10 +13,12 @@ export type { Attributes, Histogram, Meter, Span } from '@opentelemetry/api';
 
 /** Where spans begin and metrics are recorded: with an SDK that the service has set up, or nowhere. */
 export interface OpenTelemetry {
-	startSpan(name: string, attributes: installed.Attributes): installed.Span;
+	/** Nothing where no SDK is set up: then nobody has a use for it. */
+	startSpan(name: string, attributes: installed.Attributes): installed.Span | undefined;
 	/** Runs `work` with a span as the one that is active, so that spans of pg and others are inside it. */
 	within<T>(span: installed.Span, work: () => T): T;
-	readonly meter: installed.Meter;
+	/** Undefined where no SDK is set up. */
+	readonly meter: installed.Meter | undefined;
 }
 
 /**
@@ -24,13 +26,20 @@ export interface OpenTelemetry {
  * the API, unlike its tracers, do not follow an SDK that is set up later.
  */
 export function openTelemetry(): OpenTelemetry | undefined {
-	const { trace, context, metrics, SpanKind } = api;
-	if (!trace || !context || !metrics || !SpanKind) return undefined;
+	const { trace, context, metrics, SpanKind, isSpanContextValid, createNoopMeter } = api;
+	if (!trace || !context || !metrics || !SpanKind || !isSpanContextValid || !createNoopMeter) {
+		return undefined;
+	}
 	const tracer = trace.getTracer(scopeName);
+	const meter = metrics.getMeter(scopeName);
 	return {
-		startSpan: (name, attributes) => tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }),
+		startSpan(name, attributes) {
+			const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes });
+			// Of an SDK every span has one, also where it is not sampled.
+			return isSpanContextValid(span.spanContext()) ? span : undefined;
+		},
 		within: (span, work) => context.with(trace.setSpan(context.active(), span), work),
-		meter: metrics.getMeter(scopeName),
+		meter: meter.constructor === createNoopMeter().constructor ? undefined : meter,
 	};
 }
 

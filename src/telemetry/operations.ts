@@ -65,8 +65,8 @@ export class Operations {
 			...(host && { 'server.address': host }),
 			...(port && { 'server.port': port }),
 		};
-		if (this.#telemetry === undefined) return;
-		const { meter } = this.#telemetry;
+		const meter = this.#telemetry?.meter;
+		if (meter === undefined) return;
 		this.#durations = meter.createHistogram('db.client.operation.duration', {
 			description: 'Duration of database client operations.',
 			unit: 's',
@@ -144,7 +144,10 @@ export class Operations {
 			'db.operation.name': kind.operation,
 			...(kind.table && { 'db.collection.name': kind.table }),
 		};
-		return new ObservedOperation(new Operation(kind, this), attributes, this.#telemetry);
+		const span = this.#telemetry?.startSpan(kind.name, attributes);
+		if (span === undefined && this.#durations === undefined && this.#onOperation === undefined)
+			return undefined;
+		return new ObservedOperation(new Operation(kind, this), attributes, span, this.#telemetry);
 	}
 
 	#end({ operation, attributes, span }: ObservedOperation, failure?: Failure): void {
@@ -192,11 +195,16 @@ class ObservedOperation {
 	readonly span: Span | undefined;
 	readonly #telemetry: OpenTelemetry | undefined;
 
-	constructor(operation: Operation, attributes: Attributes, telemetry: OpenTelemetry | undefined) {
+	constructor(
+		operation: Operation,
+		attributes: Attributes,
+		span: Span | undefined,
+		telemetry: OpenTelemetry | undefined,
+	) {
 		this.operation = operation;
 		this.attributes = attributes;
+		this.span = span;
 		this.#telemetry = telemetry;
-		this.span = telemetry?.startSpan(operation.kind.name, attributes);
 	}
 
 	within<T>(work: () => T): T {
