@@ -65,6 +65,16 @@ export function newClient(config: ClientConfig): Client {
 	);
 }
 
+/** Where pg would connect to, by its own reading of its options. Nothing is known of those that it cannot read. */
+export function placeOf(config: ClientConfig): Partial<Pick<Client, 'host' | 'port' | 'database'>> {
+	try {
+		const { host, port, database } = new Client(config);
+		return { host, port, ...(database === undefined ? {} : { database }) };
+	} catch {
+		return {};
+	}
+}
+
 function unreadable(): ConfigurationError {
 	return new ConfigurationError(
 		'The URL of the database cannot be read. Write it as postgresql://user:password@host:5432/database, with one host, and with other characters than letters and digits of the password percent-encoded.',

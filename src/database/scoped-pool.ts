@@ -1,5 +1,4 @@
 import {
-	Client,
 	Pool,
 	type PoolClient,
 	type PoolConfig,
@@ -9,6 +8,7 @@ import {
 import { DestinationsError, UnsupportedError } from '../errors.ts';
 import { type OnOperation, Operations } from '../telemetry/operations.ts';
 import type { PoolCounts } from '../telemetry/pool-metrics.ts';
+import { placeOf } from './database-address.ts';
 import { type ExecutionContext, refuse, requireContext } from './execution-context.ts';
 import { watchTransactionStatus } from './pg-protocol.ts';
 import type { Scope } from './scope.ts';
@@ -176,13 +176,3 @@ export class ScopedPool implements ScopedSql {
  * would: pg's pool listens to idle connections only, and tells what it hears by an event of its own.
  */
 function leaveToQuery(): void {}
-
-/** Where pg would connect to, by its own reading of its options. Nothing is known of those that it cannot read. */
-function placeOf(config: PoolConfig): Partial<Pick<Client, 'host' | 'port' | 'database'>> {
-	try {
-		const { host, port, database } = new Client(config);
-		return { host, port, ...(database === undefined ? {} : { database }) };
-	} catch {
-		return {};
-	}
-}

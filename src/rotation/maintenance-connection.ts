@@ -1,5 +1,5 @@
 import { Client, type ClientConfig } from 'pg';
-import { withDatabaseAddress } from '../database/database-address.ts';
+import { placeOf, withDatabaseAddress } from '../database/database-address.ts';
 import { checkClientOptions } from '../database/pg-options.ts';
 import { sqlStateOf } from '../database/sql-errors.ts';
 import { mayNotSwitch, translated, translateErrors } from '../database/translate-errors.ts';
@@ -78,6 +78,5 @@ export function clientConfig({
 
 /** Where a run is an operation, of the name that its function has. */
 export function maintenanceOperations(options: SealedSettingsOptions): Operations {
-	const { host, port, database } = new Client(clientConfig(options));
-	return new Operations({ host, port, ...(database === undefined ? {} : { database }) });
+	return new Operations(placeOf(clientConfig(options)));
 }
