@@ -1,10 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { freePort } from './standby.ts';
+import { end, freePort, logged } from '../support/daemon.ts';
 
 const program = 'pgbouncer';
 export const hasPgBouncer = spawnSync(program, ['--version']).status === 0;
@@ -46,7 +44,7 @@ export class PgBouncer implements AsyncDisposable {
 			...(process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}),
 		});
 		const pooler = new PgBouncer(started, folder, port);
-		await pooler.#ready();
+		await logged(started, 'process up');
 		return pooler;
 	}
 
@@ -58,25 +56,7 @@ export class PgBouncer implements AsyncDisposable {
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
-		if (this.#process.exitCode === null && this.#process.signalCode === null) {
-			const exited = once(this.#process, 'exit');
-			this.#process.kill('SIGKILL');
-			await exited;
-		}
+		await end(this.#process, 'SIGKILL');
 		await rm(this.#folder, { recursive: true, force: true });
-	}
-
-	async #ready(): Promise<void> {
-		const { stderr } = this.#process;
-		if (stderr === null) throw new Error('the pooler has no log');
-		const lines: string[] = [];
-		await new Promise<void>((resolve, reject) => {
-			this.#process.once('error', reject);
-			this.#process.once('exit', () => reject(new Error(lines.slice(-10).join('\n'))));
-			createInterface({ input: stderr }).on('line', (line) => {
-				lines.push(line);
-				if (line.includes('process up')) resolve();
-			});
-		});
 	}
 }

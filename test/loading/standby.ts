@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, cp, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { basename, dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Client } from 'pg';
+import { end, freePort, logged } from '../support/daemon.ts';
 
 /** A hot standby that streams from a server of this machine: a copy of its files, as `pg_basebackup` makes it. */
 export class Standby implements AsyncDisposable {
@@ -68,7 +67,7 @@ export class Standby implements AsyncDisposable {
 			},
 		);
 		const standby = new Standby(started, directory, port);
-		await standby.#ready();
+		await logged(started, 'ready to accept read-only connections');
 		return standby;
 	}
 
@@ -80,25 +79,8 @@ export class Standby implements AsyncDisposable {
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
-		if (this.#process.exitCode === null && this.#process.signalCode === null) {
-			const exited = once(this.#process, 'exit');
-			this.#process.kill('SIGINT');
-			await exited;
-		}
+		await end(this.#process, 'SIGINT');
 		await rm(this.#directory, { recursive: true, force: true });
-	}
-
-	async #ready(): Promise<void> {
-		const { stderr } = this.#process;
-		if (stderr === null) throw new Error('the standby has no log');
-		const lines: string[] = [];
-		await new Promise<void>((resolve, reject) => {
-			this.#process.once('exit', () => reject(new Error(lines.slice(-10).join('\n'))));
-			createInterface({ input: stderr }).on('line', (line) => {
-				lines.push(line);
-				if (line.includes('ready to accept read-only connections')) resolve();
-			});
-		});
 	}
 }
 
@@ -119,14 +101,4 @@ async function own(directory: string, { uid, gid }: { uid: number; gid: number }
 	if (process.getuid?.() !== 0) return;
 	const chown = spawn('chown', ['-R', `${uid}:${gid}`, directory], { stdio: 'ignore' });
 	await once(chown, 'exit');
-}
-
-export async function freePort(): Promise<number> {
-	const server = createServer().listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	const address = server.address();
-	server.close();
-	await once(server, 'close');
-	if (address === null || typeof address === 'string') throw new Error('no TCP port is free');
-	return address.port;
 }

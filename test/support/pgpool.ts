@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { freePort } from '../loading/standby.ts';
+import { end, freePort } from './daemon.ts';
 
 const program = 'pgpool';
 export const hasPgpool = spawnSync(program, ['--version']).status === 0;
@@ -72,11 +71,7 @@ export class Pgpool implements AsyncDisposable {
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
-		if (this.#process.exitCode === null && this.#process.signalCode === null) {
-			const exited = once(this.#process, 'exit');
-			this.#process.kill('SIGINT');
-			await exited;
-		}
+		await end(this.#process, 'SIGINT');
 		await rm(this.#folder, { recursive: true, force: true });
 	}
 

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { end, freePort } from '../../support/daemon.ts';
 import { registryTools } from './tools.ts';
 
 /** A running registry, and what npm needs to use it. */
@@ -29,13 +28,7 @@ export async function startRegistry(folder: string): Promise<Registry> {
 	const config = join(folder, 'config.json');
 	await writeFile(config, JSON.stringify(configuration(folder)));
 	const verdaccio = start(tools, ['--config', config, '--listen', url]);
-	const stop = async () => {
-		if (verdaccio.exitCode === null) {
-			const exited = once(verdaccio, 'exit');
-			verdaccio.kill();
-			await exited;
-		}
-	};
+	const stop = () => end(verdaccio, 'SIGTERM');
 	try {
 		await answering(url, verdaccio);
 		// Nothing of the user's own configuration is taken away: it may be what reaches all other packages.
@@ -95,14 +88,4 @@ async function newUser(url: string): Promise<string> {
 	const { token } = Object(await response.json());
 	if (typeof token !== 'string') throw new Error(`verdaccio made no user: HTTP ${response.status}`);
 	return token;
-}
-
-async function freePort(): Promise<number> {
-	const server = createServer().listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	const address = server.address();
-	server.close();
-	await once(server, 'close');
-	if (address === null || typeof address === 'string') throw new Error('no TCP port is free');
-	return address.port;
 }
