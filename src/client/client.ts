@@ -193,7 +193,7 @@ export class DestinationsClient implements AsyncDisposable {
 	 *
 	 * There is no `prisma` in it and no connection test. Await its calls before the transaction ends.
 	 *
-	 * @param organizationId UUID. That the caller may act for it is the service's word.
+	 * @param organizationId UUID. The service has checked that the caller may act for it.
 	 * @throws ValidationError if an id is not a UUID, or `transaction` is no client.
 	 * @throws UnsupportedError by each call, which then does nothing, if `transaction` is not in a transaction or in another one by
 	 * now, or a statement failed in it before.
@@ -219,7 +219,7 @@ export class DestinationsClient implements AsyncDisposable {
 	 * The clients of one organization: they see its rows and no others. Opens no connection; make one for
 	 * each request.
 	 *
-	 * @param organizationId UUID. That the caller may act for it is the service's word.
+	 * @param organizationId UUID. The service has checked that the caller may act for it.
 	 * @throws ValidationError if an id is not a UUID.
 	 *
 	 * @example

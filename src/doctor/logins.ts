@@ -119,7 +119,7 @@ export function checkLogins(tenant: Login, service: Login | undefined): Finding[
 			}),
 		);
 	}
-	findings.push(...sparing(tenant, wallBetween(tenant, service)));
+	findings.push(...sparing(tenant, separationOf(tenant, service)));
 	return findings;
 }
 
@@ -159,7 +159,7 @@ function loaderFindings(login: Login): Finding[] {
 }
 
 /** What keeps SQL that a tenant smuggles in from acting for every organization. */
-function wallBetween(tenant: Login, service: Login | undefined): Finding[] {
+function separationOf(tenant: Login, service: Login | undefined): Finding[] {
 	if (tenant.superuser || tenant.notTenant !== undefined) return [];
 	if (tenant.notService !== undefined) {
 		return [ok(`${tenant.name} may switch to authenticated and not service_role`)];
