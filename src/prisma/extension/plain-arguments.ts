@@ -95,9 +95,7 @@ function checkedPromise(promise: object, called: Called): object {
 			return (...handlers: unknown[]) => {
 				// A Prisma promise.
 				const sent = call.run(() => (target as PromiseLike<unknown>).then((result) => result));
-				return (sent as unknown as Record<string, (...handlers: unknown[]) => unknown>)[property]?.(
-					...handlers,
-				);
+				return Reflect.apply(sent[property], sent, handlers);
 			};
 		},
 	});
