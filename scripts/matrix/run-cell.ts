@@ -8,7 +8,7 @@ import { nodeFolder, withPostgres } from './versions.ts';
 
 export interface CellResult {
 	readonly passed: number;
-	/** What failed, with the file that holds all that was printed; empty where nothing did. */
+	/** What failed and why, with the file that holds all that was printed; empty where nothing did. */
 	readonly failures: readonly string[];
 	readonly seconds: number;
 }
@@ -70,12 +70,15 @@ export async function runCell(cell: Cell, builtPackage: string): Promise<CellRes
 async function readCounts(file: string): Promise<{ passed: number; failed: string[] }> {
 	try {
 		const results = JSON.parse(await readFile(file, 'utf8'));
-		const tests: { status: string; fullName: string }[] = results.testResults.flatMap(
-			(suite: { assertionResults: unknown[] }) => suite.assertionResults,
-		);
+		const tests: { status: string; fullName: string; failureMessages: string[] }[] =
+			results.testResults.flatMap(
+				(suite: { assertionResults: unknown[] }) => suite.assertionResults,
+			);
 		return {
 			passed: results.numPassedTests,
-			failed: tests.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName),
+			failed: tests
+				.filter(({ status }) => status === 'failed')
+				.map(({ fullName, failureMessages }) => `${fullName}\n${failureMessages.join('\n')}`),
 		};
 	} catch {
 		return { passed: 0, failed: [] };
