@@ -14,6 +14,9 @@ import { Hang, type Worker } from './worker.ts';
 /** How long the outcome of a write may stay unknown, in milliseconds. */
 const patience = 30_000;
 
+/** More than the interval in which a loader asks what changed, which is 250 by default. */
+const restMillis = 350;
+
 /** What lanes have in common. */
 export interface LaneOptions {
 	readonly number: number;
@@ -53,6 +56,7 @@ export class Lane {
 				await this.#write(this.#plan(step));
 			}
 			await this.#resolve([this.#model]);
+			await this.#rest();
 		} catch (error) {
 			if (error instanceof Hang) this.#options.tally.fault('hangs', error.message);
 			else if (!(error instanceof GivenUp)) throw error;
@@ -63,6 +67,18 @@ export class Lane {
 			organizationId: this.#organizationId,
 			...{ rows: rows.length, entries: entries.length },
 		};
+	}
+
+	/** Waits for the loader's next poll: after the last change no other one makes it look. */
+	async #rest(): Promise<void> {
+		await delay(restMillis);
+		const sentAt = performance.now();
+		const reads = loaderReads(1);
+		const answer = await this.#ask(reads);
+		for (const [index, result] of (answer?.results ?? []).entries()) {
+			const operation = reads[index];
+			if (operation !== undefined) this.#check(operation, result, sentAt);
+		}
 	}
 
 	#plan(step: Step): Plan {
@@ -123,13 +139,10 @@ export class Lane {
 		const id = this.#made[Math.floor(Math.random() * this.#made.length)];
 		const others = ['findByOrganization', 'findMany', 'asService', 'count'] as const;
 		const kind = others[Math.floor(Math.random() * others.length)] ?? 'count';
-		const loader = (['production', 'staging'] as const).flatMap((environment) =>
-			Array.from({ length: 2 }, (): Operation => ({ kind: 'loader', environment })),
-		);
 		return [
 			...(id === undefined ? [] : [{ kind: 'findById', id } as const]),
 			{ kind: Math.random() < 0.03 ? 'queryRaw' : kind },
-			...loader,
+			...loaderReads(2),
 		];
 	}
 
@@ -216,6 +229,13 @@ export class Lane {
 			operations,
 		});
 	}
+}
+
+/** In each environment so many times. */
+function loaderReads(times: number): Operation[] {
+	return (['production', 'staging'] as const).flatMap((environment) =>
+		Array.from({ length: times }, (): Operation => ({ kind: 'loader', environment })),
+	);
 }
 
 const isRefused = (result: Result | undefined) => result === undefined || 'refusal' in result;

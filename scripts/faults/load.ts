@@ -9,7 +9,7 @@ import { Worker, type WorkerOptions } from './worker.ts';
 
 /** How many steps an organization takes before another goes on in its place. */
 const stepsOfOrganization = 40;
-const lanesOfWorker = 4;
+const lanesOfWorker = 6;
 
 export interface LoadOptions {
 	/** One for each process. */

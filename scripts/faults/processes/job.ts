@@ -11,6 +11,6 @@ if (job.kind === 'rotate') {
 } else {
 	const { connectionString, keys, olderThan } = job;
 	await using db = createDestinationsClient({ connectionString, keys });
-	await db.asService().destinations.purgeDeleted({ olderThan: new Date(olderThan), batch: 20 });
+	await db.asService().destinations.purgeDeleted({ olderThan: new Date(olderThan), batch: 5 });
 }
 process.disconnect();
