@@ -27,9 +27,12 @@ export class Memory {
 
 	toString(): string {
 		const connections = this.#last.map(({ connections: { total } }) => total);
-		const [first = 0, last = 0] = [this.#heaps[0], this.#heaps.at(-1)];
+		const parts = Array.from({ length: 6 }, (_, part) => {
+			const [from, to] = [part, part + 1].map((at) => Math.round((at * this.#heaps.length) / 6));
+			return median(this.#heaps.slice(from, Math.max(to ?? 0, (from ?? 0) + 1))).toFixed(1);
+		});
 		return [
-			`heap ${first.toFixed(1)} MB at first, ${last.toFixed(1)} MB at last`,
+			`heap ${parts.join(', ')} MB, by sixths of the run`,
 			`${this.#growth().toFixed(1)} MB more in the last third than in the first (medians of ${this.#heaps.length} collections)`,
 			`${connections.join(' + ')} connections at last`,
 		].join(', ');

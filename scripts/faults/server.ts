@@ -35,6 +35,7 @@ export class Server implements AsyncDisposable {
 	readonly #directories: Directories;
 	readonly #start: () => ChildProcess;
 	#process: ChildProcess;
+	#frozen: readonly number[] = [];
 
 	private constructor(
 		start: () => ChildProcess,
@@ -111,14 +112,18 @@ export class Server implements AsyncDisposable {
 		}
 	}
 
-	/** Stops or continues every process of it. */
-	async signalAll(signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
-		const { pid } = this.#process;
-		if (pid === undefined) return;
-		const children = await promisify(execFile)('ps', ['-o', 'pid=', '--ppid', String(pid)]);
-		for (const child of [pid, ...children.stdout.split('\n').map(Number)]) {
-			if (child > 0) kill(child, signal);
-		}
+	/** Stops the postmaster, and then these processes of it. */
+	freeze(backends: readonly number[]): void {
+		this.signal('SIGSTOP');
+		this.#frozen = backends;
+		for (const pid of backends) kill(pid, 'SIGSTOP');
+	}
+
+	/** Lets all of them go on. */
+	thaw(): void {
+		this.signal('SIGCONT');
+		for (const pid of this.#frozen) kill(pid, 'SIGCONT');
+		this.#frozen = [];
 	}
 
 	#hasEnded(): boolean {
@@ -126,7 +131,7 @@ export class Server implements AsyncDisposable {
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
-		await this.signalAll('SIGCONT');
+		this.thaw();
 		await end(this.#process, 'SIGQUIT');
 		await this.disk.unmount();
 		await this.#directories.remove();

@@ -106,7 +106,7 @@ const ways: Record<string, Pick> = {
 };
 
 const commands = fc.commands([step.map((taken) => new StepCommand(taken))], {
-	maxCommands: 25,
+	maxCommands: 40,
 	size: 'max',
 });
 
@@ -119,6 +119,6 @@ test.each(Object.entries(ways))('%s does what the model does', async (_, pick) =
 				taken,
 			);
 		}),
-		{ numRuns: 30 },
+		{ numRuns: 40 },
 	);
 });

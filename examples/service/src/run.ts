@@ -16,7 +16,8 @@ export async function run(
 	{ tokenSecret, ...data }: DataConfiguration,
 ): Promise<RunningService> {
 	// Without a limit, requests would pile up while the database is away.
-	const db = createDestinationsClient({ ...data, pool: { connectionTimeoutMillis: 5_000 } });
+	const pool = { connectionTimeoutMillis: 5_000, query_timeout: 15_000 };
+	const db = createDestinationsClient({ ...data, pool });
 	const app = createService({
 		db,
 		authenticate: authenticateWith(tokenSecret),

@@ -74,10 +74,14 @@ export const serverFaults: readonly Fault[] = [
 	},
 	{
 		name: 'SIGSTOP of the server',
-		async run({ server }) {
-			await server.signalAll('SIGSTOP');
+		async run(stage) {
+			const processes = await sql<{ pid: number }>(
+				stage,
+				'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
+			);
+			stage.server.freeze(processes.map(({ pid }) => pid));
 			await delay(2500);
-			await server.signalAll('SIGCONT');
+			stage.server.thaw();
 			return undefined;
 		},
 	},
