@@ -4,6 +4,7 @@ export {
 	createDestinationsClient,
 	DestinationsClient,
 	type DestinationsClientOptions,
+	type ReplicaStats,
 } from './client/client.ts';
 export type { JoinedScope, ScopedClient, ScopedTransaction } from './client/open-scope.ts';
 export type {

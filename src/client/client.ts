@@ -2,6 +2,8 @@ import type { PoolConfig } from 'pg';
 import { z } from 'zod';
 import { withDatabaseAddress } from '../database/database-address.ts';
 import { checkPoolOptions } from '../database/pg-options.ts';
+import { RecentWrites } from '../database/recent-writes.ts';
+import { Replicas, replicaConfigs } from '../database/replicas.ts';
 import {
 	type JoinedScopeOptions,
 	organizationScope,
@@ -59,6 +61,18 @@ export interface DestinationsClientOptions {
 	 */
 	readonly serviceConnectionString?: string | undefined;
 	/**
+	 * URLs of replicas: hot standbys that stream from the primary, each with a login that may switch to the role `authenticated`. In the
+	 * scope of an organization, `findById`, `findByOrganization`, `findByType`, `list`, `count` and what Prisma's models read outside
+	 * transactions is sent there; all else, and everything of `asService()`, to the primary.
+	 *
+	 * What this client wrote for an organization is in what that organization reads. What others wrote may be missing, for as long as the replica is
+	 * behind: at most 10 seconds, or else the primary answers, as it does for a replica that is away. What must be
+	 * current is read in a transaction.
+	 *
+	 * @defaultValue `[]`: everything is sent to the primary
+	 */
+	readonly replicas?: readonly string[] | undefined;
+	/**
 	 * The keys that seal and open settings: `id:hex,id:hex`, or a provider.
 	 *
 	 * @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS`
@@ -107,18 +121,27 @@ export interface ConnectionStats {
 	readonly waiting: number;
 }
 
+/** Connections to a replica, and whether it is read. */
+export interface ReplicaStats extends ConnectionStats {
+	/** Whether reads are sent there. Not so after it did not answer, or was too far behind, until it is tried again. */
+	readonly isUsed: boolean;
+}
+
 /** Connections of a client: of both logins together, and of each. */
 export interface ClientStats extends ConnectionStats {
 	/** Of the login that serves organizations. */
 	readonly tenants: ConnectionStats;
 	/** Of the login of `asService()`: the same as `tenants`, where one login serves both. */
 	readonly service: ConnectionStats;
+	/** To the replicas, in their order. They do not count above. */
+	readonly replicas: readonly ReplicaStats[];
 }
 
 const clientOptions = optionsOf({
 	connectionString: text.optional(),
 	pool: z.custom<PoolConfig>().optional(),
 	serviceConnectionString: text.optional(),
+	replicas: z.array(text, { error: 'must be a list of URLs' }).optional(),
 	keys: keysOption.optional(),
 	plaintext: plaintextOption.optional(),
 	namedStatements: flag.optional(),
@@ -155,6 +178,7 @@ export function createDestinationsClient(
 export class DestinationsClient implements AsyncDisposable {
 	readonly #tenants: Database;
 	readonly #service: Database;
+	readonly #replicas: Replicas | undefined;
 	readonly #tools: ScopeTools;
 
 	/** @internal Use {@link createDestinationsClient}. */
@@ -163,12 +187,17 @@ export class DestinationsClient implements AsyncDisposable {
 		const pool = checkPoolOptions('`pool` of createDestinationsClient()', options.pool);
 		const encryption = settingsEncryption(options.keys, options.plaintext);
 		const { namedStatements = true, onOperation, serviceConnectionString } = options;
+		const writes = options.replicas?.length ? new RecentWrites() : undefined;
+		const onUsed = writes?.note.bind(writes);
 		const open = (config: PoolConfig, roleAtRest: Scope['role'], login?: string) =>
-			openDatabase(config, { namedStatements, onOperation, roleAtRest, ...(login && { login }) });
+			openDatabase(config, {
+				...{ namedStatements, onOperation, onUsed, roleAtRest },
+				...(login && { login }),
+			});
 		const tests = new ConnectionTests(connectionTester(parseAllowedHosts(options.allowedHosts)));
-		this.#tools = { encryption, tests, seen: new SeenRows() };
 		const tenants = serviceConnectionString === undefined ? undefined : 'tenants';
 		const address = withDatabaseAddress(options.connectionString, pool, 'pool');
+		const replicas = replicaConfigs(options.replicas ?? [], pool);
 		// Without claims it sees nothing, also where the same login serves both scopes.
 		this.#tenants = open(address, 'authenticated', tenants);
 		if (serviceConnectionString === '') {
@@ -184,6 +213,8 @@ export class DestinationsClient implements AsyncDisposable {
 						'service_role',
 						'service',
 					);
+		this.#replicas = writes && new Replicas(replicas, writes, namedStatements);
+		this.#tools = { encryption, tests, seen: new SeenRows(), replicas: this.#replicas, writes };
 	}
 
 	/**
@@ -312,18 +343,19 @@ export class DestinationsClient implements AsyncDisposable {
 	 */
 	stats(): ClientStats {
 		const [tenants, service] = [statsOf(this.#tenants), statsOf(this.#service)];
-		if (this.#tenants === this.#service) return { ...tenants, tenants, service };
+		const replicas = this.#replicas?.counts() ?? [];
+		if (this.#tenants === this.#service) return { ...tenants, tenants, service, replicas };
 		return {
 			total: tenants.total + service.total,
 			idle: tenants.idle + service.idle,
 			waiting: tenants.waiting + service.waiting,
-			...{ tenants, service },
+			...{ tenants, service, replicas },
 		};
 	}
 
 	/** Closes all connections. Statements under way are waited for; open transactions are rolled back. */
 	async close(): Promise<void> {
-		await Promise.all([this.#tenants.close(), this.#service.close()]);
+		await Promise.all([this.#tenants.close(), this.#service.close(), this.#replicas?.close()]);
 	}
 
 	/** {@link close}, for `await using`. */

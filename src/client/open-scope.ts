@@ -2,6 +2,8 @@ import { requireConnection } from '../database/execution-context.ts';
 import type { HostTransaction } from '../database/host/host-handle.ts';
 import { joinTransaction } from '../database/host/host-transaction.ts';
 import { noted } from '../database/host/noted.ts';
+import type { RecentWrites } from '../database/recent-writes.ts';
+import { type Replicas, ReplicatedReads } from '../database/replicas.ts';
 import type { Scope } from '../database/scope.ts';
 import { outOfTime } from '../database/scoped-connection.ts';
 import type { ScopedSql } from '../database/scoped-sql.ts';
@@ -87,17 +89,23 @@ export interface ScopeTools {
 	readonly encryption: SettingsEncryption;
 	readonly tests: ConnectionTests;
 	readonly seen: SeenRows;
+	/** Where reads of organizations are sent, if there are any. */
+	readonly replicas?: Replicas | undefined;
+	/** Kept where there are replicas. */
+	readonly writes?: RecentWrites | undefined;
 }
 
 /** The clients of a scope. Opens no connection. */
 export function openScope(
 	database: Database,
 	scope: Scope,
-	{ encryption, tests, seen }: ScopeTools,
+	{ encryption, tests, seen, replicas }: ScopeTools,
 ): ScopedClient {
-	const { operations } = database.pool;
+	const { pool } = database;
+	const { operations } = pool;
+	const reads = replicas && new ReplicatedReads(pool, replicas);
 	// The view has what the type says; see `scopeClient`.
-	const view = scopeClient(database.prisma, encryption, scope, operations);
+	const view = scopeClient(database.prisma, encryption, scope, operations, replicas);
 	const prisma = view as unknown as ScopedPrismaClient;
 	const transact: ScopedClient['transaction'] = async (work, options) => {
 		checkArgument('work', workOfTransaction, work);
@@ -121,7 +129,7 @@ export function openScope(
 		operations.run(transacting, () => transact(work, options));
 	return {
 		prisma,
-		...inScope(database.pool, scope, { encryption, operations }, { tests, seen }),
+		...inScope(pool, scope, { encryption, operations }, { tests, seen, reads }),
 		transaction: limitedTo('transaction', 2, transaction),
 	};
 }
@@ -130,11 +138,13 @@ export function openScope(
 export function joinScope(
 	{ pool, namedStatements }: Database,
 	scope: Scope,
-	{ encryption }: ScopeTools,
+	{ encryption, writes }: ScopeTools,
 	transaction: HostTransaction,
 ): JoinedScope {
 	const { nameStatement, operations } = pool;
-	const sql = noted(joinTransaction(transaction, { namedStatements, nameStatement }));
+	// It is committed by the host, some time later.
+	const onSent = () => writes?.note(scope, true);
+	const sql = noted(joinTransaction(transaction, { namedStatements, nameStatement }), onSent);
 	const joined = inScope(sql, scope, { encryption, operations });
 	// The types have neither; whoever looks for one learns why.
 	for (const [name, reason] of Object.entries(missing)) {
@@ -159,13 +169,18 @@ function inScope(
 	sql: ScopedSql,
 	scope: Scope,
 	{ encryption, operations }: Pick<RepositoryTools, 'encryption' | 'operations'>,
-	{ seen, ...more }: { tests?: ConnectionTests; seen?: SeenRows } = {},
+	{
+		seen,
+		reads,
+		...more
+	}: { tests?: ConnectionTests; seen?: SeenRows; reads?: ScopedSql | undefined } = {},
 ): JoinedScope {
 	const table = new DestinationTable(sql, scope, encryption, seen);
 	const statements = new Statements(sql, scope);
 	return {
 		destinations: new DestinationRepository({
 			...{ table, statements, scope, encryption, operations },
+			reads: reads === undefined ? table : new DestinationTable(reads, scope, encryption, seen),
 			...more,
 		}),
 		audit: new AuditLog(statements, operations),

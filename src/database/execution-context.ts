@@ -1,11 +1,35 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { QueryArrayResult, QueryConfig } from 'pg';
 import { type DestinationsError, ForbiddenError } from '../errors.ts';
+import type { Question } from './question.ts';
 import type { Scope } from './scope.ts';
-import type { ScopedSql } from './scoped-sql.ts';
+import type { ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
+
+/** A server that answers in the place of the primary. */
+export interface ReadServer {
+	query(config: QueryConfig, options?: StatementOptions): Promise<QueryArrayResult>;
+	run(
+		scope: Scope,
+		text: string,
+		values: unknown[],
+		options: StatementOptions | undefined,
+		reading: Reading,
+	): Promise<TextRow[]>;
+}
+
+/** What does nothing but read, where it is sent to, and what is asked along with it. */
+export interface Reading {
+	/** @defaultValue the primary */
+	readonly replica?: ReadServer;
+	/** @defaultValue nothing */
+	readonly question?: Question;
+}
 
 /** What a connection is taken from the pool for. */
 export interface ExecutionContext {
 	readonly scope: Scope;
+	/** Set where nothing but reads is sent. */
+	readonly reading?: Reading | undefined;
 	/** Whether SQL of the caller's own ran, which may leave settings or temporary tables behind. */
 	ranRawSql: boolean;
 	/** How long it may take, in milliseconds, if it is a transaction. */

@@ -28,6 +28,12 @@ export interface ScopedConnectionOptions {
 	/** Whether statements are kept prepared on the connection. */
 	readonly namedStatements: boolean;
 	readonly nameStatement: ReturnType<typeof nameStatements>;
+	/**
+	 * Called when a connection is handed back on which something else than reads was sent.
+	 *
+	 * @param inDoubt whether the server may still be at it.
+	 */
+	readonly onUsed?: ((scope: Scope, inDoubt: boolean) => void) | undefined;
 }
 
 /**
@@ -128,13 +134,14 @@ export class ScopedConnection implements ScopedSql {
 		this.#inOrder = inOrder;
 		const operation = currentOperation();
 		operation?.sent(config.text);
+		const steps = scopeSteps(scope, {
+			...{ named, inTransaction, inOrder, afterInOrder },
+			restsAsLogin: roleAtRest(this.#client) === undefined,
+		});
 		return new Promise((resolve, reject) => {
 			const query = new ScopedQuery(
 				named ? config : { ...config, name: '' },
-				scopeSteps(scope, {
-					...{ named, inTransaction, inOrder, afterInOrder },
-					restsAsLogin: roleAtRest(this.#client) === undefined,
-				}),
+				this.#context.reading?.question?.askedWith(steps, named) ?? steps,
 				readRow,
 				(error, result) => {
 					if (error instanceof DestinationsError) refuse(error, this.#context);
@@ -178,7 +185,10 @@ export class ScopedConnection implements ScopedSql {
 	release(): void {
 		// From here on the connection is somebody else's.
 		this.#transaction = 'ended';
-		if (this.#inDoubt || !isIdle(this.#client)) {
+		const isOver = !this.#inDoubt && isIdle(this.#client);
+		const { reading, scope } = this.#context;
+		if (reading === undefined) this.#options.onUsed?.(scope, !isOver);
+		if (!isOver) {
 			// A server's error arrives before its word that it is ready, so the status may still be unknown.
 			this.#client.release(true);
 		} else if (this.#context.ranRawSql) {

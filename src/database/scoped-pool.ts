@@ -9,7 +9,13 @@ import { DestinationsError, UnsupportedError } from '../errors.ts';
 import { type OnOperation, Operations } from '../telemetry/operations.ts';
 import type { PoolCounts } from '../telemetry/pool-metrics.ts';
 import { placeOf } from './database-address.ts';
-import { type ExecutionContext, refuse, requireContext } from './execution-context.ts';
+import {
+	type ExecutionContext,
+	type Reading,
+	type ReadServer,
+	refuse,
+	requireContext,
+} from './execution-context.ts';
 import { watchTransactionStatus } from './pg-protocol.ts';
 import type { Scope } from './scope.ts';
 import { ScopedConnection, type ScopedConnectionOptions } from './scoped-connection.ts';
@@ -31,7 +37,7 @@ export interface ScopedPoolOptions extends Omit<ScopedConnectionOptions, 'nameSt
  * A pool that sends every statement in the scope of the {@link ExecutionContext} it is called for. Without one it sends
  * nothing. Of pg's pool it shows nothing, because that would send statements without a scope.
  */
-export class ScopedPool implements ScopedSql {
+export class ScopedPool implements ScopedSql, ReadServer {
 	/** Names the statements that the connections keep prepared. */
 	readonly nameStatement = nameStatements();
 	/** Runs what is done with this pool, and tells those who listen. */
@@ -67,9 +73,12 @@ export class ScopedPool implements ScopedSql {
 		return { total: totalCount, idle: idleCount, waiting: waitingCount, max: options.max };
 	}
 
-	/** Runs one statement. */
+	/** Runs one statement, here or on the replica that its context names. */
 	async query(config: QueryConfig, options?: StatementOptions): Promise<QueryArrayResult> {
-		return this.#once(requireContext(), (connection) => connection.query(config, options));
+		const context = requireContext();
+		const server = context.reading?.replica ?? this;
+		if (server !== this) return server.query(config, options);
+		return this.#once(context, (connection) => connection.query(config, options));
 	}
 
 	/** Takes a connection for one execution context: a statement or a transaction. */
@@ -77,14 +86,16 @@ export class ScopedPool implements ScopedSql {
 		return this.#take(requireContext());
 	}
 
+	/** @param reading if it does nothing but read. */
 	async run(
 		scope: Scope,
 		text: string,
 		values: unknown[],
 		options?: StatementOptions,
+		reading?: Reading,
 	): Promise<TextRow[]> {
 		return translateErrors(
-			this.#once({ scope, ranRawSql: false }, (connection) =>
+			this.#once({ scope, reading, ranRawSql: false }, (connection) =>
 				connection.run(scope, text, values, options),
 			),
 		);

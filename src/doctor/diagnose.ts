@@ -11,6 +11,7 @@ import { checkMembers } from './members.ts';
 import { checkMigrations } from './migrations.ts';
 import { checkPlatformTables } from './platform-tables.ts';
 import { ReadOnlySession } from './read-only-session.ts';
+import { checkReplicas } from './replicas.ts';
 import { checkRoles } from './roles.ts';
 import { checkSchema } from './schema.ts';
 import { checkServer } from './server.ts';
@@ -34,6 +35,8 @@ export interface DiagnoseOptions {
 	readonly serviceConnectionString?: string | undefined;
 	/** URL with the login of loaders, where there is one. @defaultValue it is not looked at */
 	readonly loaderConnectionString?: string | undefined;
+	/** URLs of replicas, as the client has them. @defaultValue `[]` */
+	readonly replicas?: readonly string[] | undefined;
 	/** The keys as text: `id:hex,id:hex`. @defaultValue keys are counted and not compared */
 	readonly keys?: string | undefined;
 	/** Called with where the logins lead, once they are connected: host, port, database and user. */
@@ -46,6 +49,7 @@ export interface DiagnoseOptions {
 export interface Section {
 	readonly name:
 		| 'server'
+		| 'replicas'
 		| 'migrations'
 		| 'schema'
 		| 'roles'
@@ -115,6 +119,7 @@ async function examine(
 	let catalog: FoundObject[] = [];
 	let logins: Login[] = [];
 	await report('server', tenant, () => checkServer(tenant, config));
+	await report('replicas', tenant, () => checkReplicas(tenant, config, options.replicas ?? []));
 	await report('migrations', service, async () => {
 		const checked = await checkMigrations(service);
 		pending = checked.pending;

@@ -118,8 +118,8 @@ export class DestinationRepository {
 	 * of many destinations do not fail for that, see {@link list}.
 	 */
 	async findById(id: string): Promise<Destination | null> {
-		const { table, scope } = this.#tools;
-		return (await table.findOne(checkUuid('id', id), scope.organizationId)) ?? null;
+		const { reads, scope } = this.#tools;
+		return (await reads.findOne(checkUuid('id', id), scope.organizationId)) ?? null;
 	}
 
 	/**
@@ -188,7 +188,7 @@ export class DestinationRepository {
 	async list(
 		options: DestinationPageOptions = {},
 	): Promise<Page<Destination | UnopenedDestination>> {
-		return pageOfDestinations(this.#tools.table, this.#tools.scope, options);
+		return pageOfDestinations(this.#tools.reads, this.#tools.scope, options);
 	}
 
 	/**
@@ -207,7 +207,7 @@ export class DestinationRepository {
 	 * ```
 	 */
 	async count(filter: DestinationListFilter = {}): Promise<number> {
-		return countOfDestinations(this.#tools.table, this.#tools.scope, filter);
+		return countOfDestinations(this.#tools.reads, this.#tools.scope, filter);
 	}
 
 	/**
@@ -510,7 +510,7 @@ export class DestinationRepository {
 		const { organizationId } = this.#tools.scope;
 		// Row level security keeps organizations apart; naming the organization too lets the planner use its index.
 		const narrowed = organizationId === undefined ? filter : { ...filter, organizationId };
-		return this.#tools.table.find(narrowed);
+		return this.#tools.reads.find(narrowed);
 	}
 }
 

@@ -8,6 +8,8 @@ import type { DestinationTable } from './table.ts';
 /** What the repository of one scope works with. */
 export interface RepositoryTools {
 	readonly table: DestinationTable;
+	/** The same table, for reads that may be answered by a replica. */
+	readonly reads: DestinationTable;
 	/** For the log, earlier settings and retention. */
 	readonly statements: Statements;
 	readonly scope: Scope;

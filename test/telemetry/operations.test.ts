@@ -491,10 +491,27 @@ test('a client that is closed is observed no more', async () => {
 	expect(await pools()).toBe(before);
 });
 
+test('the pool of a replica is observed as one', async () => {
+	const { connectionString } = service.logins;
+	await using other = createDestinationsClient({
+		...{
+			...service.logins,
+			keys,
+			replicas: [connectionString, connectionString],
+			pool: { max: 3 },
+		},
+	});
+	await other.forOrganization(organizationId).destinations.count();
+	const points = (await exporters.metrics()).get('db.client.connection.max')?.dataPoints ?? [];
+	const names = points.map(({ attributes }) => attributes['db.client.connection.pool.name']);
+	expect(names.filter((name) => String(name).endsWith(' (replica)'))).toHaveLength(1);
+	expect(other.stats().replicas).toHaveLength(2);
+});
+
 test('stats() counts the connections of both logins, and who waits for one', async () => {
 	await using other = createDestinationsClient({ ...service.logins, keys, pool: { max: 1 } });
 	const none = { total: 0, idle: 0, waiting: 0 };
-	expect(other.stats()).toEqual({ ...none, tenants: none, service: none });
+	expect(other.stats()).toEqual({ ...none, tenants: none, service: none, replicas: [] });
 	const tenant = other.forOrganization(organizationId);
 	await tenant.transaction(async () => {
 		const second = tenant.destinations.count();
@@ -504,6 +521,7 @@ test('stats() counts the connections of both logins, and who waits for one', asy
 			...{ total: 2, idle: 1, waiting: 1 },
 			tenants: { total: 1, idle: 0, waiting: 1 },
 			service: { total: 1, idle: 1, waiting: 0 },
+			replicas: [],
 		});
 		void second;
 	});
@@ -512,7 +530,7 @@ test('stats() counts the connections of both logins, and who waits for one', asy
 	});
 	await single.forOrganization(organizationId).destinations.count();
 	const one = { total: 1, idle: 1, waiting: 0 };
-	expect(single.stats()).toEqual({ ...one, tenants: one, service: one });
+	expect(single.stats()).toEqual({ ...one, tenants: one, service: one, replicas: [] });
 });
 
 test('no secret, no name and no password is in anything that came out', async () => {

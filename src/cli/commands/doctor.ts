@@ -18,6 +18,7 @@ Environment:
   DATABASE_URL                  The login that serves tenants, or that serves both.
   DATABASE_SERVICE_URL          The login of asService(), where there are two. Needed to count keys then.
   DATABASE_LOADER_URL           The login of loaders, where there are any.
+  DATABASE_REPLICA_URLS         Replicas that clients read, if any, with spaces between.
   DESTINATIONS_ENCRYPTION_KEYS  id:hex,id:hex. Optional: without it keys are counted and not compared.
 
 Exit status: 0 if all is well or there are only warnings, 1 if there are failures, 2 if it could not begin.
@@ -49,6 +50,7 @@ export const doctor: Command = {
 				connectionString: environment.DATABASE_URL,
 				serviceConnectionString: environment.DATABASE_SERVICE_URL || undefined,
 				loaderConnectionString: environment.DATABASE_LOADER_URL || undefined,
+				replicas: (environment.DATABASE_REPLICA_URLS ?? '').split(/\s+/).filter(Boolean),
 				keys: environment.DESTINATIONS_ENCRYPTION_KEYS,
 				...form,
 			});

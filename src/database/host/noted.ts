@@ -2,16 +2,24 @@ import { currentOperation } from '../../telemetry/operation.ts';
 import type { ScopedSql } from '../scoped-sql.ts';
 import { sqlStateOf } from '../sql-errors.ts';
 
-/** The same, whose statements are told to the operation that sends them, as a connection of this package's does. */
-export function noted(sql: ScopedSql): ScopedSql {
+/**
+ * The same, whose statements are told to the operation that sends them, as a connection of this package's does.
+ *
+ * @param onSent called with each statement, before it is sent.
+ */
+export function noted(sql: ScopedSql, onSent: () => void): ScopedSql {
+	const note = <Row>(text: string, send: () => Promise<Row[]>) => {
+		onSent();
+		return told(text, send);
+	};
 	return {
 		run: (scope, text, ...more) => note(text, () => sql.run(scope, text, ...more)),
 		read: (scope, text, ...more) => note(text, () => sql.read(scope, text, ...more)),
-		transaction: (scope, work) => sql.transaction(scope, (inner) => work(noted(inner))),
+		transaction: (scope, work) => sql.transaction(scope, (inner) => work(noted(inner, onSent))),
 	};
 }
 
-async function note<Row>(text: string, send: () => Promise<Row[]>): Promise<Row[]> {
+async function told<Row>(text: string, send: () => Promise<Row[]>): Promise<Row[]> {
 	const operation = currentOperation();
 	if (operation === undefined) return send();
 	operation.sent(text);

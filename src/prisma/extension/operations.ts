@@ -61,6 +61,11 @@ export function isOperation(name: PropertyKey): boolean {
 	return Object.hasOwn(planners, name);
 }
 
+/** Whether an operation does nothing but read. */
+export function isRead(name: string): boolean {
+	return isOperation(name) && reads.has(planners[name]);
+}
+
 /** Rewrites the arguments in place. @throws UnsupportedError for what cannot work on sealed settings. */
 export function planOperation(model: Model, operation: string, args: Arguments): PlannedOperation {
 	const planner = Object.hasOwn(planners, operation) ? planners[operation] : undefined;

@@ -3,7 +3,8 @@ import type { SettingsEncryption } from '../../encryption/settings-encryption.ts
 import { UnsupportedError, ValidationError } from '../../errors.ts';
 import { type Arguments, asObject } from '../extension/arguments.ts';
 import { copyArguments, refusalArgument } from '../extension/copy-arguments.ts';
-import { type Model, ownModels, relationOf } from '../extension/models.ts';
+import { isReadOnly, type Model, ownModels, relationOf } from '../extension/models.ts';
+import { isRead } from '../extension/operations.ts';
 import { runOperation } from '../extension/run-operation.ts';
 import { type LookUpClient, lookUpOn } from '../extension/transaction.ts';
 import { call, type Methods } from './view.ts';
@@ -36,6 +37,11 @@ export class ModelOperation {
 		this.#args = args;
 		this.#steps = steps;
 		this.#model = steps.at(-1)?.model ?? modelNamed(delegate);
+	}
+
+	/** Whether a replica may answer it. The log and earlier settings are the primary's to tell. */
+	get mayLagBehind(): boolean {
+		return isRead(this.#operation) && !isReadOnly(modelNamed(this.#delegate));
 	}
 
 	/** The same with another fluent step, where the result has this relation. */

@@ -1,4 +1,9 @@
-import { type ExecutionContext, runInScope } from '../../database/execution-context.ts';
+import {
+	type ExecutionContext,
+	type Reading,
+	runInScope,
+} from '../../database/execution-context.ts';
+import type { Replicas } from '../../database/replicas.ts';
 import type { Scope } from '../../database/scope.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { ForbiddenError, ValidationError } from '../../errors.ts';
@@ -19,12 +24,15 @@ interface Scoped {
 	readonly scope: Scope;
 	/** Where what is done runs as operations. */
 	readonly operations: Operations;
+	/** Where reads are sent that are in no transaction; the primary, where there are none. */
+	readonly replicas: Replicas | undefined;
 }
 
 /** How a promise of a scoped client is run, by itself or inside a transaction. */
 interface DeferredOperation extends Scoped {
 	readonly kind: OperationKind;
 	readonly ranRawSql: boolean;
+	readonly mayLagBehind: boolean;
 	readonly run: (client: Methods) => PromiseLike<unknown>;
 }
 
@@ -45,15 +53,17 @@ export function scopeClient(
 	encryption: SettingsEncryption,
 	scope: Scope,
 	operations: Operations,
+	replicas?: Replicas,
 ): Methods {
 	// A Prisma client is an object of methods, and of such objects.
-	const scoped = { client: client as Methods, encryption, scope, operations };
+	const scoped = { client: client as Methods, encryption, scope, operations, replicas };
 	const delegates = new Map<PropertyKey, Methods>();
 	const raw: RawSql = (method, args, kind = rawKind(method)) =>
 		scopePromise({
 			...scoped,
 			kind,
 			ranRawSql: true,
+			mayLagBehind: false,
 			// Prisma's raw methods give Prisma promises.
 			run: (on) => call(on, method, args) as PromiseLike<unknown>,
 		});
@@ -82,6 +92,7 @@ function scopeOperation(scoped: Scoped, operation: ModelOperation, kind: Operati
 			...scoped,
 			kind,
 			ranRawSql: false,
+			mayLagBehind: operation.mayLagBehind,
 			run: (on) => operation.run(scoped.encryption, scoped.scope, on),
 		},
 		(relation) => {
@@ -109,8 +120,11 @@ function scopePromise(
 }
 
 function start(operation: DeferredOperation): Promise<unknown> {
-	const { client, scope, operations, kind, ranRawSql, run } = operation;
-	return operations.run(kind, () => runToEnd({ scope, ranRawSql }, () => run(client)));
+	const { client, scope, operations, replicas, kind, ranRawSql, mayLagBehind, run } = operation;
+	const attempt = (reading?: Reading) => runToEnd({ scope, reading, ranRawSql }, () => run(client));
+	return operations.run(kind, () =>
+		mayLagBehind && replicas !== undefined ? replicas.read(scope, attempt) : attempt(),
+	);
 }
 
 function refuseForeignTransaction(): never {
