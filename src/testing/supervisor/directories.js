@@ -6,8 +6,11 @@ import { canEnter } from './user.js';
 
 /** @typedef {import('./user.js').User} User */
 
-/** Of directories; the supervisor's process id follows. Machines may share the folder, but not process ids. */
+/** Of directories; their program and its process id follow. Machines may share the folder, but not process ids. */
 const prefix = `destinations-server-${hostname()}-`;
+
+/** The file that this process runs. */
+const ownProgram = basename(process.argv[1] ?? 'node');
 
 /** Linux's folder in memory, and the bytes that must be free there. */
 const memory = '/dev/shm';
@@ -62,7 +65,7 @@ export class Directories {
 		for (const place of await places()) {
 			if ((await free(place)) < enough) continue;
 			try {
-				const directory = await mkdtemp(join(place, `${prefix}${process.pid}-`));
+				const directory = await mkdtemp(join(place, `${prefix}${ownProgram}-${process.pid}-`));
 				this.#made.push(directory);
 				// Its files are the user's, who has to get in. Nobody but this process can put others beside them.
 				await chmod(directory, 0o711);
@@ -86,9 +89,9 @@ export class Directories {
 		for (const place of await places()) {
 			for (const name of await readdir(place).catch(() => [])) {
 				// What mkdtemp made of it: six letters and digits behind.
-				const [, supervisor] =
-					(name.startsWith(prefix) && /^(\d+)-\w{6}$/.exec(name.slice(prefix.length))) || [];
-				if (supervisor === undefined || (await isRunning(Number(supervisor)))) continue;
+				const [, program, pid] =
+					(name.startsWith(prefix) && /^(.+)-(\d+)-\w{6}$/.exec(name.slice(prefix.length))) || [];
+				if (program === undefined || (await isRunning(program, Number(pid)))) continue;
 				// Another user's cannot be removed; that user's next start does it.
 				await rm(join(place, name), persistently).catch(() => {});
 			}
@@ -100,12 +103,13 @@ export class Directories {
 const persistently = { recursive: true, force: true, maxRetries: 10 };
 
 /**
- * Whether a supervisor has this process id. A signal also reaches a zombie, and whoever got the id since; Linux
+ * Whether a program has this process id. A signal also reaches a zombie, and whoever got the id since; Linux
  * tells them by the command line, which a zombie's is empty (proc_pid_cmdline(5)).
  *
+ * @param {string} program
  * @param {number} pid
  */
-async function isRunning(pid) {
+async function isRunning(program, pid) {
 	try {
 		process.kill(pid, 0);
 	} catch (error) {
@@ -113,7 +117,7 @@ async function isRunning(pid) {
 		if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ESRCH') return false;
 	}
 	return readFile(`/proc/${pid}/cmdline`, 'utf8').then(
-		(commandLine) => commandLine.includes(basename(process.argv[1] ?? '')),
+		(commandLine) => commandLine.includes(program),
 		() => true,
 	);
 }
