@@ -27,12 +27,14 @@ export class Memory {
 
 	toString(): string {
 		const connections = this.#last.map(({ connections: { total } }) => total);
-		const parts = Array.from({ length: 6 }, (_, part) => {
-			const [from, to] = [part, part + 1].map((at) => Math.round((at * this.#heaps.length) / 6));
-			return median(this.#heaps.slice(from, Math.max(to ?? 0, (from ?? 0) + 1))).toFixed(1);
+		const parts = Math.min(6, this.#heaps.length);
+		const heaps = Array.from({ length: parts }, (_, part) => {
+			const from = Math.floor((part * this.#heaps.length) / parts);
+			const to = Math.floor(((part + 1) * this.#heaps.length) / parts);
+			return median(this.#heaps.slice(from, to)).toFixed(1);
 		});
 		return [
-			`heap ${parts.join(', ')} MB, by sixths of the run`,
+			`heap ${heaps.join(', ')} MB from the beginning to the end`,
 			`${this.#growth().toFixed(1)} MB more in the last third than in the first (medians of ${this.#heaps.length} collections)`,
 			`${connections.join(' + ')} connections at last`,
 		].join(', ');
