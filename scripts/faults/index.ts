@@ -68,6 +68,8 @@ async function tryOut(fault: Fault): Promise<void> {
 	}
 }
 
+// Server and file system end with this process, which only hears of its end where it ends by itself.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 const opened = await openStage(tally, Math.floor(Math.random() * 2 ** 31));
 const { stage } = opened;
 try {
