@@ -32,8 +32,16 @@ export class Disk {
 
 	/** Leaves nothing free. */
 	async fill(): Promise<void> {
-		const { blocks, bfree, bsize } = await statfs(this.path);
-		await this.#resize(String((blocks - bfree) * bsize));
+		for (let attempt = 1; ; attempt += 1) {
+			const { blocks, bfree, bsize } = await statfs(this.path);
+			try {
+				await this.#resize(String((blocks - bfree) * bsize));
+				return;
+			} catch (error) {
+				// The server has written meanwhile: less than what is there no file system can be.
+				if (attempt === 100) throw error;
+			}
+		}
 	}
 
 	async enlarge(): Promise<void> {
