@@ -33,7 +33,8 @@ try {
 	const programs = await findPrograms(directories, user);
 	const server = await Server.start(programs, directory, user);
 	answer({ connectionString: server.connectionString });
-	await directories.sweep();
+	// Beside: what cannot be removed, such as a folder that something is mounted in, is tried for a minute.
+	directories.sweep().catch(() => {});
 	await released;
 	await server.stop();
 } catch (error) {
@@ -41,3 +42,4 @@ try {
 } finally {
 	await directories.remove();
 }
+process.exit();
