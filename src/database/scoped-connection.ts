@@ -9,6 +9,7 @@ import { scopeSteps } from './scope-steps.ts';
 import { ScopedQuery } from './scoped-query.ts';
 import type { ReadRow, ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
 import { restAs, roleAtRest } from './session-at-rest.ts';
+import { reasonOf } from './session-end.ts';
 import { connectionAfter, sqlStateOf, withoutValues } from './sql-errors.ts';
 import type { nameStatements } from './statement-names.ts';
 import { setTextForm } from './text-form.ts';
@@ -199,8 +200,9 @@ export class ScopedConnection implements ScopedSql {
 		}
 	}
 
-	/** What a failure means for the connection. Gives the failure, without values. */
-	#noted<E>(failure: E): E {
+	/** What a failure means for the connection. Returns the failure, or why the session ended, without values. */
+	#noted(thrown: unknown): unknown {
+		const failure = reasonOf(this.#client, thrown);
 		const state = connectionAfter(failure);
 		if (state !== 'usable') this.#inDoubt = true;
 		if (state === 'suspect' && cleaned.has(this.#client) && !this.#context.ranRawSql) {

@@ -21,6 +21,7 @@ import type { Scope } from './scope.ts';
 import { ScopedConnection, type ScopedConnectionOptions } from './scoped-connection.ts';
 import type { ReadRow, ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
 import { withRoleAtRest } from './session-at-rest.ts';
+import { noteSessionEnd } from './session-end.ts';
 import { nameStatements } from './statement-names.ts';
 import { withTextForm } from './text-form.ts';
 import { translateErrors } from './translate-errors.ts';
@@ -60,7 +61,7 @@ export class ScopedPool implements ScopedSql, ReadServer {
 		this.#options = { ...options, nameStatement: this.nameStatement };
 		this.#pool.on('connect', (client) => {
 			watchTransactionStatus(client);
-			client.on('error', leaveToQuery);
+			noteSessionEnd(client);
 		});
 		this.#pool.on('error', leaveToQuery);
 		const connections = () => this.counts();

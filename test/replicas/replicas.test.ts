@@ -337,6 +337,52 @@ test.each([
 	expect(make).not.toThrow(/secret|sec%ret/);
 });
 
+test('a replica without named statements, and one with the login of a superuser, are as any', async () => {
+	const { connectionString, logins } = loading.database;
+	const others = [
+		open({ replicas: [network.url(logins.connectionString)], namedStatements: false }),
+		open({ replicas: [network.url(connectionString)] }),
+	];
+	for (const client of others) {
+		const { own, scope } = await tenant(client);
+		const all = {
+			'the repository': async () => (await scope.destinations.list()).items,
+			Prisma: () => scope.prisma.destination.findMany(),
+		};
+		for (const read of Object.values(all)) {
+			expect(await asked(read)).toMatchObject({ from: 'replica', value: [{ id: own.id }] });
+		}
+		await scope.destinations.update(own.id, { name: 'Renamed' });
+		expect(await asked(all.Prisma)).toMatchObject({
+			from: 'primary',
+			value: [{ name: 'Renamed' }],
+		});
+		await replayed();
+		expect(await asked(all.Prisma)).toMatchObject({
+			from: 'replica',
+			value: [{ name: 'Renamed' }],
+		});
+	}
+});
+
+test('a replica that has lost its primary is not read, until it streams again', async () => {
+	const { own, scope } = await tenant();
+	const { username, password } = new URL(loading.database.connectionString);
+	const receives = async () =>
+		(await there.query('SELECT FROM pg_stat_wal_receiver')).rows.length > 0;
+	await loading.sql(`ALTER ROLE ${username} PASSWORD 'another'`);
+	await loading.sql('SELECT pg_terminate_backend(pid) FROM pg_stat_replication');
+	await until(async () => !(await receives()));
+	// It is asked, and its answer does not count.
+	expect(await scope.destinations.findById(own.id)).toEqual(own);
+	expect(await scope.prisma.destination.count()).toBe(1);
+	expect(db.stats().replicas).toMatchObject([{ isUsed: false }]);
+	await loading.sql(`ALTER ROLE ${username} PASSWORD '${password}'`);
+	await until(receives);
+	await until(async () => (await asked(() => scope.destinations.count())).from === 'replica');
+	expect(db.stats().replicas).toMatchObject([{ isUsed: true }]);
+});
+
 test('doctor says of each replica what it is worth', async () => {
 	const { logins, connectionString } = loading.database;
 	const nobody = 'postgresql://user:secret@127.0.0.1:1/none';
