@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { startTestDatabase } from '../../src/testing/test-database.ts';
 import { Network } from '../support/network.ts';
 import { Loading, settled, unknownId, until } from './loading.ts';
@@ -86,7 +87,10 @@ test('preload behind an address of several servers is given up', async () => {
 		const starting = loader.start().catch((error: unknown) => error);
 		await until(() => network.holds);
 		const empties = (async () => {
-			while (!emptying.signal.aborted) await own.sql(`SELECT pg_stat_reset_shared('bgwriter')`);
+			while (!emptying.signal.aborted) {
+				await own.sql(`SELECT pg_stat_reset_shared('bgwriter')`);
+				await delay(5);
+			}
 		})();
 		// Time for at least one between a poll and the page behind it.
 		network.slowDown(20);
