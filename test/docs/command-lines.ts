@@ -22,7 +22,7 @@ export function commandLines(
 }
 
 /** The commands of one block. */
-export function linesOf(code: string): string[] {
+function linesOf(code: string): string[] {
 	return code
 		.replace(/\\\n\s*/g, '')
 		.split('\n')

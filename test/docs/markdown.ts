@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
-export const root = join(__dirname, '../..');
+export const root = process.cwd();
 
 /** A fenced block of code in a document or in a docstring. */
 export interface CodeBlock {

@@ -13,6 +13,7 @@ const by = (file: string, shown: string): Runner => ({ by: file, shown });
 const procedures = by('test/docs/procedures.test.ts', 'commandsOf(path, ...beginnings)');
 const restore = by('test/docs/restore.test.ts', 'operations.md');
 const quickStart = by('test/packaging/quick-start.test.ts', 'docs/guides/service.md');
+const majors = by('scripts/upgrades/majors.ts', 'docs/guides/operations.md');
 const beside = by('test/packaging/migrate-beside.test.ts', '--config destinations.config.ts');
 /** The service of `examples/service`, with the package from a registry. */
 const published = (shown: string) => by('test/packaging/registry/published-service.test.ts', shown);
@@ -38,6 +39,7 @@ const runners: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
 		'npm run test:mutation -- json': by('test/mutation/command.test.ts', "'json', place"),
 		'npm run test:faults': ci('npm run test:faults'),
 		'npm run test:hosts': nightly('hosts', 'npm run test:hosts'),
+		'npm run test:upgrades': nightly('upgrades', 'npm run test:upgrades'),
 		'npm run test:image': nightly('hosts', 'npm run test:image'),
 		'npm run example': published('examples/service'),
 	},
@@ -98,6 +100,9 @@ const runners: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
 		'npx consent-destinations doctor': procedures,
 		'npx consent-destinations doctor --sql': procedures,
 		'npx consent-destinations verify': procedures,
+		'pg_dumpall --roles-only': majors,
+		'psql --quiet --file=roles.sql': majors,
+		'pg_upgrade --old-bindir="$OLD_BIN"': majors,
 		'pg_dump "$ADMIN_URL"': restore,
 		'pg_restore --exit-on-error': restore,
 		'pg_restore --data-only': restore,
@@ -106,6 +111,7 @@ const runners: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
 	'docs/guides/releasing.md': {
 		'npm run version': by('test/release/changesets.test.ts', 'changeset'),
 		'npm run test:matrix': nightly('matrix', 'npm run test:matrix'),
+		'npm run test:upgrades': nightly('upgrades', 'npm run test:upgrades'),
 		'npm run check:publish': ci('npm run check:publish'),
 		'npm run release': { notRun: 'publishes the package' },
 	},
