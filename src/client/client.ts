@@ -87,8 +87,9 @@ export interface DestinationsClientOptions {
 	 */
 	readonly plaintext?: PlaintextPolicy | undefined;
 	/**
-	 * Whether statements are kept prepared on each connection. Turn it off behind a pooler in transaction mode, such as
-	 * PgBouncer, which refuses what a session must begin with for that ("unsupported startup parameter").
+	 * Whether statements are kept prepared on each connection. Turn it off behind a pooler such as PgBouncer, which refuses
+	 * what a session must begin with for that ("unsupported startup parameter"). Where a pooler takes it, none is kept all the same,
+	 * because sessions there are others', too.
 	 *
 	 * @defaultValue `true`
 	 */

@@ -2,12 +2,13 @@ import { requireConnection } from '../database/execution-context.ts';
 import type { HostTransaction } from '../database/host/host-handle.ts';
 import { joinTransaction } from '../database/host/host-transaction.ts';
 import { noted } from '../database/host/noted.ts';
+import { poolerRefusal } from '../database/pooler-errors.ts';
 import type { RecentWrites } from '../database/recent-writes.ts';
 import { type Replicas, ReplicatedReads } from '../database/replicas.ts';
 import type { Scope } from '../database/scope.ts';
 import { outOfTime } from '../database/scoped-connection.ts';
 import type { ScopedSql } from '../database/scoped-sql.ts';
-import { transientError } from '../database/sql-errors.ts';
+import { sqlStateOf, transientError } from '../database/sql-errors.ts';
 import { translated } from '../database/translate-errors.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { UnsupportedError } from '../errors.ts';
@@ -122,7 +123,12 @@ export function openScope(
 		} catch (error) {
 			const atCommit = originalOf(error);
 			if (atCommit !== undefined) throw translated(atCommit);
-			throw transientError(error) ?? timeoutError(error, limits.timeout) ?? error;
+			throw (
+				poolerRefusal(error, sqlStateOf(error)) ??
+				transientError(error) ??
+				timeoutError(error, limits.timeout) ??
+				error
+			);
 		}
 	};
 	const transaction: ScopedClient['transaction'] = async (work, options) =>

@@ -110,6 +110,14 @@ export function forgetPrepared(connection: PgConnection): void {
 	connection.parsedStatements = {};
 }
 
+/**
+ * The process that took the connection, as the server introduced itself. A pooler makes a number up, by which it passes
+ * on who is to be cancelled. Nothing where there was none.
+ */
+export function processOf(client: object): number | null {
+	return (client as { readonly processID: number | null }).processID;
+}
+
 const transactionStatuses = new WeakMap<PoolClient, string>();
 
 /** Has {@link isIdle} follow a connection that is ready for its first query. */

@@ -8,7 +8,7 @@ import type { Scope } from './scope.ts';
 import { scopeSteps } from './scope-steps.ts';
 import { ScopedQuery } from './scoped-query.ts';
 import type { ReadRow, ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
-import { restAs, roleAtRest } from './session-at-rest.ts';
+import { isPooled, restAs, roleAtRest } from './session-at-rest.ts';
 import { reasonOf } from './session-end.ts';
 import { connectionAfter, sqlStateOf, withoutValues } from './sql-errors.ts';
 import type { nameStatements } from './statement-names.ts';
@@ -73,6 +73,11 @@ export class ScopedConnection implements ScopedSql {
 		return this.#inherited;
 	}
 
+	/** Whether the session is this connection's own, and keeps statements prepared. */
+	get #keepsStatements(): boolean {
+		return this.#options.namedStatements && !isPooled(this.#client);
+	}
+
 	query(config: QueryConfig, options?: StatementOptions): Promise<QueryArrayResult> {
 		return this.#inTurn(config, this.#context.scope, options);
 	}
@@ -130,7 +135,7 @@ export class ScopedConnection implements ScopedSql {
 		}
 		if (transactionControl.test(config.text)) return this.#control(config.text);
 		// Raw SQL may give the name of a prepared statement to another one, of its own making.
-		const named = this.#options.namedStatements && !this.#context.ranRawSql;
+		const named = this.#keepsStatements && !this.#context.ranRawSql;
 		const afterInOrder = this.#inOrder;
 		this.#inOrder = inOrder;
 		const operation = currentOperation();
@@ -222,7 +227,7 @@ export class ScopedConnection implements ScopedSql {
 		const role = roleAtRest(client);
 		const discard = new DiscardSession((error) => {
 			// Without names each statement brings the form along, and a pooler hands the session to others.
-			if (error || !this.#options.namedStatements) client.release(error ?? false);
+			if (error || !this.#keepsStatements) client.release(error ?? false);
 			// A pooler may lose what the session began with, and then it is the server's own again.
 			else
 				client.query(role === undefined ? setTextForm : `${setTextForm}; ${restAs(role)}`).then(

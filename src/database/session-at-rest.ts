@@ -1,5 +1,6 @@
 import type { PoolClient, PoolConfig } from 'pg';
 import { ConfigurationError } from '../errors.ts';
+import { processOf } from './pg-protocol.ts';
 import type { Scope } from './scope.ts';
 import { sqlStateOf } from './sql-errors.ts';
 import { mayNotSwitch } from './translate-errors.ts';
@@ -7,19 +8,34 @@ import { mayNotSwitch } from './translate-errors.ts';
 type Role = Scope['role'];
 
 /**
- * Whether the login reads this package's tables, or the platform's, by itself: a superuser, their owner, a member of a role
- * that inherits. A statement that arrives without its scope would then see the rows of every organization.
+ * Which process answers, and whether the login reads this package's tables, or the platform's, by itself: a superuser, their owner, a member of a role
+ * that inherits. A statement that arrives without its scope would then see the rows of every organization. In a session of a pooler, somebody else may have left another role.
  */
-const readsByItself = `SELECT coalesce(pg_catalog.bool_or(relname NOT IN ('organizations', 'users')), false) AS own,
-		pg_catalog.count(*) > 0 AS any
+const readsByItself = (
+	process: number | null,
+) => `SELECT coalesce(pg_catalog.bool_or(relname NOT IN ('organizations', 'users')), false) AS own,
+		pg_catalog.count(*) > 0 AS any,
+		pg_catalog.pg_backend_pid() AS process
 	FROM pg_catalog.pg_class
 	WHERE relnamespace = 'public'::pg_catalog.regnamespace AND relkind IN ('r', 'p')
 		AND relname IN ('destinations', 'destination_audit_log', 'destination_settings_history', 'destination_data_keys',
 			'organizations', 'users')
-		AND pg_catalog.has_any_column_privilege(oid, 'SELECT')`;
+		AND pg_catalog.has_any_column_privilege(CASE WHEN pg_catalog.pg_backend_pid() = ${process ?? 'null'}
+			THEN current_user ELSE session_user END, oid, 'SELECT')`;
 
 /** Whether the session's role may set the scope. On a hardened server its login alone may. */
 const setsScopes = `SELECT pg_catalog.has_function_privilege('pg_catalog.set_config(text,text,boolean)', 'EXECUTE') AS sets`;
+
+/** Connections behind which another process answers than the one that took them: those of a pooler. */
+const pooled = new WeakSet<PoolClient>();
+
+/**
+ * Whether the session behind a connection may be another one for each transaction, and others' in between: nothing of it can
+ * be relied on, such as what it began with and the statements that it has prepared.
+ */
+export function isPooled(client: PoolClient): boolean {
+	return pooled.has(client);
+}
 
 /** Sessions that rest in a role, by their connections. */
 const roles = new WeakMap<PoolClient, Role>();
@@ -52,31 +68,35 @@ export function withRoleAtRest(config: PoolConfig, role: Role, named: boolean): 
 }
 
 async function rest(client: PoolClient, role: Role, named: boolean): Promise<void> {
-	const reads = await answer(client, readsByItself);
-	if (!reads.any) return;
-	if (!named) {
-		if (reads.own) throw tooPowerful('behind a pooler (`namedStatements: false`)');
+	const reads = await answer(client, readsByItself(processOf(client)));
+	if (reads.process !== String(processOf(client))) pooled.add(client);
+	if (reads.any !== yes) return;
+	if (!named || isPooled(client)) {
+		if (reads.own === yes) throw tooPowerful('behind a pooler (`namedStatements: false`)');
 		return;
 	}
 	await client.query(restAs(role)).catch((error: Error) => {
 		throw sqlStateOf(error) === '42501' ? mayNotSwitch(role, error) : error;
 	});
-	if ((await answer(client, setsScopes)).sets) {
+	if ((await answer(client, setsScopes)).sets === yes) {
 		roles.set(client, role);
 		return;
 	}
-	if (reads.own) throw tooPowerful('on a hardened server');
+	if (reads.own === yes) throw tooPowerful('on a hardened server');
 	await client.query('RESET ROLE');
 }
 
-/** The truths of one row, whichever parsers the pool has. */
-async function answer(client: PoolClient, text: string): Promise<Record<string, boolean>> {
+/** How Postgres writes that something is so. */
+const yes = 't';
+
+/** One row as texts, whichever parsers the pool has. */
+async function answer(client: PoolClient, text: string): Promise<Record<string, string>> {
 	const { fields, rows } = await client.query<string[]>({
 		...{ text, rowMode: 'array' },
 		types: { getTypeParser: () => (value: string) => value },
 	});
 	const [row = []] = rows;
-	return Object.fromEntries(fields.map(({ name }, at) => [name, row[at] === 't']));
+	return Object.fromEntries(fields.map(({ name }, at) => [name, row[at] ?? '']));
 }
 
 function tooPowerful(where: string): ConfigurationError {

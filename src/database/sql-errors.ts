@@ -1,5 +1,6 @@
 import { DatabaseError } from 'pg';
 import { DestinationsError, RetryError, UnavailableError } from '../errors.ts';
+import { starvation } from './pooler-errors.ts';
 
 /**
  * What an error of the database means for whoever sent the statement.
@@ -156,7 +157,8 @@ export function transientError(error: unknown): RetryError | UnavailableError | 
 			);
 		case 'unavailable':
 			return new UnavailableError(
-				'The database cannot be reached, or does not take the work now. Try again; a write may have been done all the same.',
+				starvation(error) ??
+					'The database cannot be reached, or does not take the work now. Try again; a write may have been done all the same.',
 				{ cause: error },
 			);
 		default:

@@ -1,6 +1,7 @@
 import { DatabaseError } from 'pg';
 import { ConfigurationError, type DestinationsError, ForbiddenError } from '../errors.ts';
 import { violationOf } from './constraints.ts';
+import { poolerRefusal } from './pooler-errors.ts';
 import type { Scope } from './scope.ts';
 import { sqlStateOf, transientError, withoutValues } from './sql-errors.ts';
 
@@ -20,7 +21,9 @@ export async function translateErrors<T>(statement: PromiseLike<T>): Promise<T> 
  */
 export function translated(error: unknown): unknown {
 	const cause = withoutValues(error);
-	return transientError(cause) ?? refused(cause) ?? cause;
+	return (
+		poolerRefusal(cause, sqlStateOf(cause)) ?? transientError(cause) ?? refused(cause) ?? cause
+	);
 }
 
 function refused(cause: unknown): DestinationsError | undefined {

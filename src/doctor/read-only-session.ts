@@ -1,5 +1,6 @@
 import { type Client, type ClientConfig, DatabaseError, type QueryResultRow } from 'pg';
 import { newClient } from '../database/database-address.ts';
+import { statementMode } from '../database/pooler-errors.ts';
 import { translated } from '../database/translate-errors.ts';
 import { UnavailableError } from '../errors.ts';
 import { messageOf } from '../input/message-of.ts';
@@ -38,7 +39,10 @@ export class ReadOnlySession implements AsyncDisposable {
 		this.#client = client;
 	}
 
-	/** @throws UnreachableError if the database cannot be reached, ConfigurationError if the URL cannot be read. */
+	/**
+	 * @throws UnreachableError if the database cannot be reached, ConfigurationError if the URL cannot be read or a pooler
+	 * allows no transactions.
+	 */
 	static async open(config: ClientConfig): Promise<ReadOnlySession> {
 		const client = newClient({
 			connectionTimeoutMillis: connectSeconds * 1000,
@@ -54,7 +58,7 @@ export class ReadOnlySession implements AsyncDisposable {
 			return new ReadOnlySession(client);
 		} catch (error) {
 			await client.end().catch(() => {});
-			throw new UnreachableError(targetOf(client), error);
+			throw statementMode(error) ?? new UnreachableError(targetOf(client), error);
 		}
 	}
 

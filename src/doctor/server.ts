@@ -1,5 +1,5 @@
 import type { ClientConfig } from 'pg';
-import { withTextForm } from '../database/text-form.ts';
+import { textForm, withTextForm } from '../database/text-form.ts';
 import { type Finding, failure, note, ok, warning } from './finding.ts';
 import { ReadOnlySession, UnreachableError } from './read-only-session.ts';
 
@@ -39,11 +39,12 @@ export async function checkServer(
 			current_setting('default_transaction_read_only')::boolean AS read_only,
 			pg_is_in_recovery() AS in_recovery`);
 	if (row === undefined) return [];
+	const pooled = await session.isProxied();
 	return [
 		versionFinding(row),
 		...stateFindings(row),
-		...(await poolerFindings(session)),
-		...(await textFormFindings(row, config)),
+		...(await poolerFindings(session, pooled)),
+		...(await textFormFindings(row, config, pooled)),
 	];
 }
 
@@ -90,7 +91,7 @@ function stateFindings({ login, replication_role, read_only, in_recovery }: Serv
 	return findings;
 }
 
-async function poolerFindings(session: ReadOnlySession): Promise<Finding[]> {
+async function poolerFindings(session: ReadOnlySession, pooled: boolean): Promise<Finding[]> {
 	// https://www.pgpool.net/docs/latest/en/html/sql-show-pool-version.html; Postgres knows no such setting.
 	const pgpool = await session.attempt(() =>
 		session.rows<{ pool_version: string }>('SHOW pool_version'),
@@ -105,10 +106,10 @@ async function poolerFindings(session: ReadOnlySession): Promise<Finding[]> {
 			),
 		];
 	}
-	if (!(await session.isProxied())) return [];
+	if (!pooled) return [];
 	return [
 		note('A pooler or a proxy stands before the server', {
-			fix: 'Where it is in transaction mode, read "Poolers in transaction mode" in SECURITY.md, and set namedStatements: false.',
+			fix: 'Set namedStatements: false. docs/guides/deploy.md has what is supported in session, transaction and statement mode.',
 		}),
 	];
 }
@@ -120,19 +121,21 @@ type TextForm = Pick<ServerRow, 'zone' | 'is_utc' | 'date_style'>;
  * Prisma's drivers read times as if they were in UTC, and in a form other than ISO it takes the day for the
  * month. Clients of this package see to both.
  */
-async function textFormFindings(row: ServerRow, config: ClientConfig): Promise<Finding[]> {
+async function textFormFindings(
+	row: ServerRow,
+	config: ClientConfig,
+	pooled: boolean,
+): Promise<Finding[]> {
 	const asClient = await clientTextForm(config);
 	if (asClient instanceof Error) {
-		return [
-			failure(
-				`A session that begins in UTC, as those of clients do, was refused: ${asClient.message}`,
-				{
-					fix: 'If it is for the parameter "options", set ignore_startup_parameters = options in PgBouncer, and namedStatements: false, with which each statement sets its zone.',
-				},
-			),
-		];
+		const refused = `A session that begins in UTC, as those of clients do, was refused: ${asClient.message}`;
+		const fix = 'Set namedStatements: false, with which each statement sets its zone.';
+		// With the option all is well, and nothing here shows whether it is set.
+		return [pooled ? warning(refused, { fix }) : failure(refused, { fix })];
 	}
-	return [...zoneFindings(row, asClient), ...dateStyleFindings(row, asClient)];
+	// Behind a pooler each statement of a client brings it along, whatever the session has.
+	const form = pooled ? { ...asClient, is_utc: true, date_style: textForm.DateStyle } : asClient;
+	return [...zoneFindings(row, form), ...dateStyleFindings(row, form)];
 }
 
 function zoneFindings(row: ServerRow, asClient: TextForm): Finding[] {

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { createDestinationsClient, type DestinationsLoader } from '../../src/index.ts';
+import { hasPgBouncer, PgBouncer } from '../support/pgbouncer.ts';
 import { Loading, pause, settled } from './loading.ts';
-import { hasPgBouncer, PgBouncer } from './pgbouncer.ts';
 
 // Behind PgBouncer in transaction mode, where statements of one connection run on any session of the server.
 

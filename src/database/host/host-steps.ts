@@ -71,7 +71,7 @@ const stepsBy = {
 /** Outside a transaction Postgres refuses this, and what was sent behind it does not run. */
 const probe = [step('savepoint consent_probe'), step('release savepoint consent_probe')];
 const identify = step(
-	`select ${[transactionIdentity, ...Object.keys(hostForm).map(current)].join(', ')}`,
+	`select ${[transactionIdentity, 'pg_catalog.pg_backend_pid()', ...Object.keys(hostForm).map(current)].join(', ')}`,
 );
 /** set_config may be granted to the login alone, so the role is the login's before it is called. */
 const loginsRole = step('set local role none');
@@ -83,8 +83,8 @@ export interface HostStepsOptions {
 	readonly inOrder: boolean;
 	/** The identity of the transaction, where it is known. */
 	readonly transaction: string | undefined;
-	/** Called with it, where it is not, and with what the session has set. */
-	readonly onTransaction: (transaction: string, form: HostForm) => void;
+	/** Called with it, where it is not, with the process that answers, and with what the session has set. */
+	readonly onTransaction: (transaction: string, process: string, form: HostForm) => void;
 	/** Whether times are readable as the session writes them. */
 	readonly readable: boolean;
 	/** Why the statement must not be sent, once it is its turn. */
@@ -98,8 +98,8 @@ export function hostSteps(
 ): Steps {
 	const { enter, leave } =
 		stepsBy[readable ? 'readable' : 'other'][inOrder ? 'inOrder' : 'asPlanned'];
-	const takeRow: Step['takeRow'] = ([identity, TimeZone, DateStyle]) =>
-		onTransaction(String(identity), {
+	const takeRow: Step['takeRow'] = ([identity, process, TimeZone, DateStyle]) =>
+		onTransaction(String(identity), String(process), {
 			TimeZone: String(TimeZone),
 			DateStyle: String(DateStyle),
 		});

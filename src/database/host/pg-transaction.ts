@@ -1,5 +1,5 @@
 import type { PoolClient, QueryArrayResult } from 'pg';
-import { onParameter, onReady, submit } from '../pg-protocol.ts';
+import { onParameter, onReady, processOf, submit } from '../pg-protocol.ts';
 import type { Scope } from '../scope.ts';
 import { ScopedQuery } from '../scoped-query.ts';
 import type { ReadRow, ScopedSql, StatementOptions, TextRow } from '../scoped-sql.ts';
@@ -21,6 +21,8 @@ interface Followed {
 	endings: number;
 	/** How it writes times, where that was said. */
 	form: HostForm;
+	/** Whether the session is known to be the client's own, which a pooler's is not. */
+	own: boolean;
 }
 
 const allFollowed = new WeakMap<PoolClient, Followed>();
@@ -28,7 +30,7 @@ const allFollowed = new WeakMap<PoolClient, Followed>();
 function follow(client: PoolClient): Followed {
 	const known = allFollowed.get(client);
 	if (known !== undefined) return known;
-	const followed: Followed = { endings: 0, form: {} };
+	const followed: Followed = { endings: 0, form: {}, own: false };
 	allFollowed.set(client, followed);
 	onReady(client, (status) => {
 		if (status === 'I') followed.endings += 1;
@@ -94,13 +96,15 @@ export class PgTransaction implements ScopedSql {
 		readRow?: ReadRow<unknown>,
 	): Promise<QueryArrayResult> {
 		return this.#turns.take(async () => {
-			const { namedStatements: named, nameStatement } = this.#options;
+			const { namedStatements, nameStatement } = this.#options;
+			const named = namedStatements && this.#followed.own;
 			const steps = hostSteps(scope, {
 				named,
 				inOrder,
 				transaction: this.#transaction,
-				onTransaction: (transaction, form) => {
+				onTransaction: (transaction, process, form) => {
 					this.#transaction = transaction;
+					this.#followed.own = process === String(processOf(this.#client));
 					this.#followed.form = form;
 				},
 				readable: isReadable(this.#followed.form),
