@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
@@ -168,5 +169,24 @@ test('on a server that is there, the next start drops what a killed process left
 		).toHaveLength(1);
 	} finally {
 		await rowsOf(server, `DROP ROLE ${bystander}`);
+	}
+});
+
+test('the next start removes what a program left that was killed, and nothing of one that runs', async () => {
+	// The one that runs these tests, which is no supervisor.
+	const running = join(
+		folder,
+		`destinations-server-${hostname()}-${basename(process.argv[1] ?? '')}-${process.pid}-abcdef`,
+	);
+	const killed = join(folder, `destinations-server-${hostname()}-index.ts-4194305-abcdef`);
+	for (const directory of [running, killed]) await mkdir(directory);
+	try {
+		const { child } = await start('wait');
+		const left = await directories();
+		expect(left).toContain(basename(running));
+		expect(left).not.toContain(basename(killed));
+		child.kill('SIGKILL');
+	} finally {
+		await rm(running, { recursive: true });
 	}
 });
