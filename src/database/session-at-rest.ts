@@ -8,8 +8,9 @@ import { mayNotSwitch } from './translate-errors.ts';
 type Role = Scope['role'];
 
 /**
- * Which process answers, and whether the login reads this package's tables, or the platform's, by itself: a superuser, their owner, a member of a role
- * that inherits. A statement that arrives without its scope would then see the rows of every organization. In a session of a pooler, somebody else may have left another role.
+ * Which process answers, and whether the login reads this package's tables, or the platform's, by itself: a superuser, their
+ * owner, a member of a role that inherits. A statement that arrives without its scope would then see the rows of every
+ * organization. In a session of a pooler, somebody else may have left another role.
  */
 const readsByItself = (
 	process: number | null,
@@ -69,7 +70,8 @@ export function withRoleAtRest(config: PoolConfig, role: Role, named: boolean): 
 
 async function rest(client: PoolClient, role: Role, named: boolean): Promise<void> {
 	const reads = await answer(client, readsByItself(processOf(client)));
-	if (reads.process !== String(processOf(client))) pooled.add(client);
+	const another = reads.process !== String(processOf(client));
+	if (named && another && !(await isPgpool(client))) pooled.add(client);
 	if (reads.any !== yes) return;
 	if (!named || isPooled(client)) {
 		if (reads.own === yes) throw tooPowerful('behind a pooler (`namedStatements: false`)');
@@ -84,6 +86,20 @@ async function rest(client: PoolClient, role: Role, named: boolean): Promise<voi
 	}
 	if (reads.own === yes) throw tooPowerful('on a hardened server');
 	await client.query('RESET ROLE');
+}
+
+/**
+ * Whether pgpool-II answers, which has several servers and keeps a session on each for one client at a time
+ * (https://www.pgpool.net/docs/latest/en/html/sql-show-pool-version.html). Postgres knows no such setting.
+ */
+function isPgpool(client: PoolClient): Promise<boolean> {
+	return client.query('SHOW pool_version').then(
+		() => true,
+		(error: unknown) => {
+			if (sqlStateOf(error) === '42704') return false;
+			throw error;
+		},
+	);
 }
 
 /** How Postgres writes that something is so. */
