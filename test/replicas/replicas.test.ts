@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
+import { maxLagSeconds } from '../../src/database/question.ts';
 import { diagnose } from '../../src/doctor/diagnose.ts';
 import {
 	createDestinationsClient,
@@ -379,6 +381,20 @@ test('a replica that has lost its primary is not read, until it streams again', 
 	expect(db.stats().replicas).toMatchObject([{ isUsed: false }]);
 	await loading.sql(`ALTER ROLE ${username} PASSWORD '${password}'`);
 	await until(receives);
+	await until(async () => (await asked(() => scope.destinations.count())).from === 'replica');
+	expect(db.stats().replicas).toMatchObject([{ isUsed: true }]);
+});
+
+test('a replica that is ten seconds behind is not read, until it has caught up', async () => {
+	const { own, scope } = await tenant();
+	await there.query('SELECT pg_wal_replay_pause()');
+	await loading.sql('UPDATE destinations SET name = $2 WHERE id = $1', [own.id, 'Elsewhere']);
+	const name = async () => (await scope.destinations.findById(own.id))?.name;
+	expect(await name()).toBe(own.name);
+	await delay((maxLagSeconds + 0.5) * 1000);
+	expect(await name()).toBe('Elsewhere');
+	expect(db.stats().replicas).toMatchObject([{ isUsed: false }]);
+	await there.query('SELECT pg_wal_replay_resume()');
 	await until(async () => (await asked(() => scope.destinations.count())).from === 'replica');
 	expect(db.stats().replicas).toMatchObject([{ isUsed: true }]);
 });
