@@ -121,7 +121,7 @@ export class Replicas {
 	/**
 	 * Runs a read: on a replica that has all that this process wrote for the organization, or else on the primary.
 	 *
-	 * @param attempt sends the read to the server that it is told, and may be called twice.
+	 * @param attempt sends the read to the server that it is given, and may be called twice.
 	 */
 	async read<T>({ organizationId }: Scope, attempt: (reading: Reading) => Promise<T>): Promise<T> {
 		if (organizationId === undefined || this.#closed) return attempt({});

@@ -74,7 +74,7 @@ async function limitTemporaryFiles(stage: Stage): Promise<undefined> {
 			() => undefined,
 			(error: unknown) => error,
 		);
-		if (!isDatabaseUnavailable(refused)) throw new Error(`the quota was told as ${refused}`);
+		if (!isDatabaseUnavailable(refused)) throw new Error(`the quota was reported as ${refused}`);
 	} finally {
 		await setLimit(stage, 'RESET temp_file_limit');
 	}

@@ -3,14 +3,14 @@ import type { ScopedSql } from '../scoped-sql.ts';
 import { sqlStateOf } from '../sql-errors.ts';
 
 /**
- * The same, whose statements are told to the operation that sends them, as a connection of this package's does.
+ * The same, whose statements are counted by the operation that sends them, as a connection of this package's does.
  *
  * @param onSent called with each statement, before it is sent.
  */
 export function noted(sql: ScopedSql, onSent: () => void): ScopedSql {
 	const note = <Row>(text: string, send: () => Promise<Row[]>) => {
 		onSent();
-		return told(text, send);
+		return counted(text, send);
 	};
 	return {
 		run: (scope, text, ...more) => note(text, () => sql.run(scope, text, ...more)),
@@ -19,7 +19,7 @@ export function noted(sql: ScopedSql, onSent: () => void): ScopedSql {
 	};
 }
 
-async function told<Row>(text: string, send: () => Promise<Row[]>): Promise<Row[]> {
+async function counted<Row>(text: string, send: () => Promise<Row[]>): Promise<Row[]> {
 	const operation = currentOperation();
 	if (operation === undefined) return send();
 	operation.sent(text);

@@ -39,7 +39,7 @@ export class ModelOperation {
 		this.#model = steps.at(-1)?.model ?? modelNamed(delegate);
 	}
 
-	/** Whether a replica may answer it. The log and earlier settings are the primary's to tell. */
+	/** Whether a replica may answer it. The log and earlier settings are read from the primary. */
 	get mayLagBehind(): boolean {
 		return isRead(this.#operation) && !isReadOnly(modelNamed(this.#delegate));
 	}
