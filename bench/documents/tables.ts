@@ -1,4 +1,4 @@
-import { compared as columns, peers, writing } from '../peers/names.ts';
+import { compared as allColumns, peers, writing } from '../peers/names.ts';
 import { boundText, type Figure, format, titleOf } from '../report.ts';
 import type { Section, WholeRun } from '../results.ts';
 
@@ -17,7 +17,7 @@ export function machine({ run }: WholeRun): string {
 
 export function benchmarkTable(name: string, run: WholeRun): string {
 	const section = run.section(name);
-	const compared = name === 'peers' ? `${comparison(section, true)}\n\n` : '';
+	const compared = name === 'peers' ? `${comparison(section, { spread: true })}\n\n` : '';
 	// What stands in that table is not said again.
 	const figures = section.figures.filter(
 		({ unit: of, of: peer }) =>
@@ -33,35 +33,38 @@ export function benchmarkTable(name: string, run: WholeRun): string {
 	return `${section.title}; ${section.seconds} s.\n\n${pictures.get(name) ?? ''}${compared}${all}`;
 }
 
-/** The short table of the README, with the command that repeats it. */
+/** What the README shows: the most common read and write, by the ways that readers compare. */
+const shownWorks = ["read one organization's destinations", 'create'];
+const shownPeers = [peers.ours, peers.rowLevelSecurity, peers.fieldEncryption, peers.limit];
+
+/** The short table of the README. */
 export function readmeFigures(run: WholeRun): string {
-	const found = (name: string, part: string): Figure => {
-		const figure = run.section(name).figures.find((one) => titleOf(one).includes(part));
-		if (figure === undefined) throw new Error(`${name} has no figure ${part}`);
-		return figure;
-	};
-	const rotated = found('rotate', 'rows');
-	const busy = found('end-to-end', '16 in flight');
 	const machineName = `${run.run.processor}, ${run.run.run.slice(0, 10)}`;
 	return [
-		'With encryption, row level security, soft delete and the log all on, in times what bare Prisma takes without any of',
-		'them (of reads per second more is better, of everything else less):',
+		'Time for the same work, as a multiple of plain Prisma without encryption, row level security, soft delete or audit log',
+		`(less is faster; ${machineName}):`,
 		'',
-		comparison(run.section('peers'), false),
+		comparison(run.section('peers'), { spread: false, works: shownWorks, columns: shownPeers }),
 		'',
-		`One process does ${busy.value.toFixed(0)} operations a second (nine of ten read an organization's six, settings opened), and rotates`,
-		`${rotated.value.toFixed(0)} rows a second to a new key. [What each of them lacks, how it was measured, and everything`,
-		`else](docs/benchmarks.md) (${machineName}). To repeat it: \`npm run bench\`; one part of it: \`npm run bench -- peers\`.`,
-		'',
-		'![Times bare Prisma, by what one would use](docs/pictures/peers.svg)',
+		'[Benchmarks](docs/benchmarks.md) has all figures, and says what each of the others lacks and how it was measured.',
+		'`npm run bench` repeats them on your machine.',
 	].join('\n');
 }
 
+interface Comparison {
+	/** Whether each ratio has the middle half of what was measured beside it. */
+	readonly spread: boolean;
+	/** @defaultValue all that were compared */
+	readonly works?: readonly string[];
+	/** @defaultValue all peers that were compared */
+	readonly columns?: readonly string[];
+}
+
 /** A row for each work, a column for each way of doing it. */
-function comparison({ figures }: Section, spread: boolean): string {
+function comparison({ figures }: Section, { spread, works, columns = allColumns }: Comparison) {
 	const compared = figures.filter((figure) => figure.unit === unit);
-	const works = [...new Set(compared.map(({ name }) => name))];
-	const rows = works.map((work) => {
+	const shown = works ?? [...new Set(compared.map(({ name }) => name))];
+	const rows = shown.map((work) => {
 		const of = (peer: string): Figure => {
 			const figure = compared.find((one) => one.name === work && one.of === peer);
 			if (figure === undefined) throw new Error(`${work} was not measured with ${peer}`);

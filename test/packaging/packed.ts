@@ -11,7 +11,7 @@ const madeFrom = [
 	'README.md',
 	'CHANGELOG.md',
 	'SECURITY.md',
-	'docs/guides',
+	'docs',
 	'prisma',
 	'src',
 ];

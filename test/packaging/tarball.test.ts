@@ -22,7 +22,10 @@ beforeAll(async () => {
 const allowed = [
 	/^(README|CHANGELOG|SECURITY)\.md$/,
 	/^package\.json$/,
+	/^docs\/(README|concepts)\.md$/,
 	/^docs\/guides\/(?!releasing)[a-z-]+\.md$/,
+	/^docs\/pictures\/request\.svg$/,
+	/^docs\/recipes\/[\w-]+\.md$/,
 	/^dist\/index\.c?js$/,
 	/^dist\/cli\.cjs$/,
 	/^dist\/index\.d\.c?ts$/,
