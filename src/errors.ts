@@ -25,7 +25,7 @@ export type DestinationsErrorCode =
  * - `not_in_list`: one of `params.allowed` is right
  * - `unknown_field`: `params.allowed` are known
  * - `never_changes`: only creating sets it
- * - `masked`: a mask was sent back in the place of a secret
+ * - `masked`: a mask was sent back instead of a secret
  * - `development_only`: it leads to a local network, which only the environment `development` may
  */
 export type ValidationCode =
@@ -69,9 +69,9 @@ export interface ErrorOfDestination {
 }
 
 /**
- * Base of every error that this package throws by intent.
+ * Base of every error that this package throws deliberately.
  *
- * Tell errors apart by `code`, which is stable, not by message. No error of this
+ * Distinguish errors by `code`, which is stable, not by message. No error of this
  * package holds a key or a setting: not in its message, its cause or its JSON.
  * Where stored settings do not open, `destinationId` and `organizationId` say whose they are.
  *
@@ -102,7 +102,7 @@ export abstract class DestinationsError extends Error {
 		if (organizationId !== undefined) this.organizationId = organizationId;
 	}
 
-	/** The form for logs and HTTP answers: without stack and cause. */
+	/** For logs and HTTP responses: without stack and cause. */
 	toJSON(): {
 		name: string;
 		code: DestinationsErrorCode;

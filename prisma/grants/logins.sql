@@ -28,7 +28,7 @@ GRANT destinations_loader TO :"loader_login";
 -- Where CONNECT was revoked from PUBLIC:
 --   GRANT CONNECT ON DATABASE the_database TO :"tenant_login", :"service_login", :"loader_login";
 --
--- A migrator that is no superuser becomes service_role for backfills and dumps, because the owner of
+-- A migrator that is not a superuser switches to service_role for backfills and dumps, because the owner of
 -- the table sees no rows either. It grants itself the role once; it may where it created the role:
 --   GRANT service_role TO CURRENT_USER;
 --

@@ -35,7 +35,7 @@ export interface Adopted {
 const noRows = { plaintext: 0, sealed: 0, empty: 0 };
 
 /**
- * Makes a table `destinations` that was made by hand, from the SQL of the ticket, into this package's own. The rows keep
+ * Makes a table `destinations` that was created by hand into this package's own. The rows keep
  * their ids and times, settings are sealed by the envelopes of this package, and each row gets an entry in the log.
  *
  * New tables are made and filled beside the old one, which stays in use; then they take its place in one transaction.
@@ -106,7 +106,7 @@ class Adoption {
 		if (stopped) return { outcome: 'stopped', rows: copying.rows, unfit: copying.unfit };
 		if (copying.unfit > 0) return { outcome: 'refused', rows: copying.rows, unfit: copying.unfit };
 		if (goal === 'prepare') return { outcome: 'prepared', rows: copying.rows, unfit: 0 };
-		this.#options.onStep?.('put the new tables in the place of the old one');
+		this.#options.onStep?.('replaced the old table with the new ones');
 		const lockedSeconds = await copying.move();
 		if (lockedSeconds === undefined) {
 			return { outcome: 'refused', rows: copying.rows, unfit: copying.unfit };

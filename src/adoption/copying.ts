@@ -108,7 +108,7 @@ export class Copying {
 			...judged.unfit.map(({ destinationId }) => destinationId),
 		]);
 		await transaction.rows(`UPDATE ${adoptionSchema}.copied SET up_to = $1`, [last]);
-		// What does not fit comes up again, and is told then.
+		// What does not fit comes up again, and is reported then.
 		this.#count({ ...judged, unfit: [] }, total);
 		return true;
 	}

@@ -98,7 +98,7 @@ async function columnObstacles(transaction: Transaction): Promise<string[]> {
 		...missing,
 		...extra.map(
 			({ name }) =>
-				`Its column ${name} is none of this package's: keep what is in it in a table of your own, by the destination's id, and drop it.`,
+				`Its column ${name} is not one of this package's: copy it to a table of your own, by the destination's id, and drop it.`,
 		),
 	];
 }
@@ -141,7 +141,7 @@ const obstacles = `
 			conrelid::regclass, current_user)
 		FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
 		WHERE contype = 'f' AND confrelid = ${table} AND NOT pg_has_role(relowner, 'USAGE')
-	UNION ALL SELECT 'It is no plain table: a partitioned table, a partition or a view cannot be adopted.'
+	UNION ALL SELECT 'It is not a plain table: a partitioned table, a partition or a view cannot be adopted.'
 		FROM pg_class WHERE oid = ${table} AND (relkind <> 'r' OR relispartition)
 	UNION ALL SELECT format('The table %s inherits from it or is inherited by it: end that.', other::regclass)
 		FROM (SELECT inhrelid AS other FROM pg_inherits WHERE inhparent = ${table}

@@ -147,7 +147,7 @@ export class Judge {
 	}
 }
 
-/** What an earlier application sealed need not be JSON; then it is no settings of any type. */
+/** What an earlier application sealed need not be JSON; then it is not settings of any type. */
 function opened(json: string): object {
 	try {
 		const value: unknown = JSON.parse(json);

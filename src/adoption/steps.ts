@@ -142,7 +142,7 @@ export async function noteStep(
 }
 
 /**
- * Puts the new tables in the place of the old one. Names of the catalog change and nothing else, so that it takes
+ * Replaces the old table with the new ones. Names of the catalog change and nothing else, so that it takes
  * some milliseconds whatever the size.
  */
 export async function move(

@@ -20,7 +20,7 @@ Usage: consent-destinations COMMAND [options]
 Commands:
 ${commands.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`).join('\n')}
 
-\`consent-destinations COMMAND --help\` tells more, with examples.`;
+\`consent-destinations COMMAND --help\` shows its options, with examples.`;
 
 /** Runs a command line, without the program's name, and returns the exit status. */
 export async function main(args: readonly string[], process: Process): Promise<ExitStatus> {
@@ -54,7 +54,7 @@ export async function main(args: readonly string[], process: Process): Promise<E
 	}
 }
 
-/** Tells what went wrong without a stack: the message says what to do. */
+/** Prints what went wrong without a stack: the message says what to do. */
 function report(error: unknown, { name }: Command, { stderr }: Terminal): ExitStatus {
 	if (error instanceof UsageError) {
 		stderr.line(error.message);

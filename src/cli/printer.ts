@@ -61,7 +61,7 @@ export class Printer {
 		this.#output.write(`${printable(JSON.stringify(event))}\n`);
 	}
 
-	/** Puts a text in the place of the line that the cursor is in, and stays in it. */
+	/** Replaces the line that the cursor is in, and stays in it. */
 	redraw(text: string): void {
 		this.#output.write(`\r\u001b[2K${oneLine(text)}`);
 	}

@@ -66,7 +66,7 @@ export interface DestinationsClientOptions {
 	 * transactions is sent there; all else, and everything of `asService()`, to the primary.
 	 *
 	 * What this client wrote for an organization is in what that organization reads. What others wrote may be missing, for as long as the replica is
-	 * behind: at most 10 seconds, or else the primary answers, as it does for a replica that is away. What must be
+	 * behind: at most 10 seconds, or else the primary answers, as it does for a replica that is unavailable. What must be
 	 * current is read in a transaction.
 	 *
 	 * @defaultValue `[]`: everything is sent to the primary
@@ -226,7 +226,7 @@ export class DestinationsClient implements AsyncDisposable {
 	 * There is no `prisma` in it and no connection test. Await its calls before the transaction ends.
 	 *
 	 * @param organizationId UUID. The service has checked that the caller may act for it.
-	 * @throws ValidationError if an id is not a UUID, or `transaction` is no client.
+	 * @throws ValidationError if an id is not a UUID, or `transaction` is not a client.
 	 * @throws UnsupportedError by each call, which then does nothing, if `transaction` is not in a transaction or in another one by
 	 * now, or a statement failed in it before.
 	 *
@@ -276,7 +276,7 @@ export class DestinationsClient implements AsyncDisposable {
 	/**
 	 * The clients of the system itself in a transaction of your own, as `forOrganization()` has it.
 	 *
-	 * @throws ValidationError if `actorId` is not a UUID, or `transaction` is no client.
+	 * @throws ValidationError if `actorId` is not a UUID, or `transaction` is not a client.
 	 */
 	asService(options: JoinedScopeOptions): JoinedScope;
 	/**

@@ -5,7 +5,7 @@ import type { Question } from './question.ts';
 import type { Scope } from './scope.ts';
 import type { ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
 
-/** A server that answers in the place of the primary. */
+/** A server that answers instead of the primary. */
 export interface ReadServer {
 	query(config: QueryConfig, options?: StatementOptions): Promise<QueryArrayResult>;
 	run(
@@ -36,7 +36,7 @@ export interface ExecutionContext {
 	readonly timeout?: number | undefined;
 	/** The connection, once there is one: that of the transaction, if the context is one. */
 	connection?: ScopedSql;
-	/** Why this package refused a statement; Prisma would tell it as an error of its own. */
+	/** Why this package refused a statement; Prisma would report it as an error of its own. */
 	refusal?: DestinationsError;
 }
 

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.ts';
 import { messageOf } from '../input/message-of.ts';
 
-// What PgBouncer says of itself. Each has the SQLSTATE 08P01, so that the texts alone tell one from another
+// What PgBouncer says of itself. Each has the SQLSTATE 08P01, so that only the texts distinguish them
 // (https://github.com/pgbouncer/pgbouncer/blob/pgbouncer_1_25_2/src/client.c).
 
 const startupParameter = /unsupported startup parameter(?: in options)?: ("?[\w.]+"?)/;

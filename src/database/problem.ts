@@ -39,7 +39,7 @@ export interface ProblemDocument {
 	readonly status: number;
 	/** What is wrong and what would be right, in English; only where the caller can mend it. */
 	readonly detail?: string;
-	/** The error's code; `INTERNAL` where the error is none of this package. */
+	/** The error's code; `INTERNAL` where the error is not one of this package. */
 	readonly code: DestinationsErrorCode | 'INTERNAL';
 	/** Whether the same request may succeed by itself, a little later. */
 	readonly retryable: boolean;
@@ -51,7 +51,7 @@ export interface ProblemDocument {
 
 /**
  * The HTTP status of an error: 4xx where the caller can mend it, 503 where time may, else 500. It knows errors of
- * this package, and those of Prisma and pg that say that the database is away.
+ * this package, and those of Prisma and pg that say that the database is unavailable.
  *
  * @example
  * ```ts

@@ -3,7 +3,7 @@ import type { Scope } from './scope.ts';
 /** For how long a write whose end is not known, in milliseconds, may still be committed. */
 const unsettledMillis = 10_000;
 
-/** So many organizations are told apart. Of the others, the newest write of any counts. */
+/** So many organizations are distinguished. Of the others, the newest write of any counts. */
 const maxOrganizations = 10_000;
 
 /** A write that this process made. */

@@ -29,7 +29,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 
 /**
  * Whether the call that an error ended may succeed by itself, a little later: it lost against another
- * transaction, the database was away, or the keys were. It knows errors of this package, which say so in `retryable`,
+ * transaction, the database was unavailable, or the keys were. It knows errors of this package, which say so in `retryable`,
  * and those of Prisma and pg, for calls made on `prisma` itself.
  *
  * Inside a transaction nothing can be run again but the whole of it.

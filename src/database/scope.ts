@@ -6,7 +6,7 @@ import { uuid } from '../input/checks.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { type HostTransaction, isHostTransaction } from './host/host-handle.ts';
 
-/** In whose name statements run: the role they switch to, and the claims that row level security reads. */
+/** For whom statements run: the role they switch to, and the claims that row level security reads. */
 export interface Scope {
 	readonly role: 'authenticated' | 'service_role' | 'destinations_loader';
 	/** Set in the scope of one organization. */

@@ -41,7 +41,7 @@ export interface ScopedPoolOptions extends Omit<ScopedConnectionOptions, 'nameSt
 export class ScopedPool implements ScopedSql, ReadServer {
 	/** Names the statements that the connections keep prepared. */
 	readonly nameStatement = nameStatements();
-	/** Runs what is done with this pool, and tells those who listen. */
+	/** Runs what is done with this pool, and calls those who listen. */
 	readonly operations: Operations;
 	readonly #pool: Pool;
 	readonly #options: ScopedConnectionOptions;
@@ -185,6 +185,6 @@ export class ScopedPool implements ScopedSql, ReadServer {
 /**
  * A lost connection fails the query that waits for it, which is where it is reported; one that is idle is replaced.
  * Node ends the process when nobody listens to an event of this name, and from one context to the next nobody
- * would: pg's pool listens to idle connections only, and tells what it hears by an event of its own.
+ * would: pg's pool listens to idle connections only, and passes on what it gets by an event of its own.
  */
 function leaveToQuery(): void {}

@@ -145,7 +145,7 @@ export class ScopedQuery {
 		connection.sync();
 	}
 
-	// An empty statement gives nothing, and what COPY TO STDOUT sends is dropped.
+	// An empty statement returns nothing, and what COPY TO STDOUT sends is dropped.
 	handleEmptyQuery(): void {}
 	handleCopyData(): void {}
 

@@ -48,7 +48,7 @@ const connecting: ReadonlySet<unknown> = new Set(['connect', 'getaddrinfo']);
 /** OpenSSL's names of what is wrong with a certificate. */
 const certificateErrors = /CERT|_CRL|ISSUER|_CA$|HOSTNAME_MISMATCH|LEAF_SIGNATURE/;
 
-/** What Prisma tells without a SQLSTATE (https://www.prisma.io/docs/orm/reference/error-reference). */
+/** What Prisma says without a SQLSTATE (https://www.prisma.io/docs/orm/reference/error-reference). */
 const prismaCodes: readonly (readonly [RegExp, Meaning])[] = [
 	[/^P2034$/, 'retry'],
 	// P1000 to P1017 are about the connection, P2037 about too many of them.
@@ -68,7 +68,7 @@ const driverKinds: ReadonlyMap<unknown, Meaning> = new Map([
 	['TransactionWriteConflict', 'retry'],
 ]);
 
-/** What pg tells without a code, and Prisma with one that stands for other things too (P2028). */
+/** What pg says without a code, and Prisma with one that stands for other things too (P2028). */
 const messages =
 	/Unable to start a transaction in the given time|^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/;
 

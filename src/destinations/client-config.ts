@@ -22,7 +22,7 @@ export type ClientConfig = { [T in DestinationType]: ClientConfigOf<T> }[Destina
  * disabled, deleted, or not enabled for the client side.
  *
  * It holds what a loader needs and no more. Ids, names and the environment stay behind: an organization has
- * one destination of a type in an environment, so `type` tells them apart. Fails closed: a setting that its
+ * one destination of a type in an environment, so `type` distinguishes them. Fails closed: a setting that its
  * type does not declare as visible is left out, and for an unknown type it returns null.
  *
  * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the destination is enabled and its

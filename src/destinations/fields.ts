@@ -92,7 +92,7 @@ export function kindOfRefusal(
 
 /**
  * A trimmed text setting. The pattern is a plain zod `regex`, so that JSON Schema made from the schema has it;
- * a masked value can never match and is told apart in the message.
+ * a masked value can never match and has a message of its own.
  */
 function textSchema({ max, pattern, expected, normalize, mistakes = [] }: TextRule) {
 	const trimmed = z
@@ -155,7 +155,7 @@ export function orPreset<T extends string | boolean>(
 	preset: T,
 	info: FieldInfo,
 ): WithPreset<T> {
-	const given = z.preprocess(blankAsNone, schema.default(preset as never)); // T is what the schema gives
+	const given = z.preprocess(blankAsNone, schema.default(preset as never)); // T is what the schema returns
 	return described(given as unknown as WithPreset<T>, info); // says what it takes, which `preprocess` does not
 }
 
@@ -164,7 +164,7 @@ export function oneOf<const T extends readonly string[]>(values: T) {
 	return z.enum(values, { error: required(`must be one of ${values.join(', ')}`) });
 }
 
-/** An empty input is no value: forms have no other way to say so. */
+/** An empty input is not a value: forms have no other way to say so. */
 export function blankAsNone(value: unknown): unknown {
 	return value === null || (typeof value === 'string' && value.trim() === '') ? undefined : value;
 }

@@ -1,4 +1,4 @@
-/** Stands for a hidden value. One length for all, so that it does not tell the length of what it hides. */
+/** Stands for a hidden value. One length for all, so that it does not reveal the length of what it hides. */
 export const MASK = '••••••••';
 
 /** From this length on, four characters less still leave 64 bits of a hexadecimal secret. */
@@ -6,7 +6,7 @@ const SHORTEST_WITH_TAIL = 20;
 
 /**
  * The form of a secret for lists and logs: {@link MASK}, and behind it the last four characters where the
- * secret is so long that they are no help in guessing it. They tell two keys apart at a glance.
+ * secret is so long that they do not help to guess it. They show at a glance which of two keys it is.
  */
 export function mask(value: unknown): string {
 	// Only printable ASCII has a tail: half a surrogate pair or a control character would break a log line.
@@ -16,7 +16,7 @@ export function mask(value: unknown): string {
 }
 
 /**
- * Whether a value is a mask, as `redact()` shows it in the place of a secret. No key of any provider has such
+ * Whether a value is a mask, as `redact()` shows it instead of a secret. No key of any provider has such
  * characters.
  *
  * @example

@@ -45,7 +45,7 @@ const settings = settingsSchema(
 			description:
 				'Of the Conversions API: in Meta Events Manager under Settings, Generate access token. Needed to send from the server.',
 			pattern: printable,
-			// Meta gives no upper limit and warns that tokens grow; today's have about 200 characters.
+			// Meta documents no upper limit and warns that tokens grow; today's have about 200 characters.
 			max: 1024,
 			expected: 'must be an access token without spaces',
 		}),
@@ -101,7 +101,7 @@ async function run(
 	if (status === 200 && isJsonRecord(json) && json.id === pixelId) {
 		return verified('Meta accepted the access token, and it can see the pixel.');
 	}
-	// A failing server is no judge of the settings, whatever code it gives.
+	// A failing server cannot judge the settings, whatever code it returns.
 	const judgement = status < 500 ? judgementOfError(errorOf(json), apiVersion) : undefined;
 	return judgement ?? judgementOfStatus('Meta', status);
 }
@@ -140,7 +140,7 @@ function judgementOfError(
 	if (code === 10 || (code >= 200 && code <= 299) || isMissingPermission(error)) {
 		return inconclusive(
 			'permission_missing',
-			`The access token may not read the pixel (code ${code}), so this test cannot tell whether it may send events.`,
+			`The access token may not read the pixel (code ${code}), so this test cannot find out whether it may send events.`,
 		);
 	}
 	if (code === 100) {

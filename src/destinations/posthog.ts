@@ -60,7 +60,7 @@ function baseUrl() {
 			.string({ error: requiredInput(URL_EXPECTED) })
 			.trim()
 			.max(MAX_URL, { abort: true, error: URL_EXPECTED })
-			// What is no such URL becomes empty, so that one parse both checks and normalizes.
+			// What is not such a URL becomes empty, so that one parse both checks and normalizes.
 			.overwrite((value) => {
 				const url = parseBaseUrl(value)?.url ?? '';
 				return assetHosts.get(url) ?? url;

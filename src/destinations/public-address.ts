@@ -13,7 +13,7 @@ export function isAddress(text: string): boolean {
 }
 
 /**
- * Whether an IP address, as `dns.lookup` gives it, belongs to one host on the public internet.
+ * Whether an IP address, as `dns.lookup` returns it, belongs to one host on the public internet.
  *
  * Refused are loopback, private, link-local (cloud metadata), carrier-grade NAT, multicast, documentation and
  * all other special ranges, and every IPv6 form that carries an IPv4 address: mapped, 6to4, Teredo, NAT64. So

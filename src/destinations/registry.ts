@@ -45,7 +45,7 @@ export type ClientSettingsOf<T extends DestinationType> = Pick<
 
 /** The names of all destination types. */
 export const destinationTypes: readonly DestinationType[] =
-	// `Object.keys` gives strings; these are exactly the registry's keys.
+	// `Object.keys` returns strings; these are exactly the registry's keys.
 	Object.keys(registry) as DestinationType[];
 
 /**

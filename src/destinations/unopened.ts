@@ -7,7 +7,7 @@ import type { DestinationType } from './registry.ts';
  * that show and repair such rows; `list({ unopened: 'mark' })` returns them.
  */
 export interface UnopenedDestination extends Omit<DestinationOf<DestinationType>, 'settings'> {
-	/** Tells it apart from a destination that opened. */
+	/** Distinguishes it from a destination that opened. */
 	settings: null;
 	/** Why the settings did not open: `DECRYPTION_FAILED`, `UNKNOWN_KEY` or `KEY_UNAVAILABLE`. */
 	settingsError: DestinationsError;

@@ -54,7 +54,7 @@ export function validateSettings<T extends DestinationType>(
 	environment?: Environment,
 ): SettingsOf<T> {
 	assertKnown(type);
-	// The schema of type T gives settings of type T; TypeScript does not follow that through `check`.
+	// The schema of type T returns settings of type T; TypeScript does not follow that through `check`.
 	return passed(settingsIssues(type, settings, environment)) as SettingsOf<T>;
 }
 

@@ -23,7 +23,7 @@ export interface CatalogObject {
 	readonly of: string;
 	/** Its own name, of a grant the role's; empty for what has none. */
 	readonly name: string;
-	/** What it is, as near to SQL as Postgres gives it, and the same on every version and for every owner. */
+	/** What it is, as near to SQL as Postgres prints it, and the same on every version and for every owner. */
 	readonly definition: string;
 }
 
@@ -46,7 +46,7 @@ export async function readCatalog(
 	return rows;
 }
 
-/** What tells an object from the others. */
+/** What distinguishes an object from the others. */
 export function identityOf({ kind, of, name }: CatalogObject): string {
 	if (kind === 'grant') return `grant on ${of} to ${name}`;
 	return [kind, of, name].filter((part) => part !== '').join(' ');

@@ -31,7 +31,7 @@ const mostUses = mostKeys + 3;
 /**
  * One pass over each table with settings, and few rows back, however many organizations have a data key. Only the key's
  * id leaves an envelope. The column's default, which no key sealed, is left out. `$1` are the ids on the ring, which come
- * before those that nobody gave.
+ * before those that nobody configured.
  */
 const countKeys = `
 	SELECT kind, shown.id, count(*)::float8 AS keys, sum(rows)::float8 AS rows
@@ -68,7 +68,7 @@ export async function checkKeys(
 		session.rows<KeyUse>(countKeys, [given ?? []]),
 	);
 	if (uses instanceof DatabaseError) {
-		// Where a table is missing, the schema tells.
+		// Where a table is missing, the schema says so.
 		if (uses.code === undefinedTable) return findings;
 		return [
 			...findings,

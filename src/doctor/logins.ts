@@ -20,13 +20,13 @@ export interface Login {
 	readonly sets: boolean;
 	/** Settings that its sessions begin with and that change what a statement finds or may see, and how to take each away. */
 	readonly settings: readonly { readonly setting: string; readonly reset: string }[];
-	/** Why it may not become the role; undefined where it may. */
+	/** Why it cannot switch to the role; undefined where it can. */
 	readonly notTenant: string | undefined;
 	readonly notService: string | undefined;
 	readonly notLoader: string | undefined;
 	/** Since PostgreSQL 16 a membership says itself whether it is inherited. */
 	readonly grantsInherit: boolean;
-	/** What tells the database from others. */
+	/** What distinguishes the database from others. */
 	readonly database: string;
 }
 
@@ -61,7 +61,7 @@ export async function readLogin(session: ReadOnlySession): Promise<Login> {
 			concat_ws('/', (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()),
 				extract(epoch FROM pg_postmaster_start_time())) AS database
 		FROM pg_catalog.pg_roles AS own WHERE own.rolname = session_user`);
-	if (row === undefined) throw new Error('the login is no role of the server');
+	if (row === undefined) throw new Error('the login is not a role of the server');
 	const refusal = async (role: string) => {
 		const answer = await session.attemptAs(role, async () => undefined);
 		return answer instanceof DatabaseError ? answer.message : undefined;
@@ -93,7 +93,7 @@ export function checkLogins(tenant: Login, service: Login | undefined): Finding[
 	}
 	if (tenant.notTenant !== undefined) {
 		findings.push(
-			failure(`${tenant.name} may not become authenticated: ${tenant.notTenant}`, {
+			failure(`${tenant.name} cannot switch to the role authenticated: ${tenant.notTenant}`, {
 				fix: 'forOrganization() needs it:',
 				sql: `GRANT authenticated TO ${tenant.name};`,
 			}),
@@ -110,7 +110,7 @@ export function checkLogins(tenant: Login, service: Login | undefined): Finding[
 	if (server.notService !== undefined) {
 		const report = service === undefined ? warning : failure;
 		findings.push(
-			report(`${server.name} may not become service_role: ${server.notService}`, {
+			report(`${server.name} cannot switch to the role service_role: ${server.notService}`, {
 				fix:
 					service === undefined
 						? 'asService(), rotate and verify need a login that may. Set DATABASE_SERVICE_URL to it, so that doctor sees what it sees.'
@@ -123,7 +123,7 @@ export function checkLogins(tenant: Login, service: Login | undefined): Finding[
 	return findings;
 }
 
-/** What the login of loaders may do: become its role, and no other. */
+/** What the login of loaders can do: switch to its role, and no other. */
 export function checkLoader(login: Login): Finding[] {
 	return sparing(login, loaderFindings(login));
 }
@@ -137,7 +137,7 @@ function loaderFindings(login: Login): Finding[] {
 	if (login.superuser) return findings;
 	if (login.notLoader !== undefined) {
 		findings.push(
-			failure(`${name} may not become destinations_loader: ${login.notLoader}`, {
+			failure(`${name} cannot switch to the role destinations_loader: ${login.notLoader}`, {
 				fix: 'createDestinationsLoader() needs it:',
 				sql: `GRANT destinations_loader TO ${name};`,
 			}),
@@ -150,7 +150,7 @@ function loaderFindings(login: Login): Finding[] {
 		if (refused !== undefined) continue;
 		findings.push(
 			failure(`${name} may switch to ${role}, and a loader does not start with such a login`, {
-				fix: 'A login of loaders becomes destinations_loader alone:',
+				fix: 'A login of loaders is a member of destinations_loader only:',
 				sql: `REVOKE ${role} FROM ${name};`,
 			}),
 		);
@@ -243,5 +243,7 @@ function powersOf(login: Login): Finding[] {
 			}),
 		);
 	}
-	return findings.length === 0 ? [ok(`${name} has no rights but to become its role`)] : findings;
+	return findings.length === 0
+		? [ok(`${name} has no rights except to switch to its role`)]
+		: findings;
 }

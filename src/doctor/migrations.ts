@@ -32,7 +32,7 @@ export async function checkMigrations(session: ReadOnlySession): Promise<Migrati
 			pending: undefined,
 			findings: [
 				note(`Migrations were not checked: ${applied.message}`, {
-					fix: '`npx prisma migrate status` tells, with the login that migrates. To see it here:',
+					fix: '`npx prisma migrate status` shows it, with the login that migrates. To see it here:',
 					sql: `GRANT USAGE ON SCHEMA ${table.schema} TO service_role; GRANT SELECT ON ${table.name} TO service_role;`,
 				}),
 			],
@@ -65,7 +65,7 @@ async function withoutTable(session: ReadOnlySession): Promise<MigrationsChecked
 		return {
 			pending: undefined,
 			findings: [
-				warning('There is no table _prisma_migrations: nothing tells which migrations ran', {
+				warning('There is no table _prisma_migrations: it is unknown which migrations ran', {
 					fix: 'Where all of the schema is found below, say npx prisma migrate resolve --applied NAME for each folder in prisma/migrations.',
 				}),
 			],

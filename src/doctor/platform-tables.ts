@@ -53,7 +53,7 @@ function judge(
 	if (roles.length > 0) {
 		findings.push(
 			warning(`${roles.join(' and ')} may not read ${table}(id): what includes it is refused`, {
-				fix: `${script}${secured ? '' : ', which gives tenants access only with row level security on'}.`,
+				fix: `${script}${secured ? '' : ', which grants tenants access only with row level security on'}.`,
 			}),
 		);
 	} else if (secured && !shown) {

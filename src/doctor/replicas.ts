@@ -58,12 +58,14 @@ async function checkReplica(
 	if (row === undefined || primary === undefined) return [];
 	if (row.cluster !== primary.cluster || row.database !== primary.database) {
 		const fix = 'Give the option `replicas` the URLs of standbys that stream from the primary.';
-		return [failure(`${target} is no replica of the primary: it is another database`, { fix })];
+		return [failure(`${target} is not a replica of the primary: it is another database`, { fix })];
 	}
 	if (!row.in_recovery) {
 		const fix =
 			'Give the option `replicas` the URL of a standby, or leave it out. After a failover, name the new standby.';
-		return [warning(`${target} is no replica: it is a primary, which is not read as one`, { fix })];
+		return [
+			warning(`${target} is not a replica: it is a primary, which is not read as one`, { fix }),
+		];
 	}
 	const role = await replica.attemptAs('authenticated', async () => undefined);
 	if (role instanceof DatabaseError) {

@@ -43,7 +43,7 @@ export function checkSchema(
 	const findings: Finding[] = [];
 	const fine = new Map<CatalogKind, number>();
 	for (const object of expected) {
-		// Of what is pending the migrations tell, of what is in a missing table the table does.
+		// The part of migrations reports what is pending, that of the table what is missing with it.
 		if (pending?.has(object.migration) || (!isContainer(object) && isWithin(object, absent)))
 			continue;
 		const is = byIdentity.get(identityOf(object));
@@ -156,7 +156,7 @@ function doubted(wrong: Finding, { migration }: MadeObject, pending: unknown): F
 	if (pending !== undefined) return wrong;
 	return {
 		...wrong,
-		fix: `If ${migration} has not run, that is all (npx prisma migrate status tells). If it has: ${wrong.fix}`,
+		fix: `If ${migration} has not run, that is all (npx prisma migrate status shows it). If it has: ${wrong.fix}`,
 	};
 }
 

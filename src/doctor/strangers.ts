@@ -29,7 +29,7 @@ interface Kind {
 	readonly severity: Severity & ('failure' | 'warning');
 	/** What is said of one, between its name and its detail. */
 	readonly says: string;
-	/** Gives name, drop and detail. `$1` are the names of this package's tables and functions, `$2` the logins. */
+	/** Returns name, drop and detail. `$1` are the names of this package's tables and functions, `$2` the logins. */
 	readonly query: string;
 }
 

@@ -84,7 +84,7 @@ export function openJson(
 	context: SettingsContext,
 ): string {
 	// The commitment stands in clear in every envelope of the organization, so the time that comparing
-	// it takes tells nothing.
+	// it takes reveals nothing.
 	if (envelope.kc !== key.commitment) throw decryptionFailed(context);
 	const ciphertext = decode(envelope, context);
 	try {
@@ -110,7 +110,7 @@ function decode({ iv, ct }: SettingsEnvelope, context: SettingsContext): Buffer 
 
 /**
  * Decodes base64url to a place in the scratch. Says whether the text was the one canonical spelling of its bytes;
- * to encode them again and compare would tell as much, at twice the price.
+ * to encode them again and compare would show as much, at twice the price.
  */
 function decodeTo(start: number, text: string): boolean {
 	// Padding, spaces and whatever else is not of the alphabet are passed over by Node's decoder.

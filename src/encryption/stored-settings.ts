@@ -4,7 +4,7 @@ import { isPlainObject } from '../input/plain-object.ts';
 import type { SettingsContext } from './envelope.ts';
 import type { PlaintextPolicy, SettingsEncryption } from './settings-encryption.ts';
 
-/** What a row holds in the place of settings. */
+/** What a row holds instead of settings. */
 export type StoredForm = 'plaintext' | 'empty' | 'sealed';
 
 /** How a row holds its settings. Its columns say it, not what its settings look like. */

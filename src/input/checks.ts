@@ -15,7 +15,7 @@ export function requiredInput(expected: string): ReturnType<typeof required> {
 }
 
 /**
- * Postgres takes every UUID, whatever its version, so this does too. In lower case, as Postgres gives it
+ * Postgres takes every UUID, whatever its version, so this does too. In lower case, as Postgres returns it
  * back: ids are part of what settings are bound to when they are encrypted.
  */
 export const uuid = z

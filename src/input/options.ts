@@ -16,7 +16,7 @@ export const optionsOf = z.strictObject;
 
 /**
  * A checked copy of the options of a call; none if there are none. Only own values of a plain object count, as
- * for inputs: options that were inherited, or that a getter gives, would look different to a second reader.
+ * for inputs: options that were inherited, or that a getter returns, would look different to a second reader.
  *
  * @throws ValidationError that names every option that is unknown or not valid.
  */

@@ -22,7 +22,7 @@ export function checkTimeout(seconds: unknown): number {
 
 /**
  * Asks a provider, and waits no longer than it may take. What it throws may quote a key or a token, so only
- * the kind of its error is passed on. An error of this package says what it says by intent; what caused it
+ * the kind of its error is passed on. An error of this package says what it says deliberately; what caused it
  * is left out.
  *
  * @throws KeyUnavailableError where it fails or does not answer in time.

@@ -13,7 +13,7 @@ export interface DataKeyContext {
 export interface KeyWrapper {
 	/** Encrypts 32 bytes with a key that never leaves the service. At most 8,192 bytes come back. */
 	wrap(plaintextKey: Uint8Array, context: DataKeyContext): Promise<Uint8Array>;
-	/** Decrypts what {@link wrap} gave. */
+	/** Decrypts what {@link wrap} returned. */
 	unwrap(wrappedKey: Uint8Array, context: DataKeyContext): Promise<Uint8Array>;
 }
 
@@ -35,7 +35,7 @@ export interface DataKeysOptions extends KeyWrapper {
 	readonly cacheSeconds: number;
 	/** Seconds that reading a wrapped key and unwrapping it may take. @defaultValue 3 */
 	readonly timeoutSeconds?: number | undefined;
-	/** Opens what was sealed before, with keys whose ids are no UUIDs. @defaultValue none */
+	/** Opens what was sealed before, with keys whose ids are not UUIDs. @defaultValue none */
 	readonly olderKeys?: KeyProvider | undefined;
 }
 

@@ -7,7 +7,7 @@
  * at the same time wait for one call. Failures are not cached: the next read or write asks again.
  *
  * A provider's own failures reach callers as `KEY_UNAVAILABLE`; to say that a key does not exist,
- * throw `UnknownKeyError`. Where no key is to be had, nothing is read or written.
+ * throw `UnknownKeyError`. Where no key is available, nothing is read or written.
  *
  * @example
  * ```ts
@@ -30,7 +30,7 @@ export interface KeyProvider {
 	readonly cacheSeconds: number;
 
 	/**
-	 * How long an answer is waited for, in seconds. Less than Prisma gives an interactive transaction
+	 * How long an answer is waited for, in seconds. Less than Prisma allows an interactive transaction
 	 * (5 seconds), so that it ends with `KEY_UNAVAILABLE` and not with a timeout that does not say why.
 	 *
 	 * @defaultValue 3
@@ -72,7 +72,7 @@ export function repeatsOneByte(key: Uint8Array): boolean {
 /** What a key id may look like. It is stored in clear beside every ciphertext. */
 export const keyIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
-/** Whether a key id may be a key itself, which somebody put in the place of its id. */
+/** Whether a key id may be a key itself, which somebody passed instead of its id. */
 export function looksLikeKey(keyId: string): boolean {
 	return keyId.length === keyBytes * 2 && /^[0-9a-f]*$/i.test(keyId);
 }

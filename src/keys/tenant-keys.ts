@@ -93,7 +93,7 @@ export class TenantKeys {
 		);
 		if (!(bytes instanceof Uint8Array) || bytes.byteLength !== keyBytes) {
 			throw new ConfigurationError(
-				`The key provider gave something other than ${keyBytes} bytes for the key id "${shownKeyId(keyId)}".`,
+				`The key provider returned something other than ${keyBytes} bytes for the key id "${shownKeyId(keyId)}".`,
 			);
 		}
 		if (repeatsOneByte(bytes)) {
@@ -108,6 +108,6 @@ export class TenantKeys {
 function checkKeyId(keyId: unknown): string {
 	if (typeof keyId === 'string' && keyIdPattern.test(keyId)) return keyId;
 	throw new ConfigurationError(
-		'The key provider gave a primary key id that is not 1 to 64 letters, digits, dots, dashes and underscores.',
+		'The key provider returned a primary key id that is not 1 to 64 letters, digits, dots, dashes and underscores.',
 	);
 }

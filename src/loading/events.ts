@@ -9,7 +9,7 @@ import type { LoaderStatus } from './status.ts';
 export interface LoaderFailure {
 	/** Why. Without keys and settings. */
 	readonly error: DestinationsError;
-	/** The destination that is left out; not there where the database is away. */
+	/** The destination that is left out; not there where the database is unavailable. */
 	readonly destinationId?: string;
 	/** Its organization. */
 	readonly organizationId?: string;

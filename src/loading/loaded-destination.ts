@@ -25,7 +25,7 @@ export class LoadedDestinationOf<T extends DestinationType> {
 	readonly id: string;
 	/** The organization (tenant) it belongs to, a UUID. */
 	readonly organizationId: string;
-	/** Tells the union's members apart. */
+	/** Distinguishes the union's members. */
 	readonly type: T;
 	/** The deployment stage that it is for. */
 	readonly environment: Environment;

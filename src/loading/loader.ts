@@ -47,7 +47,7 @@ export function createDestinationsLoader(
 /**
  * The destinations that are switched on, in memory. It asks the database several times a second which organizations
  * changed, forgets those, and reads them when they are asked for again; so an answer is at most as old as the interval.
- * While the database is away, answers grow older, up to `maxStalenessMillis`; then there are none until it is back.
+ * While the database is unavailable, answers grow older, up to `maxStalenessMillis`; then there are none until it is back.
  *
  * It sees every change that the log has. Writers that switch triggers off are not seen: call {@link resync} after them.
  */
@@ -126,7 +126,7 @@ export class DestinationsLoader implements AsyncDisposable {
 	 *
 	 * @param organizationId UUID.
 	 * @throws ValidationError if an argument is not valid.
-	 * @throws UnavailableError if the status is `stale`, or the organization is not in memory and the database is away.
+	 * @throws UnavailableError if the status is `stale`, or the organization is not in memory and the database is unavailable.
 	 * @throws UnsupportedError before `start()`, and after `close()`.
 	 *
 	 * @example

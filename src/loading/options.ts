@@ -52,7 +52,7 @@ export interface DestinationsLoaderOptions {
 	 */
 	readonly pollIntervalMillis?: number | undefined;
 	/**
-	 * How old an answer may be while the database is away, in milliseconds. After that there are no answers, until
+	 * How old an answer may be while the database is unavailable, in milliseconds. After that there are no answers, until
 	 * the database is back. At least twice the interval.
 	 *
 	 * @defaultValue 60,000
@@ -67,7 +67,7 @@ export interface DestinationsLoaderOptions {
 	readonly preload?: boolean | undefined;
 	/**
 	 * Called once for each statement that asks the database, when it is over; see the client's option: `loader.poll` in each
-	 * interval, `loader.read` for what is not in memory. Answers from memory are no operations.
+	 * interval, `loader.read` for what is not in memory. Answers from memory are not operations.
 	 *
 	 * @defaultValue nothing is called
 	 */

@@ -3,7 +3,7 @@ import type { ScopedSql } from '../database/scoped-sql.ts';
 import { ConfigurationError } from '../errors.ts';
 
 /**
- * What tells a server's history of transactions from another's, as SQL that every statement here brings along:
+ * What distinguishes a server's history of transactions from another's, as SQL that every statement here brings along:
  *
  * - when the server was started: another server behind the same address has another time, a promoted standby keeps it;
  * - when its statistics were last emptied, which Postgres does as it recovers from a crash. With `synchronous_commit`

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { ValidationError } from '../errors.ts';
 
-/** Where a page ended: by what its order goes, and the id that tells equals apart. */
+/** Where a page ended: by what its order goes, and the id that distinguishes equals. */
 export interface Place {
 	/** As Postgres writes it: a time with its microseconds, which a JavaScript date does not have. */
 	readonly key: string;

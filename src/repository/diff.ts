@@ -26,7 +26,7 @@ export type DestinationAt =
 export interface DestinationDifference {
 	/** Where it stands: `['name']`, or `['settings', 'host']`. */
 	readonly path: readonly string[];
-	/** Whether it is a secret, of which it is only told that they differ. */
+	/** Whether it is a secret, of which it is only shown that they differ. */
 	readonly secret: boolean;
 	/** What the first has. Left out for a secret, and where it has none. */
 	readonly a?: unknown;

@@ -3,7 +3,7 @@ import type { DestinationOrder } from '../destinations/list-query.ts';
 import { uuidPattern } from '../ids/uuid-pattern.ts';
 import { isTime, type PlaceForm } from './cursor.ts';
 
-/** An order of destinations. The id tells equals apart, so each row has its place. */
+/** An order of destinations. The id distinguishes equals, so each row has its place. */
 interface Order extends PlaceForm {
 	/** What the key of a place is read from. */
 	readonly field: Field;

@@ -212,7 +212,7 @@ export class DestinationRepository {
 
 	/**
 	 * Changes a destination. `settings` replaces all settings; {@link patchSettings} merges. What is stored
-	 * already is no change: then nothing is written, and the version stays.
+	 * already changes nothing: then nothing is written, and the version stays.
 	 *
 	 * @throws ValidationError if the changes are not valid for the destination's type.
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
@@ -321,9 +321,9 @@ export class DestinationRepository {
 
 	/**
 	 * Asks the provider whether it accepts the destination's settings, and saves what it says in
-	 * `connectionStatus`, `lastTestedAt` and `lastError`. {@link testConnectionOutcome} tells more.
+	 * `connectionStatus`, `lastTestedAt` and `lastError`. {@link testConnectionOutcome} returns more.
 	 *
-	 * @returns Whether the destination can be used. False too where the provider gave no usable answer.
+	 * @returns Whether the destination can be used. False too where the provider returned no usable answer.
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
 	 */
 	async testConnection(id: string): Promise<boolean> {
@@ -401,7 +401,7 @@ export class DestinationRepository {
 	 * redacted. Deleted destinations have theirs too.
 	 *
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
-	 * @throws KeyUnavailableError where only earlier settings tell what changed, and their key cannot be had now.
+	 * @throws KeyUnavailableError where only earlier settings show what changed, and their key is unavailable now.
 	 *
 	 * @example
 	 * ```ts

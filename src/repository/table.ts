@@ -77,12 +77,12 @@ export class DestinationTable {
 		this.#seen = seen;
 	}
 
-	/** The same table, whose statements tell the log which settings they change. */
+	/** The same table, whose statements pass to the log which settings they change. */
 	withSettingsChange(change: SettingsChange): DestinationTable {
 		return this.#in(withSettingsChange(this.#scope, change));
 	}
 
-	/** The same table, whose statements tell the log of which destination a row is a copy. */
+	/** The same table, whose statements pass to the log of which destination a row is a copy. */
 	withCopy(copy: Copy): DestinationTable {
 		return this.#in(withCopy(this.#scope, copy));
 	}
@@ -226,8 +226,8 @@ export class DestinationTable {
 	}
 
 	/**
-	 * Changes a live destination, or reads it where it is at another version than the target's. Gives nothing where there
-	 * is none.
+	 * Changes a live destination, or reads it where it is at another version than the target's. Returns nothing where there
+	 * is no such row.
 	 */
 	async updateOrRead(target: Target, changes: ValidatedUpdate): Promise<UpdatedOrRead> {
 		const { text, values } = await this.#updateOf(target, changes);

@@ -10,7 +10,7 @@ import type { TenantKey } from '../keys/tenant-key.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
 import type { SealedRow } from './statements.ts';
 
-/** Keys by name, or why they cannot be had. */
+/** Keys by name, or why they are unavailable. */
 type LoadedKeys = ReadonlyMap<string, PromiseSettledResult<TenantKey>>;
 
 export function contextOf(row: SealedRow): SettingsContext {

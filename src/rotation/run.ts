@@ -18,7 +18,7 @@ const largestBatchSize = 10_000;
 /** Deriving a key of a ring again costs less than the memory that a run through all organizations would take. */
 const derivedKeysOfRing = 500;
 
-/** Counts and failures of a run, and whom to tell of them. */
+/** Counts and failures of a run, and whom to report them to. */
 export class Run {
 	readonly provider: KeyProvider;
 	readonly batchSize: number;
@@ -27,7 +27,7 @@ export class Run {
 	total = 0;
 	done = 0;
 	failed = 0;
-	/** Whether the provider gave any key so far. */
+	/** Whether the provider returned any key so far. */
 	hadKeys = false;
 	readonly #options: SealedSettingsOptions;
 
@@ -106,7 +106,7 @@ export class OutageGuard {
 		}
 		if (rows === 0 || (this.#run.hadKeys && rows < this.#run.batchSize)) return;
 		throw new KeyUnavailableError(
-			'The key provider gave none of the keys of a whole page, so the run ended. What was done stays; run it again when the provider answers.',
+			'The key provider returned none of the keys of a whole page, so the run ended. What was done stays; run it again when the provider answers.',
 		);
 	}
 }

@@ -119,7 +119,7 @@ export interface Replacement {
 }
 
 /**
- * Replaces a page of settings in one statement, each only where it is still what was read, and gives the
+ * Replaces a page of settings in one statement, each only where it is still what was read, and returns the
  * keys of the rows that took it. Rows that somebody holds are passed over, not waited for: so a rotation
  * never waits for a user's transaction, and no two of them can block each other.
  *

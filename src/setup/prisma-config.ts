@@ -10,7 +10,7 @@ const ofPrisma = /^prisma\.config\.(?:[cm]?[jt]s)$/;
 export interface PrismaConfig {
 	readonly name: string;
 	readonly exists: boolean;
-	/** Whether Prisma's command must be told of it, because the service has a project of its own. */
+	/** Whether Prisma's command needs `--config` with it, because the service has a project of its own. */
 	readonly beside: boolean;
 }
 

@@ -11,7 +11,7 @@ const knownName = /^(PrismaClient[A-Za-z]{1,40}Error|AbortError|TimeoutError)$/;
 
 /**
  * The class of an error: the code of this package's, and of Prisma's, Postgres's and Node's own. Of any other error, such as
- * one that the callback of a transaction throws, nothing is told: its name and its code may hold anything.
+ * one that the callback of a transaction throws, nothing is recorded: its name and its code may hold anything.
  */
 export function errorType(error: unknown): string {
 	if (error instanceof DestinationsError) return error.code;

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** Which operation it is. Only what the source code says, and nothing that a caller gave. */
+/** Which operation it is. Only what the source code says, and nothing that a caller passed. */
 export interface OperationKind {
 	/** As `onOperation` and spans have it, such as `destinations.create`. */
 	readonly name: string;

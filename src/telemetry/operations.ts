@@ -45,7 +45,7 @@ export interface ObservedDatabase {
 const durationBounds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
 
 /**
- * Runs the operations of a database, and tells those who listen: OpenTelemetry, as its conventions for databases say, and
+ * Runs the operations of a database, and reports to those who listen: OpenTelemetry, as its conventions for databases say, and
  * `onOperation`. Where nobody can listen it only runs them.
  */
 export class Operations {

@@ -41,7 +41,7 @@ const databaseOptions = optionsOf({
 export interface TestDatabase extends AsyncDisposable {
 	/** URL of the database as the server's superuser, for what a test does beside the client: SQL of its own, rows of the platform. */
 	readonly connectionString: string;
-	/** URLs of logins with no powers but to become their role, as in production. */
+	/** URLs of logins with no rights except to switch to their role, as in production. */
 	readonly logins: TestLogins;
 	/** Another database on the same server, as new as this one was. Takes some hundredths of a second. */
 	clone(): Promise<TestDatabase>;

@@ -20,7 +20,7 @@ const obstacles: Record<string, readonly [make: string, undo: string, says: RegE
 	'a column more': [
 		'ALTER TABLE destinations ADD icon text',
 		'ALTER TABLE destinations DROP icon',
-		/column icon is none of this package's/,
+		/column icon is not one of this package's/,
 	],
 	'a column less': [
 		'ALTER TABLE destinations RENAME test_mode TO mode_of_test',

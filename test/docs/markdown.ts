@@ -31,7 +31,8 @@ export function sources(): Document[] {
 		.map(read);
 }
 
-function filesIn(folder: string, extension: string): string[] {
+/** Files of a folder and those below it, from the project's folder on. */
+export function filesIn(folder: string, extension: string): string[] {
 	if (!existsSync(join(root, folder))) return [];
 	return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
 		const path = join(folder, entry.name);

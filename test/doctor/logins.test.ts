@@ -39,7 +39,7 @@ test("a tenants' login alone says what was not seen", async () => {
 	expectComplaints(
 		complaints,
 		['note', /^Migrations were not checked/],
-		['warning', /may not become service_role/],
+		['warning', /cannot switch to the role service_role/],
 		['warning', new RegExp(`^${service} may switch to service_role here`)],
 		['warning', /^Keys in use were not counted/],
 	);
@@ -84,17 +84,17 @@ test('a login that inherits what its role may', async () => {
 	);
 });
 
-test('a login that may not become a tenant', () =>
+test('a login that cannot switch to the role of a tenant', () =>
 	examined.expectHealing(`REVOKE authenticated FROM ${tenant}`, [
 		'failure',
-		new RegExp(`^${tenant} may not become authenticated`),
+		new RegExp(`^${tenant} cannot switch to the role authenticated`),
 	]));
 
-test('a login that may not become the service', () =>
+test('a login that cannot switch to the role of the service', () =>
 	examined.expectHealing(
 		`REVOKE service_role FROM ${service}`,
 		['note', /^Migrations were not checked/],
-		['failure', new RegExp(`^${service} may not become service_role`)],
+		['failure', new RegExp(`^${service} cannot switch to the role service_role`)],
 		['warning', /^Keys in use were not counted/],
 	));
 
@@ -192,7 +192,7 @@ describe('the login of loaders', () => {
 	});
 
 	test.each<[string, RegExp]>([
-		['REVOKE destinations_loader FROM', / may not become destinations_loader/],
+		['REVOKE destinations_loader FROM', / cannot switch to the role destinations_loader/],
 		['GRANT authenticated TO', / may switch to authenticated, and a loader does not start/],
 		['GRANT pg_read_all_data TO', / may switch to pg_read_all_data/],
 		['ALTER ROLE LOADER BYPASSRLS', / goes behind row level security/],

@@ -96,7 +96,7 @@ describe('a provider', () => {
 			await expect(work).rejects.toMatchObject({
 				code: 'CONFIGURATION',
 				message:
-					'The key provider gave a primary key id that is not 1 to 64 letters, digits, dots, dashes and underscores.',
+					'The key provider returned a primary key id that is not 1 to 64 letters, digits, dots, dashes and underscores.',
 			});
 			expect(asked).toEqual([]);
 		},

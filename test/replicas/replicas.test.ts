@@ -423,10 +423,10 @@ test('doctor says of each replica what it is worth', async () => {
 	const findings = sections.find(({ name }) => name === 'replicas')?.findings ?? [];
 	expect(findings.map(({ severity, message }) => `${severity}: ${message}`)).toEqual([
 		expect.stringMatching(/^ok: The replica .* is \d+\.\d s behind$/),
-		expect.stringMatching(/^warning: .* is no replica: it is a primary/),
+		expect.stringMatching(/^warning: .* is not a replica: it is a primary/),
 		expect.stringMatching(/^warning: Cannot connect to 127\.0\.0\.1:1\/none as user/),
 		expect.stringMatching(/^failure: .* may not switch to authenticated on /),
-		expect.stringMatching(/^failure: .* is no replica of the primary: it is another database$/),
+		expect.stringMatching(/^failure: .* is not a replica of the primary: it is another database$/),
 	]);
 	expect(JSON.stringify(findings)).not.toContain('secret');
 });

@@ -112,7 +112,7 @@ describe('a provider that is away', () => {
 	const ended = {
 		code: 'KEY_UNAVAILABLE',
 		message:
-			'The key provider gave none of the keys of a whole page, so the run ended. What was done stays; run it again when the provider answers.',
+			'The key provider returned none of the keys of a whole page, so the run ended. What was done stays; run it again when the provider answers.',
 	};
 
 	it('for a whole page ends the run', async () => {

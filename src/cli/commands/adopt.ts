@@ -5,10 +5,10 @@ import { type Command, readInteger, readOptions, UsageError } from '../command.t
 import { grouped, ProgressLine } from '../progress.ts';
 import { type ExitStatus, exitStatus, type Terminal } from '../terminal.ts';
 
-const help = `Makes a table public.destinations that was made by hand, from the SQL of the ticket, into this package's own:
+const help = `Makes a table public.destinations that was created by hand into this package's own:
 where \`prisma migrate deploy\` says 42P07, relation "destinations" already exists.
 
-Without --apply it looks at everything, tells what would change and which rows do not fit, and changes nothing.
+Without --apply it looks at everything, prints what would change and which rows do not fit, and changes nothing.
 With it, new tables are made and filled beside the old one, which stays in use; then they take its place in one
 transaction of some milliseconds. It can be stopped or killed at any moment and run again.
 

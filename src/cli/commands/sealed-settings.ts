@@ -30,7 +30,7 @@ interface Result {
 }
 
 /**
- * Runs with options that tell of progress and failures on the terminal, or as lines of JSON, and tells what came of
+ * Runs with options that print progress and failures on the terminal, or as lines of JSON, and prints what came of
  * it.
  *
  * @param also what else the line of JSON about the result says.

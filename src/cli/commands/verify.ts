@@ -11,7 +11,7 @@ Usage: consent-destinations verify [options]
 
 Options:
   --organization ID  Only this organization.
-  --allow-plaintext  Settings that are not encrypted are no failure: a migration is under way.
+  --allow-plaintext  Settings that are not encrypted do not count as failures: a migration is under way.
   --batch ROWS       Rows of one page. Default: 250.
   --json             One JSON object a line: progress, failure, and at the end result.
   -h, --help         Print this.

@@ -14,7 +14,7 @@ export function isReadable({ TimeZone = '', DateStyle = '' }: HostForm): boolean
 	return /^(Etc\/)?(UTC|UCT|GMT|Zulu|Universal)$/.test(TimeZone) && DateStyle.startsWith('ISO');
 }
 
-/** What tells one transaction of a session from the next: Postgres keeps microseconds. */
+/** What distinguishes one transaction of a session from the next: Postgres keeps microseconds. */
 export const transactionIdentity = `pg_catalog.extract('epoch', pg_catalog.transaction_timestamp())::pg_catalog.text`;
 
 /** No roles can have these names: those that begin with `pg_` are Postgres's own. */

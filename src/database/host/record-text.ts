@@ -6,7 +6,7 @@ const column = /"((?:[^"\\]+|""|\\.)*)"|([^",()\\]*)/sy;
  * (https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-IO-SYNTAX). A row without columns looks like one with NULL
  * alone.
  *
- * @throws if the text is no such row.
+ * @throws if the text is not such a row.
  */
 export function columnsOf(record: string): (string | null)[] {
 	const columns: (string | null)[] = [];

@@ -24,7 +24,7 @@ export interface OutgoingRequest {
 /** What came back. */
 export interface Answer {
 	readonly status: number;
-	/** The parsed body; `undefined` when it is no JSON, or was not read. */
+	/** The parsed body; `undefined` when it is not JSON, or was not read. */
 	readonly json: unknown;
 }
 

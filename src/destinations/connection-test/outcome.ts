@@ -80,7 +80,7 @@ export function refusedKey(provider: string, key: string): Judgement {
 	);
 }
 
-/** The judgement for a status that no provider gives a meaning of its own, in `provider`'s name. */
+/** The judgement for a status that has no meaning of its own for any provider, in `provider`'s name. */
 export function judgementOfStatus(provider: string, status: number): Judgement {
 	if (status === 429) {
 		return inconclusive('rate_limited', `${provider} is limiting requests; try again later.`);

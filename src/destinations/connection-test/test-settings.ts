@@ -138,7 +138,7 @@ async function withDeadline(
 function cleaned(message: string, settings: Readonly<Record<string, unknown>>): string {
 	const values = Object.values(settings)
 		.filter((value) => typeof value === 'string')
-		// Shorter ones are `us`, `v25.0` and the like, which are no secrets.
+		// Shorter ones are `us`, `v25.0` and the like, which are not secrets.
 		.filter((value) => value.length >= 6)
 		// Longest first, so that no value is cut up by one that it contains.
 		.sort((a, b) => b.length - a.length);

@@ -34,7 +34,7 @@ export class PostgresDataKeys implements WrappedKeyStore {
 	}
 
 	async find(keyId: string, organizationId: string): Promise<Uint8Array | undefined> {
-		// As hex: SQL of this package's own gives every value as Postgres writes it.
+		// As hex: SQL of this package's own returns every value as Postgres writes it.
 		const hex = await this.#first(
 			this.#loads ? loaderScope : organizationScope(organizationId, {}),
 			`SELECT encode(wrapped_key, 'hex') FROM public.destination_data_keys

@@ -112,7 +112,7 @@ function unreachable(error: NodeJS.ErrnoException): MappedError | undefined {
 			return { kind: 'SocketTimeout' };
 		default: {
 			if (meaningOf(error) !== 'unavailable') return undefined;
-			// Node tells what it tried, though its type says nothing of it.
+			// Node says what it tried, though its type says nothing of it.
 			const { address, hostname, port }: { [name: string]: unknown } = { ...error };
 			const host = address ?? hostname;
 			return {

@@ -17,7 +17,7 @@ export const maxDepth = 200;
 const maxRepeatedMembers = 100_000;
 
 /**
- * In the place of an object, Prisma walks a text letter by letter. Short ones, such as the `desc` of an order,
+ * Instead of an object, Prisma walks a text letter by letter. Short ones, such as the `desc` of an order,
  * are left for it to take or refuse.
  */
 export const maxTextLength = 100;
@@ -63,7 +63,7 @@ interface Place {
 export function copyArguments(args: unknown, names: FieldNames = ownModels.names): Arguments {
 	const copier = new Copier(names);
 	try {
-		// An object gives an object.
+		// An object becomes an object.
 		return args === undefined ? {} : (copier.copy(args) as Arguments);
 	} catch {
 		// What a getter throws may hold anything.
@@ -98,7 +98,7 @@ class Copier {
 	}
 
 	#value(value: unknown, place: Place): unknown {
-		// Prisma would send what `toJSON` gives in the place of what the extension has looked at.
+		// Prisma would send what `toJSON` returns instead of what the extension has looked at.
 		if (typeof value === 'function') this.#refuse('must be a plain value, not a function');
 		if (place.holdsObject && typeof value === 'string' && value.length > maxTextLength) {
 			this.#refuse('must be an object, not a long text');
@@ -238,7 +238,7 @@ function isSkip(value: unknown): boolean {
 	);
 }
 
-/** Settings as every other refusal names them, and nothing inside: a secret may stand in the place of a name. */
+/** Settings as every other refusal names them, and nothing inside: a secret may stand where a name is expected. */
 function shortened(path: readonly string[]): string[] {
 	const settings = path.indexOf('settings');
 	return settings === -1 ? path.slice(0, 5) : ['settings'];

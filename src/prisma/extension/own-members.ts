@@ -1,6 +1,6 @@
 /**
  * A proxy whose members are computed, and that has members which are put on it as they are, as spies of tests
- * are: they stand in the place of what is computed until they are taken away again.
+ * are: they replace what is computed until they are taken away again.
  */
 export function withOwnMembers<T extends object>(
 	target: T,

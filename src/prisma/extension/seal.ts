@@ -89,7 +89,7 @@ export async function seal(
 }
 
 /**
- * Refuses settings that stand where no row is known, such as in a list in the place of one row: Prisma
+ * Refuses settings that stand where no row is known, such as in a list instead of one row: Prisma
  * would quote them in its error.
  */
 function refuseOthers(model: Model, value: unknown, known: ReadonlySet<unknown>): void {
@@ -132,7 +132,7 @@ export function identityOfNew({ data, id, organizationId }: NewRow): Identity<st
 function validateNew(data: Arguments, identity: Identity<string>): Sealing {
 	const sealing = validate(data, identity, Environment.production);
 	// `validate` refuses a text that names no type.
-	// Null is no list, which Prisma says.
+	// Null is not a list, which Prisma says.
 	if (data.requiredConsent === undefined) {
 		data.requiredConsent = requiredConsentOf(identity.type as DestinationType);
 	}

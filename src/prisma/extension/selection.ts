@@ -40,7 +40,7 @@ const neededToOpen = ['id', 'organizationId', 'type', 'settingsEncrypted'] as co
 
 /**
  * Rewrites the arguments of a read, at the top or nested, except for the live filter at the top.
- * Gives the plan by which {@link ResultPlan} results are opened, or nothing where there is nothing to open.
+ * Returns the plan by which {@link ResultPlan} results are opened, or nothing where there is nothing to open.
  */
 export function rewriteRead(model: Model, args: Arguments): ResultPlan | undefined {
 	rewriteWhere(model, args.where);
@@ -121,7 +121,7 @@ function addDeletedAt(args: Arguments): Hiding {
 }
 
 /**
- * What is no field of the schema is one of another extension, for which Prisma reads what it is computed
+ * What is not a field of the schema is one of another extension, for which Prisma reads what it is computed
  * from, settings maybe. Without a select every such field is computed.
  */
 function addNeeded(

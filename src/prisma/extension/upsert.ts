@@ -35,7 +35,7 @@ export async function isTaken(
 const noVersion = 0;
 
 /**
- * Rewrites an upsert so that it gives no settings to a row that appears after the look-up: they are compared
+ * Rewrites an upsert so that it writes no settings to a row that appears after the look-up: they are compared
  * with those that the row has, for which it must be looked up. Such a row makes the upsert fail, or find
  * nothing, instead.
  *
@@ -69,7 +69,7 @@ export function asOneStatement(model: Model, args: Arguments): void {
 	Object.assign(create, added);
 }
 
-/** What is no object is left for Prisma to refuse. */
+/** What is not an object is left for Prisma to refuse. */
 function partsOf(args: Arguments): Record<'where' | 'create' | 'update', Arguments> {
 	const { where, create, update } = args;
 	return {

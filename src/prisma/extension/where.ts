@@ -23,7 +23,7 @@ export function restrictBy(where: Arguments, conditions: Arguments): void {
 	}
 }
 
-/** Adds a condition to a filter. What stands in `AND` and is no filter is left in, for Prisma to refuse. */
+/** Adds a condition to a filter. What stands in `AND` and is not a filter is left in, for Prisma to refuse. */
 export function addCondition(where: Arguments, condition: Arguments): void {
 	const others: unknown = where.AND;
 	if (others === undefined) where.AND = condition;
@@ -31,7 +31,7 @@ export function addCondition(where: Arguments, condition: Arguments): void {
 }
 
 /**
- * Adds the condition to the filter in the argument `where`, also where there is none. What is no filter,
+ * Adds the condition to the filter in the argument `where`, also where there is none. What is not a filter,
  * null included, is left for Prisma to refuse: in its place the condition alone would find every live row.
  */
 export function restrictWhere(rows: RowFilter, args: Arguments): void {

@@ -23,7 +23,7 @@ export class WriteRewriter implements Writes, RowWriter {
 		const organizationId = data.organizationId ?? connected ?? parentOrganizationId;
 		if (typeof organizationId !== 'string') {
 			throw new UnsupportedError(
-				'Settings are sealed to their organization, and this write does not tell its id. Name `organizationId`, or connect the organization by its id.',
+				'Settings are sealed to their organization, and this write does not say its id. Name `organizationId`, or connect the organization by its id.',
 			);
 		}
 		const row = { data, id, organizationId };
@@ -79,7 +79,7 @@ export class WriteRewriter implements Writes, RowWriter {
 	 * Rewrites the nested writes in data.
 	 *
 	 * @param id that of the row, where destinations refer to it.
-	 * @returns the id of a destination's organization, where the write tells it.
+	 * @returns the id of a destination's organization, where the write says it.
 	 */
 	#relationsOf(model: Model, data: Arguments, id?: string): string | undefined {
 		let organizationId: string | undefined;
@@ -116,7 +116,7 @@ const writtenByDatabase: ReadonlyMap<string, string> = new Map([
 ]);
 
 function idOfNew(data: Arguments, field: string): string {
-	// What is no text is left for Prisma to refuse.
+	// What is not a text is left for Prisma to refuse.
 	if (data[field] === undefined) data[field] = uuidv7();
 	return String(data[field]);
 }

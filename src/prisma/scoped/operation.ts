@@ -23,7 +23,7 @@ export class ModelOperation {
 	readonly #operation: string;
 	readonly #args: unknown;
 	readonly #steps: readonly FluentStep[];
-	/** Of what the operation, with its fluent steps, gives. */
+	/** Of what the operation, with its fluent steps, returns. */
 	readonly #model: Model;
 
 	constructor(

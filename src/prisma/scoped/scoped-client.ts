@@ -156,7 +156,7 @@ function scopeTransaction(scoped: Scoped): Method {
 			const results: unknown[] = [];
 			for (const { kind, ranRawSql, run } of batch) {
 				if (ranRawSql) context.ranRawSql = true;
-				// Part of the transaction's operation, which it tells whether its text may hold values.
+				// Part of the transaction's operation, which learns from it whether its text may hold values.
 				results.push(await scoped.operations.run(kind, async () => run(transaction)));
 			}
 			return results;
@@ -181,7 +181,7 @@ function runTransaction(
 	const context: ExecutionContext = { scope, ranRawSql: false, timeout };
 	const run = () => {
 		const inScope = (transaction: Methods) => work(transaction, context);
-		// Prisma's $transaction gives a promise.
+		// Prisma's $transaction returns a promise.
 		return call(client, '$transaction', [inScope, options]) as PromiseLike<unknown>;
 	};
 	return operations.run(transactionKind, () => runToEnd(context, run));

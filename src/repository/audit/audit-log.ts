@@ -83,7 +83,7 @@ export class AuditLog {
 	 *
 	 * What comes later is exported from the cursor on that `onCursor` is called with. An entry of a transaction that was still
 	 * under way has its `id` already, and may be smaller than the last one of this export; the cursor knows what was under way, so
-	 * nothing is missed. On the primary no entry comes twice; on a standby some may, which their ids tell.
+	 * nothing is missed. On the primary no entry comes twice; on a standby some may, which their ids show.
 	 *
 	 * @throws ValidationError if an option is not valid, or the cursor is of another server. In the scope of the service, `from`
 	 * and `to` need an `organizationId`.

@@ -14,7 +14,7 @@ import { isLogId } from './pages.ts';
  * All are decimal numbers of 64 bits.
  */
 export interface ExportPosition {
-	/** What tells this history of transactions from another. */
+	/** What distinguishes this history of transactions from another. */
 	readonly server: string;
 	readonly xmin: string;
 	readonly xmax: string;
@@ -31,7 +31,7 @@ export interface OpenedExport {
 }
 
 /**
- * What tells one history of transactions from another, over restarts: the cluster; its timeline, which a promotion or a recovery to
+ * What distinguishes one history of transactions from another, over restarts: the cluster; its timeline, which a promotion or a recovery to
  * a point in time begins anew; when the statistics were last emptied, as a recovery from a crash does, which may lose what was
  * seen; the database and the table, which a restored dump has made anew.
  */

@@ -104,7 +104,7 @@ class ExportReader {
 		});
 	}
 
-	/** What commits while the export goes on belongs to the next one. A standby's snapshot does not tell what that is. */
+	/** What commits while the export goes on belongs to the next one. A standby's snapshot does not show what that is. */
 	#isSeen(query: LogQuery): string[] {
 		const { position } = this.#opened;
 		return position.pending === null ? [] : [`NOT ${isPending(position, query)}`];

@@ -27,14 +27,14 @@ export const isLogId = isNumberUpTo(2n ** 63n - 1n);
 /** Whether a text is a version: a number that Postgres's integer has. */
 export const isVersion = isNumberUpTo(2n ** 31n - 1n);
 
-/** @throws ValidationError if a cursor that is a number by itself is none of its kind. */
+/** @throws ValidationError if a cursor is not a number in its plain form. */
 export function readNumber(cursor: string, isOfKind: (text: string) => boolean): string {
 	if (isOfKind(cursor)) return cursor;
 	throw new ValidationError([{ path: ['cursor'], code: 'wrong_format', message: cursorExpected }]);
 }
 
 /**
- * A page of what was read with one more than its limit, which tells whether there is another page.
+ * A page of what was read with one more than its limit, which shows whether there is another page.
  *
  * @param cursorOf the place of an item, where the next page begins behind it.
  */

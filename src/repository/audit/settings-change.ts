@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Scope } from '../../database/scope.ts';
 
-/** Which settings an update changes, for the log: it sees ciphertext, and cannot tell. */
+/** Which settings an update changes, for the log: it sees ciphertext, and cannot know. */
 export interface SettingsChange {
 	readonly id: string;
 	/** The version that is changed. At any other the database takes no notice of this. */

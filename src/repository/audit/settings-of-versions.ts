@@ -74,7 +74,7 @@ export async function settingsOfVersions(
 }
 
 /**
- * Opens settings, or says why they do not: what else the history tells is still to be read. All at once, and no key
+ * Opens settings, or says why they do not: the rest of the history can still be read. All at once, and no key
  * that could not be had is asked for again, so that a provider which hangs is waited for once.
  */
 class EarlierOpener {
