@@ -1,32 +1,40 @@
-import { cpSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { codeBlocks } from '../../test/docs/markdown.ts';
 import { Host, type Surroundings } from './host.ts';
 import type { Case } from './managers.ts';
 
 const install = 'npm install --no-audit --no-fund';
+const compile =
+	'tsc --outDir dist --strict --skipLibCheck --module nodenext --target es2023 --types node';
 
-/** A block of the guide, which the projects are made by. */
-function shown(text: string): string {
-	const guide = readFileSync('docs/guides/deploy.md', 'utf8');
-	const blocks = [...guide.matchAll(/^```\w+\n(.*?)^```$/gms)].map(([, code = '']) => code);
-	const block = blocks.find((code) => code.includes(text));
-	if (block === undefined) throw new Error(`The guide has no block with ${text}`);
-	return block;
+/** The block of a document that has this text in it. The projects are made from them. */
+function shown(path: string, text: string): string {
+	const blocks = codeBlocks({ path, text: readFileSync(path, 'utf8') });
+	const block = blocks.find(({ code }) => code.includes(text));
+	if (block === undefined) throw new Error(`${path} has no block with ${text}`);
+	return block.code;
 }
 
-function served(project: string): Case {
+const programOf = (name: string) => shown(`docs/recipes/${name}.md`, 'createDestinationsClient');
+
+/** Compiles the program of a recipe, and serves it. */
+function served(name: string): Case {
 	return async (surroundings) => {
-		const host = Host.of(project, surroundings);
+		const host = Host.of(name, surroundings);
+		host.write('main.ts', programOf(name));
 		host.run(install);
-		await host.serve('exec node main.mjs');
+		host.run(`${compile} main.ts`);
+		await host.serve('exec node dist/main.js');
 		return 'serves';
 	};
 }
 
 async function next(surroundings: Surroundings, build: string): Promise<void> {
 	const host = Host.of('next', surroundings);
-	host.write('next.config.ts', shown('serverExternalPackages'));
-	host.write('instrumentation.ts', shown('export async function register'));
+	const recipe = 'docs/recipes/next.md';
+	host.write('next.config.ts', shown(recipe, 'serverExternalPackages'));
+	host.write('instrumentation.ts', shown(recipe, 'export async function register'));
+	host.write('app/destinations/route.ts', shown(recipe, 'export async function GET'));
 	host.run(install);
 	host.run(`npm run ${build}`);
 	await host.serve('exec next start -p $PORT');
@@ -38,6 +46,7 @@ export const frameworkCases: Readonly<Record<string, Case>> = {
 	trpc: served('trpc'),
 	nest: async (surroundings) => {
 		const host = Host.of('nest', surroundings);
+		host.write('src/main.ts', programOf('nest'));
 		host.run(install);
 		host.run('npm run build');
 		await host.serve('exec node dist/main.js');
@@ -53,9 +62,9 @@ export const frameworkCases: Readonly<Record<string, Case>> = {
 	},
 	esbuild: async (surroundings) => {
 		const host = Host.of('esbuild', surroundings);
-		cpSync('test/hosts/frameworks/hono/main.mjs', join(host.folder, 'main.ts'));
+		host.write('main.ts', programOf('hono'));
 		host.run(install);
-		host.run(shown('npx esbuild'));
+		host.run(shown('docs/guides/deploy.md', 'npx esbuild'));
 		host.remove('node_modules');
 		await host.serve('exec node bundle/main.mjs');
 		return 'serves from one file, without node_modules';

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -43,7 +43,9 @@ export class Host {
 	}
 
 	write(file: string, text: string): void {
-		writeFileSync(join(this.folder, file), text);
+		const path = join(this.folder, file);
+		mkdirSync(dirname(path), { recursive: true });
+		writeFileSync(path, text);
 	}
 
 	remove(file: string): void {
@@ -114,7 +116,7 @@ export class Host {
 				const text = await response?.text();
 				if (response !== undefined && text !== undefined) {
 					if (!/^[[{]/.test(text)) throw new Error(`${text}\n${output}`);
-					return [response.status, JSON.parse(text)] as const;
+					return [response.status, namesIn(JSON.parse(text))] as const;
 				}
 				if (child.exitCode !== null) break;
 				await sleep(100);
@@ -130,11 +132,17 @@ export class Host {
 			const [status] = await ask('nobody');
 			const wanted = JSON.stringify([[200, expected], [200, []], 400]);
 			const got = JSON.stringify([...answers, status]);
-			if (got !== wanted) throw new Error(`${got} in the place of ${wanted}\n${output}`);
+			if (got !== wanted) throw new Error(`${got} instead of ${wanted}\n${output}`);
 		} finally {
 			await end(child);
 		}
 	}
+}
+
+/** Names of the destinations that a server returns: as a list, or in tRPC's envelope. */
+function namesIn(body: { result?: { data?: unknown } } | unknown[]): unknown[] {
+	const list = Array.isArray(body) ? body : body.result?.data;
+	return Array.isArray(list) ? list.map(({ name }) => name) : [];
 }
 
 /** Ends a process that was started here, with the shell that it runs in. */

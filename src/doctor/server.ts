@@ -109,7 +109,7 @@ async function poolerFindings(session: ReadOnlySession, pooled: boolean): Promis
 	if (!pooled) return [];
 	return [
 		note('A pooler or a proxy stands before the server', {
-			fix: 'Set namedStatements: false. docs/guides/deploy.md has what is supported in session, transaction and statement mode.',
+			fix: 'Set namedStatements: false. docs/recipes/pgbouncer.md has what is supported in session, transaction and statement mode.',
 		}),
 	];
 }

@@ -363,8 +363,8 @@ tried('behind PgBouncer', () => {
 		expect(String(refused)).toMatch(/pool_mode = transaction/);
 	});
 
-	test('with what the guide sets, raw SQL leaves nothing to others', async () => {
-		const guide = await readFile(join(__dirname, '../../docs/guides/deploy.md'), 'utf8');
+	test('with what the recipe sets, raw SQL leaves nothing to others', async () => {
+		const guide = await readFile(join(__dirname, '../../docs/recipes/pgbouncer.md'), 'utf8');
 		const [, lines = ''] = /```ini\n\[pgbouncer\]\n([^`]*)```/.exec(guide) ?? [];
 		expect(lines).toMatch(/^query_wait_timeout = \d+$/m);
 		const pooler = await poolerOf('transaction', [...lines.split('\n'), 'default_pool_size = 1']);

@@ -10,7 +10,7 @@ import { Service } from './service.ts';
 
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
 let service: Service;
-let blocks: CodeBlock[];
+const blocks: CodeBlock[] = [];
 const organizationId = randomUUID();
 
 beforeAll(async () => {
@@ -19,8 +19,9 @@ beforeAll(async () => {
 	await withClient(database.connectionString, (client) =>
 		client.query('INSERT INTO organizations VALUES ($1), ($2)', [organizationId, other]),
 	);
-	const guide = await readFile(join(root, 'docs/guides/deploy.md'), 'utf8');
-	blocks = codeBlocks({ path: 'docs/guides/deploy.md', text: guide });
+	for (const path of ['docs/guides/deploy.md', 'docs/recipes/lambda.md']) {
+		blocks.push(...codeBlocks({ path, text: await readFile(join(root, path), 'utf8') }));
+	}
 	service = await Service.create({
 		type: 'module',
 		// A service that has no OpenTelemetry, as most.
@@ -42,7 +43,7 @@ afterAll(async () => {
 
 function blockWith(text: string): string {
 	const block = blocks.find(({ code }) => code.includes(text));
-	if (block === undefined) throw new Error(`The guide has no block with ${text}`);
+	if (block === undefined) throw new Error(`The documents have no block with ${text}`);
 	return block.code;
 }
 
@@ -69,7 +70,7 @@ test("the guide's command makes an ES module that runs by itself; without its ba
 	expect(without.output).toMatch(/Dynamic require of "[\w:/]+" is not supported/);
 });
 
-test("the guide's handler answers, bundled, with one connection for many requests", async () => {
+test("the recipe's handler answers, bundled, with one connection for many requests", async () => {
 	await bundle((command) =>
 		command.replace('main.ts', 'handler.ts').replace('main.mjs', 'handler.mjs'),
 	);

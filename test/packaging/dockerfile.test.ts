@@ -25,9 +25,9 @@ test('the linter finds nothing', () => {
 	expect(validate('FROM node AS a\nFORM node AS A\nRUN\n')).not.toEqual([]);
 });
 
-test('the guide shows it as it is', async () => {
-	const guide = await readFile(join(root, 'docs/guides/deploy.md'), 'utf8');
-	const [shown] = codeBlocks({ path: 'deploy.md', text: guide }).filter(
+test('the recipe shows it as it is', async () => {
+	const guide = await readFile(join(root, 'docs/recipes/docker.md'), 'utf8');
+	const [shown] = codeBlocks({ path: 'docker.md', text: guide }).filter(
 		({ language }) => language === 'dockerfile',
 	);
 	expect(shown?.code).toBe(text);

@@ -7,19 +7,19 @@ import { Service } from './service.ts';
 // A service with tables and a Prisma client of its own, as the guides have it.
 
 const documents = Object.fromEntries(
-	['prisma', 'testing'].map((name) => {
-		const path = `docs/guides/${name}.md`;
+	['guides/prisma', 'recipes/jest', 'recipes/vitest'].map((name) => {
+		const path = `docs/${name}.md`;
 		return [name, codeBlocks({ path, text: readFileSync(join(root, path), 'utf8') })];
 	}),
 );
 
-/** The code of a block of a guide. */
+/** The code of a block of a document. */
 function block(
-	guide: string,
+	document: string,
 	found: (block: { language: string; flags: readonly string[]; code: string }) => boolean,
 ): string {
-	const code = documents[guide]?.find(found)?.code;
-	if (code === undefined) throw new Error(`${guide} has no such block`);
+	const code = documents[document]?.find(found)?.code;
+	if (code === undefined) throw new Error(`${document} has no such block`);
 	return code;
 }
 
@@ -41,7 +41,7 @@ model Order {
   @@map("orders")
 }
 
-${block('prisma', ({ language }) => language === 'prisma')}`;
+${block('guides/prisma', ({ language }) => language === 'prisma')}`;
 
 const use = `
 import { PrismaPg } from '@prisma/adapter-pg';
@@ -81,11 +81,11 @@ beforeAll(async () => {
 	service = await Service.create({
 		environment: { PRISMA_SCHEMA_ENGINE_BINARY: join(root, 'prisma/engine/schema-engine.mjs') },
 		files: {
-			'prisma.config.ts': block('prisma', ({ code }) => code.includes('externalTables')),
+			'prisma.config.ts': block('guides/prisma', ({ code }) => code.includes('externalTables')),
 			'prisma/schema/shop.prisma': schema,
 			'use.ts': use,
-			'own.jest.test.js': block('testing', isTest('jest')),
-			'own.vitest.test.mjs': block('testing', isTest('vitest')),
+			'own.jest.test.js': block('recipes/jest', isTest('jest')),
+			'own.vitest.test.mjs': block('recipes/vitest', isTest('vitest')),
 			'tsconfig.json': JSON.stringify({
 				compilerOptions: {
 					...{ target: 'ES2023', module: 'preserve', moduleResolution: 'bundler' },
