@@ -65,7 +65,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 		'doctor',
 	],
 	setup: ['errors', 'input', 'keys'],
-	cli: ['errors', 'input', 'keys', 'rotation', 'doctor', 'adoption', 'setup'],
+	cli: ['errors', 'ids', 'input', 'database', 'keys', 'rotation', 'doctor', 'adoption', 'setup'],
 	// Runs in browsers: test/contracts tries it.
 	contracts: ['input', 'destinations'],
 	testing: ['errors', 'input', 'destinations', 'client'],

@@ -1,35 +1,111 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { type Variable, variables } from './environment.ts';
+import { type Options, takesValue, type Values } from './option.ts';
 import type { ExitStatus, Terminal } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
 
-/** A subcommand. */
-export interface Command {
+/** What a command is made of. Its help, what it reads and what a shell completes come from the same lists. */
+interface Definition<Given extends Options> {
 	readonly name: string;
 	/** One line for the list of commands. */
 	readonly summary: string;
-	/** What `--help` prints. */
-	readonly help: string;
+	/** What it does: the first paragraphs of its help. */
+	readonly description: string;
+	/** Words that may stand after the name, of which it takes one; none where this is left out. */
+	readonly choices?: { readonly name: string; readonly of: readonly string[] };
+	readonly options: Given;
+	/** What it reads of the environment, with what the variable is for here. */
+	readonly environment?: Readonly<Partial<Record<Variable, string>>>;
+	/** What its exit status says, where there is more than success and wrong usage. */
+	readonly statuses?: string;
+	/** Command lines, with a comment above each. */
+	readonly examples: string;
+	/** What the help ends with. */
+	readonly closing?: string;
+	run(values: Values<Given>, terminal: Terminal, choice: string): Promise<ExitStatus>;
+}
+
+/** A subcommand. */
+export interface Command extends Omit<Definition<Options>, 'run'> {
+	/** Runs with what stands after its name. @throws UsageError for what it does not know. */
 	run(args: readonly string[], terminal: Terminal): Promise<ExitStatus>;
 }
 
-/** The arguments do not make sense; the message says which. */
-export class UsageError extends Error {}
+export function defineCommand<const Given extends Options>({
+	run,
+	...definition
+}: Definition<Given>): Command {
+	return {
+		...definition,
+		run(args, terminal) {
+			const { values, choice } = readArguments(definition, args);
+			return run(values, terminal, choice);
+		},
+	};
+}
 
-type OptionsOf = NonNullable<ParseArgsConfig['options']>;
-
-/** Reads a command's options. What it does not know is refused. */
-export function readOptions<const Options extends OptionsOf>(
+function readArguments<Given extends Options>(
+	{ choices, options }: Pick<Definition<Given>, 'choices' | 'options'>,
 	args: readonly string[],
-	options: Options,
-) {
+): { values: Values<Given>; choice: string } {
+	const { values: given, positionals } = parsed(args, options, choices !== undefined);
+	const read = Object.entries(options).map(([name, option]) => {
+		const text = given[name];
+		if (!takesValue(option)) return [name, text === true];
+		return [name, typeof text === 'string' ? option.read(text, `--${name}`) : undefined];
+	});
+	const [choice = '', ...more] = positionals;
+	if (choices !== undefined && (!choices.of.includes(choice) || more.length > 0)) {
+		throw new UsageError(`${choices.name} must be one of these words: ${choices.of.join(', ')}.`);
+	}
+	// Each entry was read by the option of its name.
+	return { values: Object.fromEntries(read) as Values<Given>, choice };
+}
+
+function parsed(args: readonly string[], options: Options, allowPositionals: boolean) {
+	const types = Object.entries(options).map(([name, option]) => [
+		name,
+		{ type: takesValue(option) ? ('string' as const) : ('boolean' as const) },
+	]);
+	const config: ParseArgsConfig = {
+		args: [...args],
+		options: Object.fromEntries(types),
+		strict: true,
+		allowPositionals,
+	};
 	try {
-		return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+		return parseArgs(config);
 	} catch (error) {
-		throw new UsageError(error instanceof Error ? error.message : String(error));
+		const message = error instanceof Error ? error.message : String(error);
+		throw new UsageError(message.endsWith('.') ? message : `${message}.`);
 	}
 }
 
-export function readInteger(name: string, text: string | undefined): number | undefined {
-	if (text === undefined) return undefined;
-	if (/^\d{1,9}$/.test(text)) return Number(text);
-	throw new UsageError(`--${name} must be a whole number, and is "${text}".`);
+/** What `--help` prints. */
+export function helpOf(command: Command): string {
+	const { name, description, choices, options, environment = {} } = command;
+	const usage = [name, ...(choices === undefined ? [] : [choices.name]), '[options]'].join(' ');
+	const rows = Object.entries(options).map(
+		([option, about]) =>
+			[takesValue(about) ? `--${option} ${about.value}` : `--${option}`, about.help] as const,
+	);
+	const used = variables.flatMap((variable) => {
+		const use = environment[variable];
+		return use === undefined ? [] : [[variable, use] as const];
+	});
+	return [
+		description,
+		`Usage: consent-destinations ${usage}`,
+		`Options:\n${table([...rows, ['-h, --help', 'Print this.']])}`,
+		...(used.length === 0 ? [] : [`Environment:\n${table(used)}`]),
+		...(command.statuses === undefined ? [] : [`Exit status: ${command.statuses}`]),
+		`Examples:\n${command.examples.replace(/^(?=.)/gm, '  ')}`,
+		...(command.closing === undefined ? [] : [command.closing]),
+	].join('\n\n');
+}
+
+/** Lines of two columns, indented. */
+export function table(rows: readonly (readonly [left: string, right: string])[]): string {
+	const width = Math.max(...rows.map(([left]) => left.length));
+	return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join('\n');
 }

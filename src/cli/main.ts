@@ -1,40 +1,46 @@
 import { DestinationsError } from '../errors.ts';
 import { messageOf } from '../input/message-of.ts';
-import { type Command, UsageError } from './command.ts';
-import { adopt } from './commands/adopt.ts';
-import { doctor } from './commands/doctor.ts';
-import { init } from './commands/init.ts';
-import { keygen } from './commands/keygen.ts';
-import { rotate } from './commands/rotate.ts';
-import { verify } from './commands/verify.ts';
-import { Printer } from './printer.ts';
+import { forCommands } from './advice.ts';
+import { type Command, helpOf, table } from './command.ts';
+import { commands } from './commands.ts';
+import { Printer, styled } from './printer.ts';
 import { type ExitStatus, exitStatus, type Process, type Terminal } from './terminal.ts';
-
-/** Every subcommand, in the order of the help. */
-const commands: readonly Command[] = [init, keygen, doctor, verify, rotate, adopt];
+import { UsageError } from './usage-error.ts';
+import { version } from './version.ts';
 
 const help = `Looks after the encrypted settings of destinations.
 
 Usage: consent-destinations COMMAND [options]
 
 Commands:
-${commands.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`).join('\n')}
+${table(commands.map(({ name, summary }) => [name, summary]))}
+
+Options:
+${table([
+	['-h, --help', 'Print this.'],
+	['-v, --version', 'Print the version of the package.'],
+])}
 
 \`consent-destinations COMMAND --help\` shows its options, with examples.`;
 
 /** Runs a command line, without the program's name, and returns the exit status. */
 export async function main(args: readonly string[], process: Process): Promise<ExitStatus> {
+	const { stdout, stderr, environment, folder, signal } = process;
 	const terminal: Terminal = {
-		stdout: new Printer(process.stdout),
-		stderr: new Printer(process.stderr),
-		environment: process.environment,
-		folder: process.folder,
-		signal: process.signal,
+		stdout: new Printer(stdout, environment),
+		stderr: new Printer(stderr, environment),
+		environment,
+		folder,
+		signal,
 	};
 	const [name, ...rest] = args;
 	if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-		(name === undefined ? terminal.stderr : terminal.stdout).lines(help);
+		(name === undefined ? terminal.stderr : terminal.stdout).help(help);
 		return name === undefined ? exitStatus.usage : exitStatus.done;
+	}
+	if (name === '--version' || name === '-v') {
+		terminal.stdout.line(version());
+		return exitStatus.done;
 	}
 	const command = commands.find((known) => known.name === name);
 	if (command === undefined) {
@@ -44,7 +50,7 @@ export async function main(args: readonly string[], process: Process): Promise<E
 		return exitStatus.usage;
 	}
 	if (rest.includes('--help') || rest.includes('-h')) {
-		terminal.stdout.lines(command.help);
+		terminal.stdout.help(helpOf(command));
 		return exitStatus.done;
 	}
 	try {
@@ -52,6 +58,11 @@ export async function main(args: readonly string[], process: Process): Promise<E
 	} catch (error) {
 		return report(error, command, terminal);
 	}
+}
+
+/** What others wrote may end without a full stop. */
+function sentence(text: string): string {
+	return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 /** Prints what went wrong without a stack: the message says what to do. */
@@ -62,13 +73,13 @@ function report(error: unknown, { name }: Command, { stderr }: Terminal): ExitSt
 		return exitStatus.usage;
 	}
 	if (error instanceof DestinationsError) {
-		const { code, message, cause } = error;
-		stderr.line(`${code}: ${message}`);
+		const { code, cause } = error;
+		stderr.line(styled('red', `${code}:`), ` ${forCommands(error)}`);
 		// What the database says; pg quotes no values of parameters, and the password is in no message of its.
-		if (cause !== undefined) stderr.line(`The database says: ${messageOf(cause)}`);
+		if (cause !== undefined) stderr.line(sentence(`The database says: ${messageOf(cause)}`));
 		const refusedInput = code === 'VALIDATION' && cause === undefined;
 		return code === 'CONFIGURATION' || refusedInput ? exitStatus.usage : exitStatus.failed;
 	}
-	stderr.line(`The database refused or did not answer: ${messageOf(error)}`);
+	stderr.line(sentence(`The database refused or did not answer: ${messageOf(error)}`));
 	return exitStatus.failed;
 }

@@ -20,13 +20,17 @@ export function poolerRefusal(
 	if (!sqlState?.startsWith('08')) return undefined;
 	const refused = statementMode(error);
 	if (refused !== undefined) return refused;
-	const message = messageOf(error);
-	const [, parameter] = startupParameter.exec(message) ?? [];
+	const parameter = startupParameterOf(error);
 	if (parameter === undefined) return undefined;
 	return new ConfigurationError(
 		`The pooler refuses what a session begins with: ${parameter}. Set \`namedStatements: false\`, and leave timeouts and options out of \`pool\`.`,
 		{ cause: error },
 	);
+}
+
+/** What a pooler refused of what a session begins with. */
+export function startupParameterOf(error: unknown): string | undefined {
+	return startupParameter.exec(messageOf(error))?.[1];
 }
 
 /** The error for a transaction where a pooler allows none; nothing for any other error. */

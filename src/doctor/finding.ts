@@ -8,6 +8,8 @@ export type Severity = 'ok' | 'note' | 'warning' | 'failure';
 export interface Finding {
 	readonly severity: Severity;
 	readonly message: string;
+	/** What the message begins with, where findings may differ by that alone: the name of a login. */
+	readonly subject?: string;
 	/** What to do about it. */
 	readonly fix?: string;
 	/** Statements that do it. */
@@ -15,6 +17,7 @@ export interface Finding {
 }
 
 export interface Fix {
+	readonly subject?: string;
 	readonly fix?: string;
 	readonly sql?: string;
 }

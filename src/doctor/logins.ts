@@ -169,7 +169,7 @@ function separationOf(tenant: Login, service: Login | undefined): Finding[] {
 			warning(
 				`${tenant.name} serves tenants and the service: role and claims of each statement keep them apart, but SQL of a tenant's own may SET ROLE service_role`,
 				{
-					fix: 'Two logins close that: prisma/grants/logins.sql; then connectionString and serviceConnectionString, for doctor DATABASE_SERVICE_URL.',
+					fix: 'Two logins close that: prisma/grants/logins.sql makes them. Services connect with each for what it is for; doctor reads DATABASE_URL and DATABASE_SERVICE_URL.',
 				},
 			),
 		];

@@ -61,9 +61,10 @@ function judge({ name, role, expected, administrator, grantors, admin }: MemberR
 			}),
 		];
 	}
+	const subject = name;
 	const message = `${name} may switch to ${role} here, and so ${powers[role]}`;
-	if (name === postgrest) return [note(message, { fix: "It is PostgREST's login." })];
-	if (administrator) return [note(message, { fix: "It is an administrator's login." })];
+	if (name === postgrest) return [note(message, { subject, fix: "It is PostgREST's login." })];
+	if (administrator) return [note(message, { subject, fix: "It is an administrator's login." })];
 	if (grantors.length === 0) {
 		return [
 			warning(message, {
@@ -73,6 +74,7 @@ function judge({ name, role, expected, administrator, grantors, admin }: MemberR
 	}
 	return [
 		warning(message, {
+			subject,
 			fix: 'Unless it is a login of a service:',
 			sql: statements(grantors, (by) => `REVOKE ${role} FROM ${name}${by};`),
 		}),

@@ -40,7 +40,7 @@ async function reach(
 		return await checkReplica(replica, primary);
 	} catch (error) {
 		if (!(error instanceof UnreachableError)) throw error;
-		const fix = 'Start it, or correct DATABASE_REPLICA_URLS and the option `replicas`.';
+		const fix = 'Start it, or correct DATABASE_REPLICA_URLS.';
 		return [warning(`${error.message}. The primary is read in its place`, { fix })];
 	}
 }
@@ -57,12 +57,12 @@ async function checkReplica(
 				ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8 END AS lag, ${place}`);
 	if (row === undefined || primary === undefined) return [];
 	if (row.cluster !== primary.cluster || row.database !== primary.database) {
-		const fix = 'Give the option `replicas` the URLs of standbys that stream from the primary.';
+		const fix = 'Name standbys that stream from the primary.';
 		return [failure(`${target} is not a replica of the primary: it is another database`, { fix })];
 	}
 	if (!row.in_recovery) {
 		const fix =
-			'Give the option `replicas` the URL of a standby, or leave it out. After a failover, name the new standby.';
+			'Name a standby in its place, or leave it out. After a failover, name the new standby.';
 		return [
 			warning(`${target} is not a replica: it is a primary, which is not read as one`, { fix }),
 		];

@@ -204,7 +204,7 @@ test('two live rows of one type and environment are both told', async () => {
 test.each([
 	[['--frob'], {}, /frob/],
 	[['--prepare', '--apply'], {}, /exclude each other/],
-	[['--batch', '0'], {}, /batchSize/],
+	[['--batch', '0'], {}, /--batch must be/],
 	[[], { DESTINATIONS_FORMER_KEY: 'topsecret' }, /64 hexadecimal digits/],
 	[[], { DESTINATIONS_ENCRYPTION_KEYS: '' }, /DESTINATIONS_ENCRYPTION_KEYS|keys/],
 ])('%p with %p cannot begin', async (options, changed, says) => {

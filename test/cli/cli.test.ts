@@ -37,8 +37,8 @@ describe('wrong usage ends with 2 and says what is wrong', () => {
 		[['rotate', '--dryrun'], '--dryrun'],
 		[['rotate', 'everything'], 'everything'],
 		[['rotate', '--batch', 'many'], '--batch'],
-		[['rotate', '--batch', '0'], 'batchSize'],
-		[['verify', '--organization', 'acme'], 'organizationId'],
+		[['rotate', '--batch', '0'], '--batch'],
+		[['verify', '--organization', 'acme'], '--organization'],
 		[['keygen', '--id', 'a b'], '--id'],
 	])('%p', async (args, word) => {
 		const environment = { DATABASE_URL: 'postgres://127.0.0.1:1/none', ...someKeys() };
@@ -112,8 +112,8 @@ describe('on a database', () => {
 		await sealed.fill();
 		const { status, stdout } = await run(['verify'], surroundings());
 		expect(status).toBe(0);
-		expect(stdout).toContain('key old: 4 rows');
-		expect(stdout).toContain('4 rows checked, 0 failed');
+		expect(stdout).toContain('Key old sealed 4 rows.');
+		expect(stdout).toContain('4 rows checked: all of them open.');
 	});
 
 	test('verify names each row that fails, by id and code, and ends with 1', async () => {
@@ -121,7 +121,8 @@ describe('on a database', () => {
 		const { status, stdout } = await run(['verify'], surroundings(sealed.newOnly));
 		expect(status).toBe(1);
 		expect(stdout).toContain(`UNKNOWN_KEY destination ${live}`);
-		expect(stdout).toContain('4 failed');
+		expect(stdout).toContain('4 rows failed with UNKNOWN_KEY.');
+		expect(stdout).toMatch(/4 rows checked: none of them opens\.\n$/);
 	});
 
 	test('rotate rotates, tells how many, and leaves verify nothing to complain of', async () => {
@@ -157,7 +158,7 @@ describe('on a database', () => {
 		const one = await run(['rotate', '--organization', organizationId], surroundings());
 		expect(one.stdout).toContain('4 rows sealed');
 		const plain = await run(['rotate', '--from-plaintext'], surroundings());
-		expect(plain.stdout).toContain('1 rows sealed');
+		expect(plain.stdout).toContain('1 row sealed');
 	});
 
 	test('--json prints an object a line, the result last, and no progress elsewhere', async () => {

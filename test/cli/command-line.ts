@@ -1,4 +1,5 @@
 import { main } from '../../src/cli/main.ts';
+import { mannersOf } from './manners.ts';
 
 /** What a command printed, and how it ended. */
 export interface Ended {
@@ -35,5 +36,8 @@ export async function run(
 		environment,
 		signal: signal ?? new AbortController().signal,
 	});
-	return { status, ...printed };
+	const ended = { status, ...printed };
+	// Whatever a test runs, and for whatever reason.
+	expect(mannersOf(args, ended)).toEqual([]);
+	return ended;
 }

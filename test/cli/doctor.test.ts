@@ -53,7 +53,7 @@ test('a healthy database: 0, and where it looked', async () => {
 	const { host, pathname, username } = new URL(examined.tenantUrl);
 	expect(stdout).toContain(`Connected to ${host}${pathname} as ${username}`);
 	expect(stdout).toMatch(/\nServer\n {2}✓ ok {7}PostgreSQL \d/);
-	expect(stdout).toMatch(/\n0 failures, 0 warnings, \d+ notes?\.\n$/);
+	expect(stdout).toMatch(/\n0 failures, 0 warnings, \d+ notes?\. All is well\.\n$/);
 	for (const secret of secrets()) expect(stdout).not.toContain(secret);
 });
 
@@ -115,7 +115,7 @@ test('a long fix is shown by its beginning, and whole by --sql', async () => {
 	await examined.run('ALTER FUNCTION log_changed_destinations() SECURITY INVOKER');
 	try {
 		const { stdout } = await run(['doctor'], surroundings());
-		expect(stdout).toMatch(/… \d+ more lines: consent-destinations doctor --sql prints them/);
+		expect(stdout).toMatch(/… \d+ more lines: `consent-destinations doctor --sql` prints them/);
 		const script = await run(['doctor', '--sql'], surroundings());
 		await examined.run(script.stdout);
 		expect(await run(['doctor'], surroundings())).toMatchObject({ status: 0 });
@@ -172,7 +172,7 @@ describe('what could not begin ends with 2 and says what to do', () => {
 		url.pathname = '/nowhere';
 		const { status, stderr } = await run(['doctor'], surroundings({ DATABASE_URL: url.href }));
 		expect(status).toBe(2);
-		expect(stderr).toMatch(/does not exist\nfix: Correct the name of the database/);
+		expect(stderr).toMatch(/does not exist\.\nfix: Correct the name of the database/);
 	});
 
 	test.each([['--jsn'], ['everything'], ['--json', '--sql']])(

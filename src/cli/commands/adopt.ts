@@ -1,75 +1,66 @@
 import { type Adopted, adopt as adoptTable } from '../../adoption/adopt.ts';
 import type { Found } from '../../adoption/inspect.ts';
 import type { AdoptionGoal } from '../../adoption/options.ts';
-import { type Command, readInteger, readOptions, UsageError } from '../command.ts';
+import { defineCommand } from '../command.ts';
+import { databaseUrl, encryptionKeys, sealingKeys } from '../environment.ts';
+import { batch, json } from '../option.ts';
 import { grouped, ProgressLine } from '../progress.ts';
 import { type ExitStatus, exitStatus, type Terminal } from '../terminal.ts';
+import { UsageError } from '../usage-error.ts';
 
-const help = `Makes a table public.destinations that was created by hand into this package's own:
+export const adopt = defineCommand({
+	name: 'adopt',
+	summary: 'take over a table destinations that was made by hand',
+	description: `Makes a table public.destinations that was created by hand into this package's own:
 where \`prisma migrate deploy\` says 42P07, relation "destinations" already exists.
 
 Without --apply it looks at everything, prints what would change and which rows do not fit, and changes nothing.
 With it, new tables are made and filled beside the old one, which stays in use; then they take its place in one
-transaction of some milliseconds. It can be stopped or killed at any moment and run again.
+transaction of some milliseconds. It can be stopped or killed at any moment and run again.`,
+	options: {
+		prepare: { help: 'Do all of it but the last transaction.' },
+		apply: { help: 'Do all of it. From then on, SQL of the application before finds no rows.' },
+		batch,
+		...json('One JSON object a line: found, step, progress, unfit, and at the end result.'),
+	},
+	environment: {
+		DATABASE_URL: 'The login that owns the table, and that may create schemas and roles.',
+		DESTINATIONS_ENCRYPTION_KEYS: sealingKeys,
+		DESTINATIONS_FORMER_KEY:
+			'64 hex digits: opens settings that are sealed as { encrypted, iv, tag }.',
+	},
+	statuses: `0 if it is done, or could be; 1 if something has to be settled first; 2 if it could not begin;
+130 if it was stopped by Ctrl-C after the transaction under way.`,
+	examples: `# What is there, what would change, and which rows do not fit
+consent-destinations adopt
 
-Usage: consent-destinations adopt [options]
-
-Options:
-  --prepare     Do all of it but the last transaction.
-  --apply       Do all of it. From then on, SQL of the application before finds no rows.
-  --batch ROWS  Rows of one transaction. Default: 250.
-  --json        One JSON object a line: found, step, progress, unfit, and at the end result.
-  -h, --help    Print this.
-
-Environment:
-  DATABASE_URL                  The login that owns the table, and that may create schemas and roles.
-  DESTINATIONS_ENCRYPTION_KEYS  id:hex,id:hex; the first seals.
-  DESTINATIONS_FORMER_KEY       64 hex digits: opens settings that are sealed as { encrypted, iv, tag }.
-
-Exit status: 0 if it is done, or could be; 1 if something has to be settled first; 2 if it could not begin;
-130 if it was stopped by Ctrl-C after the transaction under way.
-
-Examples:
-  # What is there, what would change, and which rows do not fit
-  consent-destinations adopt
-
-  # Copy for an hour while the old application runs; then replace the application and move the tables
-  consent-destinations adopt --prepare
-  consent-destinations adopt --apply
-
-\`consent-destinations doctor\` and \`consent-destinations verify\` say afterwards whether all is well.`;
-
-export const adopt: Command = {
-	name: 'adopt',
-	summary: 'take over a table destinations that was made by hand',
-	help,
-	async run(args, terminal) {
-		const options = readOptions(args, {
-			prepare: { type: 'boolean' },
-			apply: { type: 'boolean' },
-			batch: { type: 'string' },
-			json: { type: 'boolean' },
-		});
+# Copy for an hour while the old application runs; then replace the application and move the tables
+consent-destinations adopt --prepare
+consent-destinations adopt --apply`,
+	closing:
+		'`consent-destinations doctor` and `consent-destinations verify` say afterwards whether all is well.',
+	async run(options, terminal) {
 		if (options.prepare && options.apply) {
 			throw new UsageError('--prepare and --apply exclude each other.');
 		}
 		const goal = options.apply ? 'apply' : options.prepare ? 'prepare' : 'look';
-		const batchSize = readInteger('batch', options.batch);
 		const { environment } = terminal;
+		const connectionString = databaseUrl(environment);
+		const keys = encryptionKeys(environment);
 		const { onEnd, onResult, ...heard } = options.json ? asJson(terminal) : asText(terminal, goal);
 		const result = await adoptTable({
-			connectionString: environment.DATABASE_URL,
-			keys: environment.DESTINATIONS_ENCRYPTION_KEYS,
+			connectionString,
+			keys,
 			formerKey: environment.DESTINATIONS_FORMER_KEY || undefined,
 			goal,
-			batchSize,
+			batchSize: options.batch,
 			signal: terminal.signal,
 			...heard,
 		}).finally(onEnd);
 		onResult(result);
 		return statusOf(result);
 	},
-};
+});
 
 function statusOf({ outcome }: Adopted): ExitStatus {
 	if (outcome === 'stopped') return exitStatus.stopped;

@@ -1,24 +1,30 @@
+import { counted } from '../../doctor/finding.ts';
+import type { DestinationsErrorCode } from '../../errors.ts';
 import type {
 	SealedSettingsFailure,
 	SealedSettingsOptions,
 	SealedSettingsProgress,
 } from '../../rotation/options.ts';
-import { readInteger } from '../command.ts';
+import { databaseUrl, encryptionKeys, sealingKeys } from '../environment.ts';
+import { batch, json, organization, type Values } from '../option.ts';
+import { styled } from '../printer.ts';
 import { ProgressLine } from '../progress.ts';
 import { type ExitStatus, exitStatus, type Terminal } from '../terminal.ts';
 
 /** Options of every command that goes through all settings. */
 export const sealedSettingsOptions = {
-	organization: { type: 'string' },
-	batch: { type: 'string' },
-	json: { type: 'boolean' },
+	organization,
+	batch,
+	...json('One JSON object a line: progress, failure, and at the end result.'),
 } as const;
 
-interface Given {
-	readonly organization?: string | undefined;
-	readonly batch?: string | undefined;
-	readonly json?: boolean | undefined;
-}
+/** What such a command reads of the environment. */
+export const sealedSettingsEnvironment = {
+	DATABASE_URL: 'A login that may switch to the role service_role.',
+	DESTINATIONS_ENCRYPTION_KEYS: sealingKeys,
+} as const;
+
+type Given = Values<typeof sealedSettingsOptions>;
 
 /** What both runs end with. */
 interface Result {
@@ -43,12 +49,16 @@ export async function tellRun<R extends Result>(
 	also: object = {},
 ): Promise<ExitStatus> {
 	const line = new ProgressLine(terminal.stderr);
+	const failures = new Failures(terminal, line);
 	try {
-		const result = await run(runOptions(given, terminal, line));
+		const result = await run(runOptions(given, terminal, line, failures));
 		line.end();
 		const { failures: _, ...counts } = result;
 		if (given.json) terminal.stdout.json({ event: 'result', ...also, ...counts });
-		else print(result);
+		else {
+			failures.sum();
+			print(result);
+		}
 		if (result.stopped) return exitStatus.stopped;
 		return result.failed + (result.busy ?? 0) > 0 ? exitStatus.failed : exitStatus.done;
 	} finally {
@@ -56,30 +66,70 @@ export async function tellRun<R extends Result>(
 	}
 }
 
-function runOptions(given: Given, terminal: Terminal, line: ProgressLine): SealedSettingsOptions {
-	const json = given.json === true;
+function runOptions(
+	given: Given,
+	{ stdout, environment, signal }: Terminal,
+	line: ProgressLine,
+	failures: Failures,
+): SealedSettingsOptions {
 	return {
-		connectionString: terminal.environment.DATABASE_URL,
-		keys: terminal.environment.DESTINATIONS_ENCRYPTION_KEYS,
+		connectionString: databaseUrl(environment),
+		keys: encryptionKeys(environment),
 		organizationId: given.organization,
-		batchSize: readInteger('batch', given.batch),
-		signal: terminal.signal,
+		batchSize: given.batch,
+		signal,
 		onProgress(progress: SealedSettingsProgress) {
-			if (json) terminal.stdout.json({ event: 'progress', ...progress });
+			if (given.json) stdout.json({ event: 'progress', ...progress });
 			else line.show(progress);
 		},
 		onFailure(failure: SealedSettingsFailure) {
-			if (json) {
-				terminal.stdout.json({ event: 'failure', ...failure });
-				return;
-			}
-			line.clear();
-			terminal.stdout.line(failureText(failure));
+			if (given.json) stdout.json({ event: 'failure', ...failure });
+			else failures.add(failure);
 		},
 	};
 }
 
-function failureText({ code, destinationId, version, organizationId }: SealedSettingsFailure) {
-	const place = version === undefined ? '' : `, the settings that version ${version} had`;
-	return `${code} destination ${destinationId} of organization ${organizationId}${place}`;
+/** How many rows are listed of one code: after a wrong key there may be millions, of which these say as much. */
+const listedOfOneCode = 20;
+
+/** What is to be done about rows that do not open, by the code of their error. */
+const advice: Readonly<Partial<Record<DestinationsErrorCode, string>>> = {
+	UNKNOWN_KEY:
+		'DESTINATIONS_ENCRYPTION_KEYS lacks the key that sealed them: add it, behind the first.',
+	DECRYPTION_FAILED:
+		'They are not encrypted, the key of their id is another one, or they were changed in the database.',
+	KEY_UNAVAILABLE: 'Their key could not be had: try again when the key management service answers.',
+};
+
+/** The rows that do not open: the first of each code one by one, and all of them by their number. */
+class Failures {
+	readonly #terminal: Terminal;
+	readonly #line: ProgressLine;
+	readonly #counts = new Map<DestinationsErrorCode, number>();
+
+	constructor(terminal: Terminal, line: ProgressLine) {
+		this.#terminal = terminal;
+		this.#line = line;
+	}
+
+	add({ code, destinationId, version, organizationId }: SealedSettingsFailure): void {
+		const count = (this.#counts.get(code) ?? 0) + 1;
+		this.#counts.set(code, count);
+		if (count > listedOfOneCode) return;
+		const place = version === undefined ? '' : `, the settings that version ${version} had`;
+		this.#line.clear();
+		this.#terminal.stdout.line(
+			styled('red', code),
+			` destination ${destinationId} of organization ${organizationId}${place}`,
+		);
+	}
+
+	sum(): void {
+		for (const [code, count] of this.#counts) {
+			const listed = count > listedOfOneCode ? ` --json lists all of them.` : '';
+			this.#terminal.stdout.line(
+				`${counted(count, 'row')} failed with ${code}.${listed} ${advice[code] ?? ''}`.trimEnd(),
+			);
+		}
+	}
 }

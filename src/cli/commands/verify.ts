@@ -1,43 +1,28 @@
+import { counted } from '../../doctor/finding.ts';
 import { type VerifySettingsResult, verifySettings } from '../../rotation/verify-settings.ts';
-import { type Command, readOptions } from '../command.ts';
-import { grouped } from '../progress.ts';
+import { defineCommand } from '../command.ts';
 import type { Terminal } from '../terminal.ts';
-import { sealedSettingsOptions, tellRun } from './sealed-settings.ts';
+import { sealedSettingsEnvironment, sealedSettingsOptions, tellRun } from './sealed-settings.ts';
 
-const help = `Opens all settings, those of soft-deleted destinations and of earlier versions too. Reports each that does
-not open, by id and code, and counts by key id. Changes nothing.
-
-Usage: consent-destinations verify [options]
-
-Options:
-  --organization ID  Only this organization.
-  --allow-plaintext  Settings that are not encrypted do not count as failures: a migration is under way.
-  --batch ROWS       Rows of one page. Default: 250.
-  --json             One JSON object a line: progress, failure, and at the end result.
-  -h, --help         Print this.
-
-Environment:
-  DATABASE_URL                  A login that may switch to the role service_role.
-  DESTINATIONS_ENCRYPTION_KEYS  id:hex,id:hex; the first seals, every one opens.
-
-Exit status: 0 if all of them open, 1 if not, 2 if it could not begin, 130 if it was stopped.
-
-Examples:
-  # Can the old key be retired? No row counts under its id any more
-  consent-destinations verify
-
-  # The ids of all that fail
-  consent-destinations verify --json | jq -r 'select(.event == "failure").destinationId'`;
-
-export const verify: Command = {
+export const verify = defineCommand({
 	name: 'verify',
 	summary: 'open all settings and report those that fail',
-	help,
-	async run(args, terminal) {
-		const options = readOptions(args, {
-			...sealedSettingsOptions,
-			'allow-plaintext': { type: 'boolean' },
-		});
+	description: `Opens all settings, those of soft-deleted destinations and of earlier versions too. Reports each that does
+not open, by id and code, and counts by key id. Changes nothing.`,
+	options: {
+		'allow-plaintext': {
+			help: 'Settings that are not encrypted do not count as failures: a migration is under way.',
+		},
+		...sealedSettingsOptions,
+	},
+	environment: sealedSettingsEnvironment,
+	statuses: '0 if all of them open, 1 if not, 2 if it could not begin, 130 if it was stopped.',
+	examples: `# Can the old key be retired? No row counts under its id any more
+consent-destinations verify
+
+# The ids of all that fail
+consent-destinations verify --json | jq -r 'select(.event == "failure").destinationId'`,
+	async run(options, terminal) {
 		const plaintext = options['allow-plaintext'] ? 'allow-read' : 'refuse';
 		return tellRun(
 			options,
@@ -46,15 +31,27 @@ export const verify: Command = {
 			(result) => print(result, terminal),
 		);
 	},
-};
+});
 
 function print(
 	{ checked, keys, plaintext, empty, failed, stopped }: VerifySettingsResult,
 	{ stdout }: Terminal,
 ): void {
-	for (const [id, count] of Object.entries(keys)) stdout.line(`key ${id}: ${grouped(count)} rows`);
-	if (plaintext > 0) stdout.line(`not encrypted: ${grouped(plaintext)} rows`);
-	if (empty > 0) stdout.line(`without settings: ${grouped(empty)} rows`);
-	const end = stopped ? 'Stopped before the end. Run it again for all rows.' : 'That is all.';
-	stdout.line(`${grouped(checked)} rows checked, ${grouped(failed)} failed. ${end}`);
+	for (const [id, count] of Object.entries(keys)) {
+		stdout.line(`Key ${id} sealed ${counted(count, 'row')}.`);
+	}
+	if (plaintext > 0) {
+		const advice = 'see `consent-destinations rotate --from-plaintext`';
+		stdout.line(`${counted(plaintext, 'row')} not encrypted: ${advice}.`);
+	}
+	if (empty > 0) stdout.line(`${counted(empty, 'row')} without settings.`);
+	const end = stopped ? ' Stopped before the end: run it again for all rows.' : '';
+	stdout.line(`${outcome(checked, failed)}${end}`);
+}
+
+function outcome(checked: number, failed: number): string {
+	if (checked === 0) return 'There are no rows to check.';
+	const rows = counted(checked, 'row');
+	if (failed === 0) return `${rows} checked: all of them open.`;
+	return `${rows} checked: ${checked === failed ? 'none of them opens' : `${counted(failed, 'row')} failed`}.`;
 }

@@ -1,0 +1,71 @@
+import { newClient } from '../database/database-address.ts';
+import { ConfigurationError } from '../errors.ts';
+import { Keyring } from '../keys/keyring.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Every variable that the commands read, in the order of their help. */
+export const variables = [
+	'DATABASE_URL',
+	'DATABASE_SERVICE_URL',
+	'DATABASE_LOADER_URL',
+	'DATABASE_REPLICA_URLS',
+	'DESTINATIONS_ENCRYPTION_KEYS',
+	'DESTINATIONS_FORMER_KEY',
+] as const;
+
+export type Variable = (typeof variables)[number];
+
+type Environment = Terminal['environment'];
+
+/** The words of the help for the keys, where a command seals with them. */
+export const sealingKeys = 'id:hex,id:hex; the first seals, every one opens.';
+
+/**
+ * The URL that a variable holds, which is there and can be read.
+ *
+ * @throws ConfigurationError that names the variable.
+ */
+export function databaseUrl(environment: Environment, variable: Variable = 'DATABASE_URL'): string {
+	const url = optionalUrl(environment, variable);
+	if (url !== undefined) return url;
+	throw new ConfigurationError(
+		`${variable} is not set. Set it to the URL of the database: postgresql://user:password@host:5432/database.`,
+	);
+}
+
+/** The same of a variable that need not be set. */
+export function optionalUrl(environment: Environment, variable: Variable): string | undefined {
+	const url = environment[variable] || undefined;
+	if (url !== undefined) of(variable, () => newClient({ connectionString: url }));
+	return url;
+}
+
+/** The URLs that a variable holds, with spaces between. @throws ConfigurationError that names the variable. */
+export function urlsOf(environment: Environment, variable: Variable): string[] {
+	const urls = (environment[variable] ?? '').split(/\s+/).filter(Boolean);
+	for (const connectionString of urls) of(variable, () => newClient({ connectionString }));
+	return urls;
+}
+
+/** The keys, which are there and can be read. @throws ConfigurationError that names the variable. */
+export function encryptionKeys(environment: Environment): string {
+	const variable: Variable = 'DESTINATIONS_ENCRYPTION_KEYS';
+	const keys = environment[variable] || undefined;
+	if (keys === undefined) {
+		throw new ConfigurationError(
+			`${variable} is not set. Set it to the keys of the services, as id:hex,id:hex with 64 hex digits each; \`consent-destinations keygen\` makes one.`,
+		);
+	}
+	of(variable, () => new Keyring(keys));
+	return keys;
+}
+
+/** Has an error begin with the variable that it is about. */
+function of(variable: Variable, read: () => unknown): void {
+	try {
+		read();
+	} catch (error) {
+		if (!(error instanceof ConfigurationError)) throw error;
+		throw new ConfigurationError(`${variable}: ${error.message}`);
+	}
+}
