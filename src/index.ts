@@ -129,12 +129,14 @@ export type { AuditLog } from './repository/audit/audit-log.ts';
 export type { AuditAction, AuditEntry, FieldChange } from './repository/audit/entry.ts';
 export type { AuditExportOptions } from './repository/audit/export.ts';
 export type { AuditFilter } from './repository/audit/filter.ts';
-export type { DestinationVersion } from './repository/audit/history.ts';
+export type { DestinationVersion, HistoryOptions } from './repository/audit/history.ts';
 export type { Page, PageOptions } from './repository/audit/pages.ts';
 export type { CopyOptions } from './repository/copy.ts';
 export type { DestinationAt, DestinationDifference } from './repository/diff.ts';
+export type { OrganizationOptions } from './repository/organization.ts';
 export type { DestinationPageOptions } from './repository/pages.ts';
 export type {
+	ConnectionTestOptions,
 	DestinationRepository,
 	PatchTestOptions,
 	TestOptions,

@@ -113,6 +113,22 @@ const callees: Record<string, Callee> = {
 		code: 'VALIDATION',
 		call: (options) => repository().copyTo(made.id, 'development', options),
 	},
+	'DestinationRepository.findById': {
+		code: 'VALIDATION',
+		call: (options) => repository().findById(made.id, options),
+	},
+	'DestinationRepository.testConnection': {
+		code: 'VALIDATION',
+		call: (options) => repository().testConnection(made.id, options),
+	},
+	'DestinationRepository.purge': {
+		code: 'VALIDATION',
+		call: (options) => repository().purge(made.id, options),
+	},
+	'options of DestinationRepository.diff': {
+		code: 'VALIDATION',
+		call: (options) => repository().diff(made.id, made.id, options),
+	},
 	'DestinationRepository.diff': {
 		code: 'VALIDATION',
 		valid: () => ({ id: made.id, version: 1 }),
@@ -222,11 +238,8 @@ const callees: Record<string, Callee> = {
 /** What takes none, by what it takes. */
 const without: Record<string, readonly string[]> = {
 	'ids, words and numbers alone': [
-		'DestinationRepository.findById',
 		'DestinationRepository.findByOrganization',
 		'DestinationRepository.findByType',
-		'DestinationRepository.testConnection',
-		'DestinationRepository.purge',
 		'EnvelopeKeyProvider.primaryKeyId',
 		'EnvelopeKeyProvider.getKey',
 		'EnvelopeKeyProvider.renew',
@@ -409,7 +422,7 @@ describe('an argument that a method does not take', () => {
 		'DestinationRepository.create': () => [
 			{ ...posthog(organizationId), environment: 'development' },
 		],
-		'DestinationRepository.findById': () => [made.id],
+		'DestinationRepository.findById': () => [made.id, {}],
 		'DestinationRepository.findByOrganization': () => [organizationId, 'production'],
 		'DestinationRepository.findByType': () => ['posthog', 'production'],
 		'DestinationRepository.list': () => [{}],
@@ -417,15 +430,15 @@ describe('an argument that a method does not take', () => {
 		'DestinationRepository.update': () => [made.id, { enabled: false }, {}],
 		'DestinationRepository.patchSettings': () => [made.id, { enableClientSide: false }, {}],
 		'DestinationRepository.copyTo': () => [made.id, 'development', {}],
-		'DestinationRepository.diff': () => [made.id, { id: made.id, version: 1 }],
+		'DestinationRepository.diff': () => [made.id, { id: made.id, version: 1 }, {}],
 		'DestinationRepository.softDelete': () => [made.id, {}],
 		'DestinationRepository.restore': () => [made.id, {}],
-		'DestinationRepository.testConnection': () => [made.id],
+		'DestinationRepository.testConnection': () => [made.id, {}],
 		'DestinationRepository.testConnectionOutcome': () => [made.id, {}],
 		'DestinationRepository.testSettings': () => ['console', {}, {}],
 		'DestinationRepository.history': () => [made.id, {}],
 		'DestinationRepository.revert': () => [made.id, 1, {}],
-		'DestinationRepository.purge': () => [made.id],
+		'DestinationRepository.purge': () => [made.id, {}],
 		'DestinationRepository.purgeDeleted': () => [{ olderThan: new Date() }],
 		'DestinationRepository.pruneSettingsHistory': () => [{ keep: 0 }],
 		'ScopedClient.transaction': () => [

@@ -1,4 +1,5 @@
 import type { Scope } from './scope.ts';
+import type { Planning } from './scoped-sql.ts';
 import { statementName } from './statement-names.ts';
 import { textForm } from './text-form.ts';
 import { mayNotSwitch } from './translate-errors.ts';
@@ -17,8 +18,20 @@ const setContext = `select where pg_catalog.set_config('role', $1, true) is null
  */
 const sessionForm = { ...textForm, client_encoding: 'UTF8' };
 
-/** A sort then costs more than any index, whatever the server's own settings are. */
-export const orderByIndex = { enable_sort: 'off', plan_cache_mode: 'force_custom_plan' };
+/** The settings of each planning. In order, a sort costs more than any index, whatever the server's own settings are. */
+export const planningSettings: Readonly<Record<Planning, Readonly<Record<string, string>>>> = {
+	asPlanned: {},
+	inOrder: { enable_sort: 'off', plan_cache_mode: 'force_custom_plan' },
+	forAny: { plan_cache_mode: 'force_generic_plan' },
+};
+
+/** Something of each planning, made of its settings. */
+export function byPlanning<T>(
+	made: (settings: Readonly<Record<string, string>>) => T,
+): Readonly<Record<Planning, T>> {
+	const { asPlanned, inOrder, forAny } = planningSettings;
+	return { asPlanned: made(asPlanned), inOrder: made(inOrder), forAny: made(forAny) };
+}
 
 function setContextAnd(settings: Readonly<Record<string, string>>): string {
 	const others = Object.entries(settings).map(
@@ -54,16 +67,15 @@ export const step = (text: string, values: unknown[] = []): Step => ({
 	values,
 });
 
-/** What sets the scope, by whether the session can be relied on, and whether rows are read in order. */
+/** What sets the scope, by whether the session can be relied on, and how the statement is planned. */
 const contexts = {
-	named: { asPlanned: step(setContext), inOrder: step(setContextAnd(orderByIndex)) },
-	unnamed: {
-		asPlanned: step(setContextAnd(sessionForm)),
-		inOrder: step(setContextAnd({ ...sessionForm, ...orderByIndex })),
-	},
+	named: byPlanning((settings) => step(setContextAnd(settings))),
+	unnamed: byPlanning((settings) => step(setContextAnd({ ...sessionForm, ...settings }))),
 };
 const resetRole = step('reset role');
-const resetOrder = Object.keys(orderByIndex).map((setting) => step(`reset ${setting}`));
+const resets = byPlanning((settings) =>
+	Object.keys(settings).map((setting) => step(`reset ${setting}`)),
+);
 
 /** The name of the statement that sets the scope. */
 export const contextName = contexts.named.asPlanned.name;
@@ -77,23 +89,23 @@ export interface ScopeStepsOptions {
 	readonly inTransaction: boolean;
 	/** Whether the session has its login's role between transactions. */
 	readonly restsAsLogin: boolean;
-	/** Whether rows are read by an index in the order asked for. */
-	readonly inOrder: boolean;
-	/** Whether an earlier statement of the transaction was {@link inOrder}. */
-	readonly afterInOrder: boolean;
+	/** How the statement is planned. */
+	readonly planning: Planning;
+	/** How the statement before it was planned, by settings that hold in its transaction. */
+	readonly before: Planning;
 }
 
 /** What sets a scope on a connection of this package's own. It ends with the transaction. */
 export function scopeSteps(
 	scope: Scope,
-	{ named, inTransaction, restsAsLogin, inOrder, afterInOrder }: ScopeStepsOptions,
+	{ named, inTransaction, restsAsLogin, planning, before: earlier }: ScopeStepsOptions,
 ): Steps {
-	const context = contexts[named ? 'named' : 'unnamed'][inOrder ? 'inOrder' : 'asPlanned'];
+	const context = contexts[named ? 'named' : 'unnamed'][planning];
 	const before: Step[] = [{ ...context, values: [scope.role, scope.claims] }];
 	if (inTransaction) {
 		// set_config may be granted to the login alone, so the role is the login's again before it is called. Not of a
 		// session that rests in another: it would rest as its login from then on.
-		before.unshift(...(restsAsLogin ? [resetRole] : []), ...(afterInOrder ? resetOrder : []));
+		before.unshift(...(restsAsLogin ? [resetRole] : []), ...resets[earlier]);
 	}
 	return {
 		before: named ? before : before.map(withoutName),

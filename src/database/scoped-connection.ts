@@ -7,7 +7,14 @@ import { isIdle, submit } from './pg-protocol.ts';
 import type { Scope } from './scope.ts';
 import { scopeSteps } from './scope-steps.ts';
 import { ScopedQuery } from './scoped-query.ts';
-import type { ReadRow, ScopedSql, StatementOptions, TextRow } from './scoped-sql.ts';
+import {
+	type Planning,
+	planningOf,
+	type ReadRow,
+	type ScopedSql,
+	type StatementOptions,
+	type TextRow,
+} from './scoped-sql.ts';
 import { isPooled, restAs, roleAtRest } from './session-at-rest.ts';
 import { reasonOf } from './session-end.ts';
 import { connectionAfter, sqlStateOf, withoutValues } from './sql-errors.ts';
@@ -54,8 +61,8 @@ export class ScopedConnection implements ScopedSql {
 	#inDoubt = false;
 	/** Whether an error may come from what an earlier context's raw SQL left behind. */
 	#inherited = false;
-	/** Whether the statement before read in order, by settings that hold in its transaction. */
-	#inOrder = false;
+	/** How the statement before was planned, by settings that hold in its transaction. */
+	#planning: Planning = 'asPlanned';
 	/** Settles when nothing is under way. */
 	#idle: Promise<unknown> = Promise.resolve();
 
@@ -126,7 +133,7 @@ export class ScopedConnection implements ScopedSql {
 	async #send(
 		config: QueryConfig,
 		scope: Scope,
-		{ inOrder = false }: StatementOptions,
+		options: StatementOptions,
 		readRow: ReadRow<unknown> | undefined,
 	): Promise<QueryArrayResult> {
 		const inTransaction = !isIdle(this.#client);
@@ -136,12 +143,12 @@ export class ScopedConnection implements ScopedSql {
 		if (transactionControl.test(config.text)) return this.#control(config.text);
 		// Raw SQL may give the name of a prepared statement to another one, of its own making.
 		const named = this.#keepsStatements && !this.#context.ranRawSql;
-		const afterInOrder = this.#inOrder;
-		this.#inOrder = inOrder;
+		const [before, planning] = [this.#planning, planningOf(options)];
+		this.#planning = planning;
 		const operation = currentOperation();
 		operation?.sent(config.text);
 		const steps = scopeSteps(scope, {
-			...{ named, inTransaction, inOrder, afterInOrder },
+			...{ named, inTransaction, planning, before },
 			restsAsLogin: roleAtRest(this.#client) === undefined,
 		});
 		return new Promise((resolve, reject) => {

@@ -14,6 +14,21 @@ export interface StatementOptions {
 	 * @defaultValue `false`: Postgres decides
 	 */
 	readonly inOrder?: boolean;
+	/**
+	 * Whether Postgres must make one plan for whatever organization is named. Of one with thousands of deleted rows it
+	 * expects thousands of live ones, and would rather read those of everybody.
+	 *
+	 * @defaultValue `false`: Postgres decides
+	 */
+	readonly forAny?: boolean;
+}
+
+/** How Postgres is to plan a statement: as it likes, or by {@link StatementOptions}. */
+export type Planning = 'asPlanned' | keyof StatementOptions;
+
+export function planningOf({ inOrder = false, forAny = false }: StatementOptions): Planning {
+	if (inOrder) return 'inOrder';
+	return forAny ? 'forAny' : 'asPlanned';
 }
 
 /** Where SQL of this package's own runs: on any connection of a pool, or on the one of a transaction. */

@@ -1,3 +1,4 @@
+import { parse as parseArray } from 'postgres-array';
 import { type DestinationType, isDestinationType } from '../destinations/registry.ts';
 import type { ConsentPurpose, Environment } from '../destinations/vocabulary.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
@@ -73,7 +74,7 @@ function loaded(
 	return new LoadedDestinationOf({
 		...{ id, organizationId, type, testMode, version },
 		environment: environment as Environment,
-		requiredConsent: JSON.parse(requiredConsent) as ConsentPurpose[],
+		requiredConsent: parseArray(requiredConsent) as ConsentPurpose[], // by a CHECK of the column
 		settings: settings as never,
 	}) as LoadedDestination;
 }

@@ -11,7 +11,7 @@ export interface StoredRow {
 	/** JSON. */
 	readonly settings: string;
 	readonly settingsEncrypted: boolean;
-	/** JSON. */
+	/** As Postgres writes a list. */
 	readonly requiredConsent: string;
 	readonly testMode: boolean;
 	readonly version: number;
@@ -31,7 +31,7 @@ const readRows = (
 	condition: string,
 ) => `SELECT ${serverIdentity}, ${Array(9).fill('NULL').join(', ')}
 	UNION ALL (SELECT NULL, id::text, organization_id::text, type::text, environment::text, settings::text,
-		settings_encrypted::text, to_json(required_consent)::text, test_mode::text, version::text
+		settings_encrypted::text, required_consent::text, test_mode::text, version::text
 	FROM public.destinations WHERE enabled AND deleted_at IS NULL AND ${condition})`;
 
 const ofOrganizations = readRows('organization_id = ANY ($1::uuid[])');

@@ -1,4 +1,3 @@
-import type { Scope } from '../database/scope.ts';
 import type { ConnectionTestOutcome } from '../destinations/connection-test/outcome.ts';
 import { type TestConnection, testSavedConnection } from './connection-test.ts';
 import type { TestedDestination } from './tested-destination.ts';
@@ -21,15 +20,15 @@ export class ConnectionTests {
 	 * A caller that joins a test receives what was found out after its call: where the last answer was under way by
 	 * then, or the settings changed meanwhile, which may have been the caller, it is tested again.
 	 *
+	 * @param caller what those have in common who share a test: the scope, the organization that it is limited to, the destination.
 	 * @param destination is used where no test of it is under way.
 	 */
 	async run(
-		{ role, organizationId = role }: Scope,
-		id: string,
+		caller: readonly (string | undefined)[],
 		destination: () => TestedDestination,
 		signal: AbortSignal | undefined,
 	): Promise<ConnectionTestOutcome> {
-		const key = `${organizationId} ${id}`;
+		const key = caller.join(' ');
 		for (let left = attempts; ; left -= 1) {
 			signal?.throwIfAborted();
 			const running = this.#running.get(key);

@@ -4,13 +4,14 @@ import { type ValidatedUpdate, validateCreate, validateUpdate } from '../destina
 import type { Environment } from '../destinations/vocabulary.ts';
 import { AlreadyExistsError, ConflictError, NotFoundError, ValidationError } from '../errors.ts';
 import { flag } from '../input/checks.ts';
-import { type OptionSchemas, optionsOf } from '../input/options.ts';
+import type { OptionSchemas } from '../input/options.ts';
 import { type Before, conflict, findExisting, identifyExisting } from './existing.ts';
+import { type OrganizationOptions, organizationOptions } from './organization.ts';
 import type { DestinationTable, Original } from './table.ts';
 import { untilWon } from './until-won.ts';
 
 /** Options of a copy. */
-export interface CopyOptions {
+export interface CopyOptions extends OrganizationOptions {
 	/**
 	 * Whether a live destination of the type that is in the other environment already becomes the copy, as a new version
 	 * of it.
@@ -20,9 +21,9 @@ export interface CopyOptions {
 	readonly overwrite?: boolean | undefined;
 }
 
-export const copyOptions = optionsOf({
+export const copyOptions = organizationOptions.extend({
 	overwrite: flag.optional(),
-} satisfies OptionSchemas<CopyOptions>);
+} satisfies Omit<OptionSchemas<CopyOptions>, keyof OrganizationOptions>);
 
 /** Writes the changes that make a destination a copy. Nothing where either of the two changed meanwhile. */
 type Overwrite = (

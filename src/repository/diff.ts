@@ -3,13 +3,12 @@ import { checkUuid } from '../database/scope.ts';
 import type { Destination } from '../destinations/destination.ts';
 import { changeableFields } from '../destinations/input-schemas.ts';
 import { redactSettings } from '../destinations/redact.ts';
-import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { uuid } from '../input/checks.ts';
 import { checkOptions, optionsOf } from '../input/options.ts';
 import { changesBackTo } from './audit/revert.ts';
 import { findExisting } from './existing.ts';
-import type { Statements } from './statements.ts';
-import type { DestinationTable } from './table.ts';
+import { type OrganizationOptions, organizationOptions, toolsFor } from './organization.ts';
+import type { RepositoryTools } from './tools.ts';
 import { versionNumber } from './version-number.ts';
 
 /** A destination as it was at a version; without one, and by its id alone, as it is. */
@@ -44,11 +43,12 @@ type State = Pick<Destination, 'type'> & { readonly settings: object };
 
 /** Finds destinations as they are, or were, and compares them. */
 export async function differences(
-	table: DestinationTable,
-	statements: Statements,
-	encryption: SettingsEncryption,
+	tools: RepositoryTools,
 	[a, b]: readonly [DestinationAt, DestinationAt],
+	options: OrganizationOptions,
 ): Promise<DestinationDifference[]> {
+	const whose = checkOptions(organizationOptions, options);
+	const { table, statements, encryption } = toolsFor(tools, whose);
 	const places = [placeOf('a', a), placeOf('b', b)] as const;
 	const stateAt = async ({ id, version }: ReturnType<typeof placeOf>): Promise<State> => {
 		const current = await findExisting(table, id);

@@ -12,11 +12,12 @@ import {
 	type UnopenedDestination,
 	withoutSettings,
 } from '../destinations/unopened.ts';
-import { ForbiddenError, ValidationError } from '../errors.ts';
+import { ValidationError } from '../errors.ts';
 import { checkOptions, type OptionSchemas } from '../input/options.ts';
 import { type Page, type PageOptions, pageOf } from './audit/pages.ts';
 import { cursorAt, placeOf } from './cursor.ts';
 import { orderOf } from './list-order.ts';
+import { refuseOther } from './organization.ts';
 import type { DestinationTable } from './table.ts';
 
 /** Which destinations are wanted, in which order, and which part of them. */
@@ -87,16 +88,6 @@ function inScope(
 	if (given.length === 0) return filter;
 	const message = 'is for the destinations of one organization: name `organizationId` as well';
 	throw new ValidationError(given.map((name) => ({ path: [name], message })));
-}
-
-/**
- * @throws ForbiddenError if a call in the scope of an organization names another one.
- */
-export function refuseOther({ organizationId: own }: Scope, named: string | undefined): void {
-	if (own === undefined || named === undefined || own === named) return;
-	throw new ForbiddenError(
-		'The call names another organization than that of its scope. Use forOrganization() with that organization, or asService().',
-	);
 }
 
 function markedAsData(destination: Destination): Destination | UnopenedDestination {

@@ -14,19 +14,20 @@ import type { Environment } from '../destinations/vocabulary.ts';
 import { UnsupportedError } from '../errors.ts';
 import { limitArguments } from '../input/argument-count.ts';
 import { abortSignal, flag } from '../input/checks.ts';
-import { checkArgument, checkOptions, optionsOf } from '../input/options.ts';
+import { checkArgument, checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { observeMethods } from '../telemetry/observe-methods.ts';
-import { type DestinationVersion, readHistory } from './audit/history.ts';
-import type { Page, PageOptions } from './audit/pages.ts';
+import { type DestinationVersion, type HistoryOptions, readHistory } from './audit/history.ts';
+import type { Page } from './audit/pages.ts';
 import type { ConnectionTests } from './connection-tests.ts';
 import type { CopyOptions } from './copy.ts';
 import { type DestinationAt, type DestinationDifference, differences } from './diff.ts';
 import {
-	countOfDestinations,
-	type DestinationPageOptions,
-	pageOfDestinations,
+	type OrganizationOptions,
+	organizationOptions,
 	refuseOther,
-} from './pages.ts';
+	toolsFor,
+} from './organization.ts';
+import { countOfDestinations, type DestinationPageOptions, pageOfDestinations } from './pages.ts';
 import {
 	type PruneOptions,
 	type PurgeDeletedOptions,
@@ -42,20 +43,26 @@ import { DestinationWriter, type SettingsWriteOptions, type WriteOptions } from 
 
 const anyEnvironment = environmentName.optional();
 
-/** Options of a connection test. */
+/** Options of a test of settings. */
 export interface TestOptions {
 	/** Cancels the test. @defaultValue never */
 	readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of a test of a destination's stored settings. */
+export interface ConnectionTestOptions extends TestOptions, OrganizationOptions {}
+
 /** Options of a test of stored settings with a patch on them. */
-export interface PatchTestOptions extends TestOptions {
+export interface PatchTestOptions extends ConnectionTestOptions {
 	/** As in `patchSettings`. @defaultValue `false` */
 	readonly keepMasked?: boolean | undefined;
 }
 
-const testOptions = optionsOf({ signal: abortSignal.optional() });
-const patchTestOptions = testOptions.extend({ keepMasked: flag.optional() });
+const testOptions = optionsOf({
+	signal: abortSignal.optional(),
+} satisfies OptionSchemas<TestOptions>);
+const connectionTestOptions = organizationOptions.extend(testOptions.shape);
+const patchTestOptions = connectionTestOptions.extend({ keepMasked: flag.optional() });
 
 /** Destinations, typed by `type`, with their settings in clear. Soft-deleted ones are hidden. */
 export class DestinationRepository {
@@ -73,7 +80,7 @@ export class DestinationRepository {
 	/** @internal Use `forOrganization()` or `asService()`. */
 	constructor(tools: RepositoryTools) {
 		this.#tools = tools;
-		this.#writer = new DestinationWriter(tools.table, tools.statements);
+		this.#writer = new DestinationWriter(tools);
 	}
 
 	/**
@@ -117,9 +124,10 @@ export class DestinationRepository {
 	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if its settings do not open. Reads
 	 * of many destinations do not fail for that, see {@link list}.
 	 */
-	async findById(id: string): Promise<Destination | null> {
-		const { reads, scope } = this.#tools;
-		return (await reads.findOne(checkUuid('id', id), scope.organizationId)) ?? null;
+	async findById(id: string, options: OrganizationOptions = {}): Promise<Destination | null> {
+		const canonicalId = checkUuid('id', id);
+		const { reads } = toolsFor(this.#tools, checkOptions(organizationOptions, options));
+		return (await reads.findOne(canonicalId)) ?? null;
 	}
 
 	/**
@@ -326,8 +334,8 @@ export class DestinationRepository {
 	 * @returns Whether the destination can be used. False too where the provider returned no usable answer.
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
 	 */
-	async testConnection(id: string): Promise<boolean> {
-		return (await this.testConnectionOutcome(id)).ok;
+	async testConnection(id: string, options: ConnectionTestOptions = {}): Promise<boolean> {
+		return (await this.testConnectionOutcome(id, options)).ok;
 	}
 
 	/**
@@ -344,14 +352,13 @@ export class DestinationRepository {
 	 */
 	async testConnectionOutcome(
 		id: string,
-		options: TestOptions = {},
+		options: ConnectionTestOptions = {},
 	): Promise<ConnectionTestOutcome> {
-		const { signal } = checkOptions(testOptions, options);
-		const { scope, table, statements } = this.#tools;
+		const { signal, ...whose } = checkOptions(connectionTestOptions, options);
+		const { scope, table, statements } = toolsFor(this.#tools, whose);
 		const canonicalId = checkUuid('id', id);
 		return this.#outsideTransaction().run(
-			scope,
-			canonicalId,
+			[scope.role, statements.organizationId, canonicalId],
 			() => new TestedDestination(canonicalId, table, statements),
 			signal,
 		);
@@ -415,9 +422,8 @@ export class DestinationRepository {
 	 * if (before) await acme.destinations.revert(id, before.version);
 	 * ```
 	 */
-	async history(id: string, options: PageOptions = {}): Promise<Page<DestinationVersion>> {
-		const { statements, encryption } = this.#tools;
-		return readHistory(statements, encryption, checkUuid('id', id), options);
+	async history(id: string, options: HistoryOptions = {}): Promise<Page<DestinationVersion>> {
+		return readHistory(this.#tools, checkUuid('id', id), options);
 	}
 
 	/**
@@ -440,9 +446,12 @@ export class DestinationRepository {
 	 * // [{ path: ['name'], secret: false, a: 'Shop', b: 'Store' }, { path: ['settings', 'accessToken'], secret: true }]
 	 * ```
 	 */
-	async diff(a: DestinationAt, b: DestinationAt): Promise<readonly DestinationDifference[]> {
-		const { table, statements, encryption } = this.#tools;
-		return differences(table, statements, encryption, [a, b]);
+	async diff(
+		a: DestinationAt,
+		b: DestinationAt,
+		options: OrganizationOptions = {},
+	): Promise<readonly DestinationDifference[]> {
+		return differences(this.#tools, [a, b], options);
 	}
 
 	/**
@@ -455,7 +464,7 @@ export class DestinationRepository {
 	 * @throws ConflictError as {@link update}.
 	 */
 	async revert(id: string, version: number, options: WriteOptions = {}): Promise<Destination> {
-		return this.#writer.revert(id, version, this.#tools.encryption, options);
+		return this.#writer.revert(id, version, options);
 	}
 
 	/**
@@ -464,10 +473,9 @@ export class DestinationRepository {
 	 * @throws ForbiddenError in the scope of an organization.
 	 * @throws NotFoundError if there is no deleted destination of this id.
 	 */
-	async purge(id: string): Promise<void> {
-		const { scope, statements } = this.#tools;
-		refuseTenants('purge', scope);
-		return purge(statements, checkUuid('id', id));
+	async purge(id: string, options: OrganizationOptions = {}): Promise<void> {
+		refuseTenants('purge', this.#tools.scope);
+		return purge(this.#tools, checkUuid('id', id), options);
 	}
 
 	/**
@@ -507,16 +515,13 @@ export class DestinationRepository {
 	}
 
 	#find(filter: DestinationFilter): Promise<Destination[]> {
-		const { organizationId } = this.#tools.scope;
-		// Row level security keeps organizations apart; naming the organization too lets the planner use its index.
-		const narrowed = organizationId === undefined ? filter : { ...filter, organizationId };
-		return this.#tools.reads.find(narrowed);
+		return this.#tools.reads.find(filter);
 	}
 }
 
 limitArguments(DestinationRepository.prototype, {
 	create: 1,
-	findById: 1,
+	findById: 2,
 	findByOrganization: 2,
 	findByType: 2,
 	list: 1,
@@ -526,13 +531,13 @@ limitArguments(DestinationRepository.prototype, {
 	copyTo: 3,
 	softDelete: 2,
 	restore: 2,
-	testConnection: 1,
+	testConnection: 2,
 	testConnectionOutcome: 2,
 	testSettings: 3,
 	history: 2,
-	diff: 2,
+	diff: 3,
 	revert: 3,
-	purge: 1,
+	purge: 2,
 	purgeDeleted: 1,
 	pruneSettingsHistory: 1,
 });

@@ -2,7 +2,9 @@ import type { Scope } from '../database/scope.ts';
 import { ForbiddenError, NotFoundError, ValidationError } from '../errors.ts';
 import { abortSignal, callback, date, wholeNumber } from '../input/checks.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
+import { type OrganizationOptions, organizationOptions, toolsFor } from './organization.ts';
 import type { Statements } from './statements.ts';
+import type { RepositoryTools } from './tools.ts';
 
 /** Options of a removal that goes on in batches, each a transaction of its own. */
 export interface BatchOptions {
@@ -54,10 +56,17 @@ export function refuseTenants(method: string, { organizationId }: Scope): void {
  *
  * @throws NotFoundError if there is none.
  */
-export async function purge(statements: Statements, id: string): Promise<void> {
+export async function purge(
+	tools: RepositoryTools,
+	id: string,
+	options: OrganizationOptions,
+): Promise<void> {
+	const { statements } = toolsFor(tools, checkOptions(organizationOptions, options));
+	const { organizationId } = statements;
+	const ofOne = organizationId === undefined ? '' : 'AND organization_id = $2';
 	const rows = await statements.run(
-		'DELETE FROM public.destinations WHERE id = $1 AND deleted_at IS NOT NULL RETURNING id',
-		[id],
+		`DELETE FROM public.destinations WHERE id = $1 ${ofOne} AND deleted_at IS NOT NULL RETURNING id`,
+		organizationId === undefined ? [id] : [id, organizationId],
 	);
 	if (rows.length > 0) return;
 	throw new NotFoundError(`There is no deleted destination ${id}. Delete it before purging it.`);

@@ -5,15 +5,18 @@ import type { ScopedSql, StatementOptions, TextRow } from '../database/scoped-sq
 export class Statements {
 	readonly #sql: ScopedSql;
 	readonly #scope: Scope;
+	/** The only organization whose rows are meant, if it is known: that of the scope, or one that the service names. */
+	readonly organizationId: string | undefined;
 
-	constructor(sql: ScopedSql, scope: Scope) {
+	constructor(sql: ScopedSql, scope: Scope, organizationId = scope.organizationId) {
 		this.#sql = sql;
 		this.#scope = scope;
+		this.organizationId = organizationId;
 	}
 
-	/** The organization of the scope, if it is that of one. */
-	get organizationId(): string | undefined {
-		return this.#scope.organizationId;
+	/** The same, for one organization's rows. */
+	of(organizationId: string): Statements {
+		return new Statements(this.#sql, this.#scope, organizationId);
 	}
 
 	run(text: string, values: unknown[], options?: StatementOptions): Promise<TextRow[]> {
@@ -22,6 +25,8 @@ export class Statements {
 
 	/** Runs several statements in one transaction: the one that is under way, or one of their own. */
 	transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
-		return this.#sql.transaction(this.#scope, (sql) => work(new Statements(sql, this.#scope)));
+		return this.#sql.transaction(this.#scope, (sql) =>
+			work(new Statements(sql, this.#scope, this.organizationId)),
+		);
 	}
 }

@@ -33,13 +33,14 @@ import type { SeenDestination, SeenRows } from './seen-rows.ts';
 export type Target = Pick<Identity, 'id'> & Partial<Identity> & Pick<DestinationFilter, 'version'>;
 
 /** A destination that is copied, at the version that was read. */
-export type Original = Pick<Destination, 'id' | 'version'>;
+export type Original = Pick<Destination, 'id' | 'organizationId' | 'version'>;
 
 /** Whether an original is still what was read, live too, as a condition of SQL. Its values are added to those that are there. */
-function isThere({ id, version }: Original, values: unknown[]): string {
+function isThere({ id, organizationId, version }: Original, values: unknown[]): string {
 	const [itsId, itsVersion] = [`$${values.push(id)}`, `$${values.push(version)}`];
 	return `EXISTS (SELECT FROM public.destinations AS original
-		WHERE original.id = ${itsId} AND original.version = ${itsVersion})`;
+		WHERE original.id = ${itsId} AND original.version = ${itsVersion}
+		  AND original.organization_id = $${values.push(organizationId)})`;
 }
 
 /** As a condition of SQL. */
@@ -68,13 +69,36 @@ export class DestinationTable {
 	readonly #scope: Scope;
 	readonly #encryption: SettingsEncryption;
 	readonly #seen: SeenRows | undefined;
+	readonly #organizationId: string | undefined;
 
-	/** @param seen left out inside a transaction, which may be rolled back with what it wrote. */
-	constructor(sql: ScopedSql, scope: Scope, encryption: SettingsEncryption, seen?: SeenRows) {
+	/**
+	 * @param seen left out inside a transaction, which may be rolled back with what it wrote.
+	 * @param organizationId the only one whose rows are meant, if it is known. Row level security is what separates
+	 * organizations; statements name one so that its rows alone are looked for, wherever they are.
+	 */
+	constructor(
+		sql: ScopedSql,
+		scope: Scope,
+		encryption: SettingsEncryption,
+		seen?: SeenRows,
+		organizationId = scope.organizationId,
+	) {
 		this.#sql = sql;
 		this.#scope = scope;
 		this.#encryption = encryption;
 		this.#seen = seen;
+		this.#organizationId = organizationId;
+	}
+
+	/** The same table, for one organization's rows. */
+	of(organizationId: string): DestinationTable {
+		return new DestinationTable(
+			this.#sql,
+			this.#scope,
+			this.#encryption,
+			this.#seen,
+			organizationId,
+		);
 	}
 
 	/** The same table, whose statements pass to the log which settings they change. */
@@ -88,7 +112,13 @@ export class DestinationTable {
 	}
 
 	#in(scope: Scope): DestinationTable {
-		return new DestinationTable(this.#sql, scope, this.#encryption, this.#seen);
+		return new DestinationTable(
+			this.#sql,
+			scope,
+			this.#encryption,
+			this.#seen,
+			this.#organizationId,
+		);
 	}
 
 	/**
@@ -96,9 +126,9 @@ export class DestinationTable {
 	 *
 	 * @throws what its settings do not open with, unlike everything else here: other rows are marked.
 	 */
-	async findOne(id: string, organizationId?: string): Promise<Destination | undefined> {
+	async findOne(id: string): Promise<Destination | undefined> {
 		const values: unknown[] = [];
-		const where = conditions({ id, organizationId }, values);
+		const where = this.#where({ id }, values);
 		const [destination] = await this.#rows(select(where), values, { each: this.#note });
 		const error = destination && settingsError(destination);
 		if (error !== undefined) throw error;
@@ -106,12 +136,16 @@ export class DestinationTable {
 	}
 
 	/** All live destinations of a filter, the newest first. */
-	async find(filter: DestinationFilter): Promise<Destination[]> {
+	async find(wanted: DestinationFilter): Promise<Destination[]> {
 		const values: unknown[] = [];
+		const filter = this.#ofOwn(wanted);
 		const text = inOrder(conditions(filter, values), filter, 'newest');
 		// The index of a type has the order. Those of an organization or an environment do not.
 		const { organizationId, environment } = filter;
-		return this.#rows(text, values, { inOrder: (organizationId ?? environment) === undefined });
+		return this.#rows(text, values, {
+			inOrder: (organizationId ?? environment) === undefined,
+			forAny: organizationId !== undefined,
+		});
 	}
 
 	/**
@@ -120,12 +154,13 @@ export class DestinationTable {
 	 * @param after the place behind which they begin.
 	 */
 	async page(
-		filter: DestinationFilter,
+		wanted: DestinationFilter,
 		order: DestinationOrder,
 		after: Place | undefined,
 		limit: number,
 	): Promise<{ readonly destination: Destination; readonly place: Place }[]> {
 		const values: unknown[] = [];
+		const filter = this.#ofOwn(wanted);
 		const { by, keyAs, direction, field } = orderOf(order);
 		let where = conditions(filter, values);
 		if (after !== undefined) {
@@ -139,7 +174,8 @@ export class DestinationTable {
 			places.push({ key: texts[index] ?? '', id: String(row.id) });
 		};
 		const text = `${inOrder(where, filter, order)} LIMIT $${values.push(limit)}`;
-		const rows = await this.#rows(text, values, { each });
+		const forAny = filter.organizationId !== undefined;
+		const rows = await this.#rows(text, values, { each, forAny });
 		return rows.flatMap((destination, at) => {
 			const place = places[at];
 			return place === undefined ? [] : [{ destination, place }];
@@ -147,12 +183,13 @@ export class DestinationTable {
 	}
 
 	/** How many live destinations there are. */
-	async count(filter: DestinationFilter): Promise<number> {
+	async count(wanted: DestinationFilter): Promise<number> {
 		const values: unknown[] = [];
-		const where = conditions(filter, values);
+		const filter = this.#ofOwn(wanted);
 		const [row] = await this.#run(
-			`SELECT pg_catalog.count(*) FROM public.destinations ${where}`,
+			`SELECT pg_catalog.count(*) FROM public.destinations ${conditions(filter, values)}`,
 			values,
+			{ forAny: filter.organizationId !== undefined },
 		);
 		return Number(row?.[0]);
 	}
@@ -162,10 +199,11 @@ export class DestinationTable {
 		id: string,
 		{ rows = 'live' }: { readonly rows?: keyof typeof whichRows } = {},
 	): Promise<(Identity & { readonly version: number }) | undefined> {
+		const values: unknown[] = [id];
 		const [row] = await this.#run(
 			`SELECT id, organization_id, type, version FROM public.destinations
-			 WHERE id = $1 ${whichRows[rows]}`,
-			[id],
+			 WHERE id = $1 ${this.#andOwn(values)} ${whichRows[rows]}`,
+			values,
 		);
 		if (row === undefined) return undefined;
 		// By the order and the NOT NULL of the columns.
@@ -222,7 +260,7 @@ export class DestinationTable {
 
 	/** A destination as it was when this client saw it the last time. */
 	seen(id: string): SeenDestination | undefined {
-		return this.#seen?.open(id, this.#scope.organizationId, this.#encryption);
+		return this.#seen?.open(id, this.#organizationId, this.#encryption);
 	}
 
 	/**
@@ -231,7 +269,7 @@ export class DestinationTable {
 	 */
 	async updateOrRead(target: Target, changes: ValidatedUpdate): Promise<UpdatedOrRead> {
 		const { text, values } = await this.#updateOf(target, changes);
-		const live = conditions({ id: target.id }, values);
+		const live = this.#where({ id: target.id, organizationId: target.organizationId }, values);
 		let updated = false;
 		const [destination] = await this.#rows(
 			`WITH updated AS (${text}) SELECT *, true FROM updated
@@ -258,7 +296,7 @@ export class DestinationTable {
 		const ofVersion = version === undefined ? '' : `AND version = $${values.push(version)}`;
 		const rows = await this.#run(
 			`UPDATE public.destinations SET deleted_at = ${to}
-			 WHERE id = $1 AND deleted_at IS ${from} ${ofVersion} RETURNING id`,
+			 WHERE id = $1 ${this.#andOwn(values)} AND deleted_at IS ${from} ${ofVersion} RETURNING id`,
 			values,
 		);
 		return rows.length > 0;
@@ -270,12 +308,27 @@ export class DestinationTable {
 		const values = given.map(([, value]) => value);
 		const changes = given.map(([field], index) => `${columnName(field)} = $${index + 1}`);
 		const unchanged = original === undefined ? '' : ` AND ${isThere(original, values)}`;
-		const where = `${conditions(target, values)}${unchanged}`;
+		const where = `${this.#where(target, values)}${unchanged}`;
 		const text =
 			changes.length === 0
 				? select(where)
 				: `UPDATE public.destinations SET ${changes.join(', ')} ${where} RETURNING ${selected}`;
 		return { text, values };
+	}
+
+	/** A filter with the organization whose rows are meant, if it is known. */
+	#ofOwn(filter: DestinationFilter): DestinationFilter {
+		return { ...filter, organizationId: filter.organizationId ?? this.#organizationId };
+	}
+
+	#where(filter: DestinationFilter, values: unknown[]): string {
+		return conditions(this.#ofOwn(filter), values);
+	}
+
+	/** The same behind other conditions. */
+	#andOwn(values: unknown[]): string {
+		const own = this.#organizationId;
+		return own === undefined ? '' : `AND organization_id = $${values.push(own)}`;
 	}
 
 	readonly #note = (row: ReadRow) => this.#seen?.note(row);

@@ -30,6 +30,8 @@ const held = `(connection_status = 'testing' AND last_tested_at
 	BETWEEN pg_catalog.clock_timestamp() - interval '60 seconds'
 	    AND pg_catalog.clock_timestamp() + interval '60 seconds') IS TRUE`;
 
+const live = 'id = $1 AND organization_id = $2 AND deleted_at IS NULL';
+
 /** The row of a destination that is tested. Settings are opened before anything is written. */
 export class TestedDestination {
 	/** How many statements were sent. An answer says nothing about what happened after its own was sent. */
@@ -37,6 +39,8 @@ export class TestedDestination {
 	readonly #id: string;
 	readonly #table: DestinationTable;
 	readonly #statements: Statements;
+	/** Known from the first read on, before which nothing is written. */
+	#organizationId: string | undefined;
 
 	constructor(id: string, table: DestinationTable, statements: Statements) {
 		this.#id = id;
@@ -49,6 +53,7 @@ export class TestedDestination {
 		this.sent += 1;
 		const destination = await this.#table.findOne(this.#id);
 		if (destination === undefined) throw this.#notFound();
+		this.#organizationId = destination.organizationId;
 		return destination;
 	}
 
@@ -60,8 +65,7 @@ export class TestedDestination {
 		const [row] = await this.#run(
 			`UPDATE public.destinations
 			 SET connection_status = 'testing', last_tested_at = pg_catalog.clock_timestamp()
-			 WHERE id = $1 AND version = $2 AND deleted_at IS NULL AND NOT ${held}
-			 RETURNING last_tested_at`,
+			 WHERE ${live} AND version = $3 AND NOT ${held} RETURNING last_tested_at`,
 			[version],
 		);
 		return row?.[0] ?? undefined;
@@ -71,7 +75,7 @@ export class TestedDestination {
 	async look(): Promise<TestState> {
 		const [row] = await this.#run(
 			`SELECT connection_status, last_error, version, ${held}
-			 FROM public.destinations WHERE id = $1 AND deleted_at IS NULL`,
+			 FROM public.destinations WHERE ${live}`,
 			[],
 		);
 		if (row === undefined) throw this.#notFound();
@@ -88,9 +92,8 @@ export class TestedDestination {
 	async settle(claim: string, { status, error }: TestResult): Promise<boolean> {
 		const rows = await this.#run(
 			`UPDATE public.destinations
-			 SET connection_status = $3, last_error = $4, last_tested_at = pg_catalog.clock_timestamp()
-			 WHERE id = $1 AND deleted_at IS NULL AND connection_status = 'testing' AND last_tested_at = $2
-			 RETURNING id`,
+			 SET connection_status = $4, last_error = $5, last_tested_at = pg_catalog.clock_timestamp()
+			 WHERE ${live} AND connection_status = 'testing' AND last_tested_at = $3 RETURNING id`,
 			[claim, status, error],
 		);
 		return rows.length > 0;
@@ -98,7 +101,7 @@ export class TestedDestination {
 
 	#run(text: string, values: unknown[]) {
 		this.sent += 1;
-		return this.#statements.run(text, [this.#id, ...values]);
+		return this.#statements.run(text, [this.#id, this.#organizationId, ...values]);
 	}
 
 	#notFound(): NotFoundError {

@@ -14,10 +14,9 @@ import {
 	validateUpdate,
 } from '../destinations/validate.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
-import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { NotFoundError, ValidationError } from '../errors.ts';
 import { flag } from '../input/checks.ts';
-import { checkArgument, checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
+import { checkArgument, checkOptions, type OptionSchemas } from '../input/options.ts';
 import { changesBackTo } from './audit/revert.ts';
 import { changedFields, type SettingsChange } from './audit/settings-change.ts';
 import { type CopyOptions, copyDestination, copyOptions } from './copy.ts';
@@ -29,17 +28,18 @@ import {
 	identifyExisting,
 } from './existing.ts';
 import { noSuchDestination } from './not-found.ts';
+import { type OrganizationOptions, organizationOptions, toolsFor } from './organization.ts';
 import type { SeenDestination } from './seen-rows.ts';
-import type { Statements } from './statements.ts';
 import type { DestinationTable, Original, Target } from './table.ts';
+import type { RepositoryTools } from './tools.ts';
 import { untilWon } from './until-won.ts';
 import { versionNumber } from './version-number.ts';
 import { writeToSeen } from './write-to-seen.ts';
 
-/** For optimistic concurrency. */
-export interface WriteOptions {
+/** Options of a change. */
+export interface WriteOptions extends OrganizationOptions {
 	/**
-	 * The `version` that was read. If the destination has another one by now, nothing is written and the
+	 * For optimistic concurrency: the `version` that was read. If the destination has another one by now, nothing is written and the
 	 * ConflictError says which, even where the change would have changed nothing.
 	 *
 	 * @defaultValue whatever version there is
@@ -58,27 +58,41 @@ export interface SettingsWriteOptions extends WriteOptions {
 	readonly keepMasked?: boolean | undefined;
 }
 
-const writeOptions = optionsOf({
+const writeOptions = organizationOptions.extend({
 	expectedVersion: versionNumber.optional(),
-} satisfies OptionSchemas<WriteOptions>);
+} satisfies Omit<OptionSchemas<WriteOptions>, keyof OrganizationOptions>);
 const settingsWriteOptions = writeOptions.extend({
 	keepMasked: flag.optional(),
 } satisfies Omit<OptionSchemas<SettingsWriteOptions>, keyof WriteOptions>);
 
 /** Changes destinations that are there. */
 export class DestinationWriter {
-	readonly #table: DestinationTable;
-	readonly #statements: Statements;
+	readonly #tools: RepositoryTools;
 
-	/** @param statements read the log and earlier settings, for a revert. */
-	constructor(table: DestinationTable, statements: Statements) {
-		this.#table = table;
-		this.#statements = statements;
+	constructor(tools: RepositoryTools) {
+		this.#tools = tools;
+	}
+
+	get #table(): DestinationTable {
+		return this.#tools.table;
+	}
+
+	/** @throws ForbiddenError if the scope is that of another organization. */
+	#for(options: OrganizationOptions): DestinationWriter {
+		return new DestinationWriter(toolsFor(this.#tools, options));
 	}
 
 	async update(id: string, changes: unknown, options: SettingsWriteOptions): Promise<Destination> {
 		const target = checkUuid('id', id);
-		const { expectedVersion, keepMasked } = checkOptions(settingsWriteOptions, options);
+		const { organizationId, ...checked } = checkOptions(settingsWriteOptions, options);
+		return this.#for({ organizationId }).#update(target, changes, checked);
+	}
+
+	async #update(
+		target: string,
+		changes: unknown,
+		{ expectedVersion, keepMasked }: Omit<SettingsWriteOptions, 'organizationId'>,
+	): Promise<Destination> {
 		const fields = fieldsOf(changes);
 		if (!('settings' in fields)) {
 			const valid = validateFields(fields);
@@ -109,12 +123,14 @@ export class DestinationWriter {
 
 	async patch(id: string, patch: unknown, options: SettingsWriteOptions): Promise<Destination> {
 		const target = checkUuid('id', id);
-		const { expectedVersion, keepMasked = false } = checkOptions(settingsWriteOptions, options);
+		const checked = checkOptions(settingsWriteOptions, options);
+		const { expectedVersion, keepMasked = false } = checked;
 		const members = patchMembers(patch);
-		return this.#changeSettings(
+		const writer = this.#for(checked);
+		return writer.#changeSettings(
 			target,
 			expectedVersion,
-			(id) => findExisting(this.#table, id),
+			(id) => findExisting(writer.#table, id),
 			(before) => ({ settings: patchedSettings(before, members, { keepMasked }) }),
 		);
 	}
@@ -123,28 +139,29 @@ export class DestinationWriter {
 	async preview(
 		id: string,
 		patch: unknown,
-		{ keepMasked = false }: Pick<SettingsWriteOptions, 'keepMasked'>,
+		{
+			keepMasked = false,
+			organizationId,
+		}: Pick<SettingsWriteOptions, 'keepMasked' | 'organizationId'>,
 	): Promise<Pick<Destination, 'type' | 'settings'>> {
 		const members = patchMembers(patch);
-		const before = await findExisting(this.#table, checkUuid('id', id));
+		const { table } = toolsFor(this.#tools, { organizationId });
+		const before = await findExisting(table, checkUuid('id', id));
 		const settings = patchedSettings(before, members, { keepMasked });
 		return { type: before.type, settings };
 	}
 
-	async revert(
-		id: string,
-		version: number,
-		encryption: SettingsEncryption,
-		options: WriteOptions,
-	): Promise<Destination> {
+	async revert(id: string, version: number, options: WriteOptions): Promise<Destination> {
 		const target = checkUuid('id', id);
 		const wanted = checkArgument('version', versionNumber, version);
-		const { expectedVersion } = checkOptions(writeOptions, options);
-		return this.#change(
+		const { expectedVersion, organizationId } = checkOptions(writeOptions, options);
+		const writer = this.#for({ organizationId });
+		const { statements, encryption } = writer.#tools;
+		return writer.#change(
 			expectedVersion,
-			() => findToReplace(this.#table, target),
+			() => findToReplace(writer.#table, target),
 			async (before) => {
-				const changes = await changesBackTo(this.#statements, encryption, before, wanted);
+				const changes = await changesBackTo(statements, encryption, before, wanted);
 				return movable(before, validateUpdate(before.type, changes, known(before).environment));
 			},
 		);
@@ -153,12 +170,13 @@ export class DestinationWriter {
 	/** Deletes a live destination, or brings a deleted one back. */
 	async setDeleted(id: string, deleted: boolean, options: WriteOptions): Promise<void> {
 		const target = checkUuid('id', id);
-		const { expectedVersion } = checkOptions(writeOptions, options);
-		if (await this.#table.setDeleted(target, deleted, expectedVersion)) return;
+		const { expectedVersion, organizationId } = checkOptions(writeOptions, options);
+		const { table } = toolsFor(this.#tools, { organizationId });
+		if (await table.setDeleted(target, deleted, expectedVersion)) return;
 		// Changed, or not there, since its version was read.
 		const rows = deleted ? 'live' : 'deleted';
 		const found =
-			expectedVersion === undefined ? undefined : await this.#table.identify(target, { rows });
+			expectedVersion === undefined ? undefined : await table.identify(target, { rows });
 		throw found === undefined ? new NotFoundError(noSuchDestination(target)) : conflict(found);
 	}
 
@@ -166,10 +184,11 @@ export class DestinationWriter {
 	async copyTo(id: string, environment: Environment, options: CopyOptions): Promise<Destination> {
 		const target = checkUuid('id', id);
 		const wanted = checkArgument('environment', environmentName, environment);
-		const { overwrite = false } = checkOptions(copyOptions, options);
+		const { overwrite = false, organizationId } = checkOptions(copyOptions, options);
+		const writer = this.#for({ organizationId });
 		const over = (there: Before, changes: ValidatedUpdate, original: Original) =>
-			this.#writeTo(there, changes, original);
-		return copyDestination(this.#table, target, wanted, overwrite ? over : undefined);
+			writer.#writeTo(there, changes, original);
+		return copyDestination(writer.#table, target, wanted, overwrite ? over : undefined);
 	}
 
 	/**

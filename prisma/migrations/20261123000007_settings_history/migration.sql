@@ -70,7 +70,7 @@ CREATE FUNCTION public.delete_purged_destination_settings() RETURNS trigger
 AS $$
 BEGIN
   DELETE FROM public.destination_settings_history
-   WHERE destination_id IN (SELECT o.id FROM old_rows AS o);
+   WHERE (organization_id, destination_id) IN (SELECT o.organization_id, o.id FROM old_rows AS o);
   RETURN NULL;
 END
 $$;

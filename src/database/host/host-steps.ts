@@ -1,5 +1,6 @@
 import type { Scope } from '../scope.ts';
-import { orderByIndex, type Step, type Steps, step, withoutName } from '../scope-steps.ts';
+import { byPlanning, type Step, type Steps, step, withoutName } from '../scope-steps.ts';
+import type { Planning } from '../scoped-sql.ts';
 import { textForm } from '../text-form.ts';
 import { hostRefusal, transactionIsOver, triggersAreOff } from './host-errors.ts';
 
@@ -61,11 +62,8 @@ const stepsFor = (settings: Readonly<Record<string, string>>) => ({
 });
 /** By whether times are readable as the host has set them. Looking at a setting costs what setting it does. */
 const stepsBy = {
-	readable: { asPlanned: stepsFor({}), inOrder: stepsFor(orderByIndex) },
-	other: {
-		asPlanned: stepsFor(hostForm),
-		inOrder: stepsFor({ ...hostForm, ...orderByIndex }),
-	},
+	readable: byPlanning(stepsFor),
+	other: byPlanning((settings) => stepsFor({ ...hostForm, ...settings })),
 };
 
 /** Outside a transaction Postgres refuses this, and what was sent behind it does not run. */
@@ -79,8 +77,8 @@ const loginsRole = step('set local role none');
 export interface HostStepsOptions {
 	/** Whether statements are kept prepared on the connection. */
 	readonly named: boolean;
-	/** Whether rows are read by an index in the order asked for. */
-	readonly inOrder: boolean;
+	/** How the statement is planned. */
+	readonly planning: Planning;
 	/** The identity of the transaction, where it is known. */
 	readonly transaction: string | undefined;
 	/** Called with it, where it is not, with the process that answers, and with what the session has set. */
@@ -94,10 +92,9 @@ export interface HostStepsOptions {
 /** What sets a scope for one statement in a transaction of somebody else's, and what they had set after it. */
 export function hostSteps(
 	scope: Scope,
-	{ named, inOrder, transaction, onTransaction, readable, refuse }: HostStepsOptions,
+	{ named, planning, transaction, onTransaction, readable, refuse }: HostStepsOptions,
 ): Steps {
-	const { enter, leave } =
-		stepsBy[readable ? 'readable' : 'other'][inOrder ? 'inOrder' : 'asPlanned'];
+	const { enter, leave } = stepsBy[readable ? 'readable' : 'other'][planning];
 	const takeRow: Step['takeRow'] = ([identity, process, TimeZone, DateStyle]) =>
 		onTransaction(String(identity), String(process), {
 			TimeZone: String(TimeZone),

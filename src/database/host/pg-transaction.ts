@@ -2,7 +2,13 @@ import type { PoolClient, QueryArrayResult } from 'pg';
 import { onParameter, onReady, processOf, submit } from '../pg-protocol.ts';
 import type { Scope } from '../scope.ts';
 import { ScopedQuery } from '../scoped-query.ts';
-import type { ReadRow, ScopedSql, StatementOptions, TextRow } from '../scoped-sql.ts';
+import {
+	planningOf,
+	type ReadRow,
+	type ScopedSql,
+	type StatementOptions,
+	type TextRow,
+} from '../scoped-sql.ts';
 import type { nameStatements } from '../statement-names.ts';
 import { translated } from '../translate-errors.ts';
 import { hostRefusal, notInTransaction, ofThisPg, transactionIsOver } from './host-errors.ts';
@@ -92,7 +98,7 @@ export class PgTransaction implements ScopedSql {
 		scope: Scope,
 		text: string,
 		values: unknown[],
-		{ inOrder = false }: StatementOptions = {},
+		options: StatementOptions = {},
 		readRow?: ReadRow<unknown>,
 	): Promise<QueryArrayResult> {
 		return this.#turns.take(async () => {
@@ -100,7 +106,7 @@ export class PgTransaction implements ScopedSql {
 			const named = namedStatements && this.#followed.own;
 			const steps = hostSteps(scope, {
 				named,
-				inOrder,
+				planning: planningOf(options),
 				transaction: this.#transaction,
 				onTransaction: (transaction, process, form) => {
 					this.#transaction = transaction;

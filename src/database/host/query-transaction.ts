@@ -1,8 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { UnsupportedError } from '../../errors.ts';
 import type { Scope } from '../scope.ts';
-import { orderByIndex } from '../scope-steps.ts';
-import type { ReadRow, ScopedSql, StatementOptions, TextRow } from '../scoped-sql.ts';
+import { planningSettings } from '../scope-steps.ts';
+import {
+	planningOf,
+	type ReadRow,
+	type ScopedSql,
+	type StatementOptions,
+	type TextRow,
+} from '../scoped-sql.ts';
 import { textForm } from '../text-form.ts';
 import { fetchResult, leaveCall, runCall } from './host-block.ts';
 import { errorOfDriver, notInTransaction, transactionIsOver } from './host-errors.ts';
@@ -56,12 +62,12 @@ export class QueryTransaction implements ScopedSql {
 		{ role, claims }: Scope,
 		text: string,
 		values: unknown[],
-		{ inOrder = false }: StatementOptions,
+		options: StatementOptions,
 	): Promise<TextRow[]> {
 		const id = randomUUID();
 		const settings = {
 			...textForm,
-			...(inOrder ? orderByIndex : {}),
+			...planningSettings[planningOf(options)],
 			'request.jwt.claims': claims,
 		};
 		const call = { id, role, settings, parts: partsOf(text), values: values.map(textOf) };

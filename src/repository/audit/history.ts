@@ -1,10 +1,11 @@
 import { redactSettings } from '../../destinations/redact.ts';
-import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { DestinationsError, type DestinationsErrorCode, NotFoundError } from '../../errors.ts';
-import { checkOptions, type OptionSchemas, optionsOf } from '../../input/options.ts';
+import { checkOptions, type OptionSchemas } from '../../input/options.ts';
 import { cursorText, pageLimit } from '../../input/page.ts';
 import { noSuchDestination } from '../not-found.ts';
+import { type OrganizationOptions, organizationOptions, toolsFor } from '../organization.ts';
 import type { Statements } from '../statements.ts';
+import type { RepositoryTools } from '../tools.ts';
 import { type AuditEntry, entryColumns, toEntry, versionKinds } from './entry.ts';
 import { isVersion, type Page, type PageOptions, pageOf, readNumber } from './pages.ts';
 import {
@@ -32,27 +33,33 @@ export interface DestinationVersion
 	readonly settingsError?: DestinationsErrorCode;
 }
 
-const historyOptions = optionsOf({
+/** Which part of a history is wanted. */
+export interface HistoryOptions extends PageOptions, OrganizationOptions {}
+
+const historyOptions = organizationOptions.extend({
 	cursor: cursorText.optional(),
 	limit: pageLimit,
 } satisfies OptionSchemas<PageOptions>);
 
 /** The versions of a destination, the newest first. */
 export async function readHistory(
-	statements: Statements,
-	encryption: SettingsEncryption,
+	tools: RepositoryTools,
 	id: string,
-	options: PageOptions,
+	options: HistoryOptions,
 ): Promise<Page<DestinationVersion>> {
-	const { limit, cursor } = checkOptions(historyOptions, options);
+	const { limit, cursor, ...whose } = checkOptions(historyOptions, options);
+	const { statements, encryption } = toolsFor(tools, whose);
 	const before = cursor === undefined ? undefined : readNumber(cursor, isVersion);
 	const values: unknown[] = [id, limit + 1];
+	const { organizationId } = statements;
+	const ofOwn =
+		organizationId === undefined ? '' : `AND organization_id = $${values.push(organizationId)}`;
 	const place = before === undefined ? '' : `AND version < $${values.push(before)}`;
 	const newest = (kind: string) => `(SELECT ${entryColumns} FROM public.destination_audit_log
-		WHERE destination_id = $1 AND ${kind} ${place} ORDER BY version DESC LIMIT $2)`;
+		WHERE destination_id = $1 ${ofOwn} AND ${kind} ${place} ORDER BY version DESC LIMIT $2)`;
 	// The index of versions would be read to its end for those of another organization, none of which are shown.
 	const visible = `(SELECT true FROM public.destination_audit_log
-		WHERE destination_id = $1 ORDER BY organization_id, id DESC NULLS LAST LIMIT 1)`;
+		WHERE destination_id = $1 ${ofOwn} ORDER BY organization_id, id DESC NULLS LAST LIMIT 1)`;
 	const rows = await statements.run(
 		`SELECT * FROM (${versionKinds.map(newest).join(' UNION ALL ')}) AS versions
 		 WHERE ${visible} ORDER BY version DESC LIMIT $2`,
@@ -63,7 +70,8 @@ export async function readHistory(
 		throw new NotFoundError(noSuchDestination(id));
 	}
 	const entries = rows.map(toEntry);
-	const settings = await settingsOfVersions(statements, encryption, id, entries.slice(0, limit));
+	const shownEntries = entries.slice(0, limit);
+	const settings = await settingsOfVersions(statements, encryption, id, shownEntries);
 	return pageOf(
 		entries,
 		limit,
@@ -73,7 +81,14 @@ export async function readHistory(
 }
 
 async function exists(statements: Statements, id: string): Promise<boolean> {
-	const rows = await statements.run('SELECT FROM public.destinations WHERE id = $1', [id]);
+	const { organizationId } = statements;
+	const rows =
+		organizationId === undefined
+			? await statements.run('SELECT FROM public.destinations WHERE id = $1', [id])
+			: await statements.run(
+					'SELECT FROM public.destinations WHERE id = $1 AND organization_id = $2',
+					[id, organizationId],
+				);
 	return rows.length > 0;
 }
 

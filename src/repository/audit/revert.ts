@@ -34,13 +34,14 @@ const stateAt = `WITH since AS MATERIALIZED (
 	       (SELECT configuration FROM since WHERE version > $2 AND configuration IS NOT NULL),
 	       (SELECT pg_catalog.jsonb_object_agg(key, old) FROM columns),
 	       (SELECT version - 1 FROM public.destination_audit_log
-	         WHERE destination_id = $1 AND settings_changed AND version > $2 AND version <= $3
+	         WHERE destination_id = $1 AND organization_id = $6
+	           AND settings_changed AND version > $2 AND version <= $3
 	         ORDER BY version LIMIT 1)`;
 
 /** In the order of the index of versions, so that it is read, and not all entries of the destination. */
 function between(kind: string): string {
 	return `(SELECT id, version, changes, configuration FROM public.destination_audit_log
-		WHERE destination_id = $1 AND ${kind} AND version BETWEEN $2 AND $4 ORDER BY version)`;
+		WHERE destination_id = $1 AND organization_id = $6 AND ${kind} AND version BETWEEN $2 AND $4 ORDER BY version)`;
 }
 
 /**
@@ -52,12 +53,12 @@ function between(kind: string): string {
 export async function changesBackTo(
 	statements: Statements,
 	encryption: SettingsEncryption,
-	current: Pick<Destination, 'id' | 'version'>,
+	current: Pick<Destination, 'id' | 'organizationId' | 'version'>,
 	version: number,
 ): Promise<UpdateDestinationInput> {
-	const { id } = current;
+	const { id, organizationId } = current;
 	const until = Math.min(current.version, (Math.floor(version / checkpoint) + 1) * checkpoint);
-	const values = [id, version, current.version, until, columns];
+	const values = [id, version, current.version, until, columns, organizationId];
 	const [state] = await statements.run(stateAt, values, { inOrder: true });
 	const [existed, configuration = null, old, replaced = null] = state ?? [];
 	if (existed !== 't') {
@@ -77,7 +78,7 @@ export async function changesBackTo(
 		if (!isDeepStrictEqual(now.get(field), value)) changes[field] = value;
 	}
 	if (replaced !== null) {
-		changes.settings = await settingsOf(statements, encryption, id, Number(replaced));
+		changes.settings = await settingsOf(statements, encryption, current, Number(replaced));
 	}
 	return changes as UpdateDestinationInput; // validated by whoever writes it
 }
@@ -85,13 +86,13 @@ export async function changesBackTo(
 async function settingsOf(
 	statements: Statements,
 	encryption: SettingsEncryption,
-	id: string,
+	{ id, organizationId }: Pick<Destination, 'id' | 'organizationId'>,
 	version: number,
 ): Promise<Record<string, unknown>> {
 	const [row] = await statements.run(
 		`SELECT ${earlierColumns} FROM public.destination_settings_history
-		 WHERE destination_id = $1 AND version = $2`,
-		[id, version],
+		 WHERE destination_id = $1 AND version = $2 AND organization_id = $3`,
+		[id, version, organizationId],
 	);
 	if (row !== undefined) return openEarlier(encryption, toEarlierSettings(row));
 	throw new NotFoundError(

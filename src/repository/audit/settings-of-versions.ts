@@ -32,13 +32,16 @@ export interface SettingsOfVersions {
  * row for each of its changes, and the one that its newest version has, which is replaced later or is there still.
  */
 const kept = `WITH later AS (SELECT version FROM public.destination_audit_log
-		WHERE destination_id = $1 AND settings_changed AND version > $3 ORDER BY version LIMIT 1)
+		WHERE destination_id = $1 AND organization_id = $4 AND settings_changed AND version > $3
+		ORDER BY version LIMIT 1)
 	SELECT ${earlierColumns} FROM public.destination_settings_history
-	 WHERE destination_id = $1 AND version = ANY ($2::integer[] || (SELECT version - 1 FROM later))
+	 WHERE destination_id = $1 AND organization_id = $4
+	   AND version = ANY ($2::integer[] || (SELECT version - 1 FROM later))
 	UNION ALL SELECT id, version, organization_id, type, settings, settings_encrypted
-	  FROM public.destinations WHERE id = $1 AND NOT EXISTS (SELECT FROM later)`;
+	  FROM public.destinations
+	 WHERE id = $1 AND organization_id = $4 AND NOT EXISTS (SELECT FROM later)`;
 
-/** @param entries of the versions of a page, in any order. */
+/** @param entries of the versions of a page, in any order; all of one organization, as a destination's are. */
 export async function settingsOfVersions(
 	statements: Statements,
 	encryption: SettingsEncryption,
@@ -52,8 +55,9 @@ export async function settingsOfVersions(
 		.sort((a, b) => a - b);
 	const newest = Math.max(0, ...entries.map(({ version }) => version ?? 0));
 	const replaced = changes.map((version) => version - 1);
-	const rows =
-		newest === 0 ? [] : await statements.run(kept, [id, replaced, newest], { inOrder: true });
+	const organizationId = entries[0]?.organizationId;
+	const values = [id, replaced, newest, organizationId];
+	const rows = newest === 0 ? [] : await statements.run(kept, values, { inOrder: true });
 	const opener = new EarlierOpener(encryption);
 	const byVersion = new Map<number, KeptSettings>();
 	const opening = rows.map(toEarlierSettings).map(async (row) => {

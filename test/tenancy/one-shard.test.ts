@@ -1,0 +1,264 @@
+import { randomUUID } from 'node:crypto';
+import { Query } from 'pg';
+import {
+	DestinationsError,
+	type OrganizationOptions,
+	type ScopedTransaction,
+} from '../../src/index.ts';
+import { everyCall, type Subject, unlisted } from '../repository/every-call.ts';
+import { type Service, startService } from '../support/service.ts';
+import { type SentStatement, Shards } from './shards.ts';
+
+// Each statement about the rows of one organization names it, so that it leads to one shard and one partition.
+
+let service: Service;
+let shards: Shards;
+
+beforeAll(async () => {
+	[service, shards] = await Promise.all([startService(), Shards.open()]);
+});
+
+afterAll(async () => {
+	await shards?.[Symbol.asyncDispose]();
+	await service?.stop();
+});
+
+const { prepare } = Query.prototype as unknown as { prepare: (connection: unknown) => void };
+
+/** What is sent while something runs. */
+async function sentBy(run: () => Promise<unknown>): Promise<SentStatement[]> {
+	const sent: SentStatement[] = [];
+	const spy = jest
+		.spyOn(Query.prototype as unknown as { prepare: typeof prepare }, 'prepare')
+		.mockImplementation(function (this: SentStatement, connection) {
+			sent.push({ text: this.text, values: this.values ?? [] });
+			prepare.call(this, connection);
+		});
+	try {
+		await run();
+	} finally {
+		spy.mockRestore();
+	}
+	return sent;
+}
+
+/** Those of the statements that lead to more than one shard. */
+async function spread(sent: readonly SentStatement[]): Promise<string[]> {
+	const found: string[] = [];
+	for (const statement of sent) {
+		const reached = await shards.reachedBy(statement);
+		if (reached.length > 1) found.push(statement.text);
+	}
+	return found;
+}
+
+async function subject(name: string): Promise<Subject> {
+	const organizationId = await service.createOrganization();
+	const { destinations } = service.db.forOrganization(organizationId);
+	const isTested = name.startsWith('testConnection');
+	const { id } = await destinations.create({
+		...{ organizationId, name: 'First', environment: 'production' },
+		...(isTested
+			? { type: 'console', settings: {} }
+			: { type: 'posthog', settings: { apiKey: 'phc_first' } }),
+	});
+	if (!isTested) await destinations.patchSettings(id, { apiKey: 'phc_second' });
+	if (name === 'restore' || name === 'purge') await destinations.softDelete(id);
+	return { id, organizationId };
+}
+
+test('every method of the repository and the log stands in the list of calls', () => {
+	expect(unlisted(service.db.asService())).toEqual([]);
+});
+
+/** What the calls of the list do not come to. */
+const more: Readonly<
+	Record<string, (on: ScopedTransaction, subject: Subject) => Promise<unknown>>
+> = {
+	'findById of what is not there': ({ destinations }) => destinations.findById(randomUUID()),
+	'findByOrganization, one environment': ({ destinations }, { organizationId }) =>
+		destinations.findByOrganization(organizationId, 'staging'),
+	'findByType, one environment': ({ destinations }) =>
+		destinations.findByType('posthog', 'production'),
+	'list by everything, in pages': async ({ destinations }, { organizationId }) => {
+		const state = { enabled: true, connectionStatus: 'unknown', name: 'F' } as const;
+		const filter = {
+			...state,
+			organizationId,
+			type: 'posthog',
+			environment: 'production',
+		} as const;
+		const another = { organizationId, type: 'console', name: 'Further', settings: {} } as const;
+		await destinations.create(another);
+		for (const order of ['newest', 'oldest', 'changed', 'name'] as const) {
+			const { nextCursor } = await destinations.list({ limit: 1, order });
+			await destinations.list({ ...filter, limit: 1, order, cursor: nextCursor ?? undefined });
+			await destinations.count(filter);
+		}
+	},
+	'update at another version': ({ destinations }, { id }) =>
+		refusedWith('CONFLICT', destinations.update(id, { enabled: false }, { expectedVersion: 9 })),
+	'patchSettings of what somebody else changed': async ({ destinations }, { id }) => {
+		await service.admin.query(`UPDATE destinations SET name = 'Other' WHERE id = '${id}'`);
+		await destinations.patchSettings(id, { apiKey: 'phc_third' });
+	},
+	'update of what is not there': ({ destinations }) =>
+		refusedWith('NOT_FOUND', destinations.update(randomUUID(), { enabled: false })),
+	'softDelete at another version': ({ destinations }, { id }) =>
+		refusedWith('CONFLICT', destinations.softDelete(id, { expectedVersion: 9 })),
+	'copyTo over what is there': async ({ destinations }, { id }) => {
+		await destinations.copyTo(id, 'development');
+		await destinations.update(id, { name: 'Changed' });
+		await destinations.copyTo(id, 'development', { overwrite: true });
+	},
+	'history in pages': async ({ destinations }, { id }) => {
+		const { nextCursor } = await destinations.history(id, { limit: 1 });
+		await destinations.history(id, { limit: 1, cursor: nextCursor ?? undefined });
+	},
+	'history of what is not there': ({ destinations }) =>
+		refusedWith('NOT_FOUND', destinations.history(randomUUID())),
+	'testSettings of what is stored': ({ destinations }, { id }) =>
+		refusedWith('VALIDATION', destinations.testSettings(id, { colour: 1 })),
+	'audit.list by everything, in pages': async ({ audit }, { id, organizationId }) => {
+		const filter = { destinationId: id, organizationId, actorId: randomUUID() };
+		const { nextCursor } = await audit.list({ limit: 1 });
+		await audit.list({ ...filter, action: 'updated', cursor: nextCursor ?? undefined });
+		await audit.list({ ...filter, from: new Date(0), to: new Date() });
+	},
+	'audit.export by everything, from a cursor': async ({ audit }, { id }) => {
+		let cursor: string | undefined;
+		const onCursor = (next: string) => {
+			cursor = next;
+		};
+		for await (const _ of audit.export({ onCursor }));
+		for await (const _ of audit.export({ cursor, destinationId: id, action: 'updated' }));
+		for await (const _ of audit.export({ from: new Date(0), to: new Date() }));
+	},
+};
+
+async function refusedWith(code: string, call: Promise<unknown>): Promise<void> {
+	const error = await call.catch((reason: unknown) => reason);
+	if (!(error instanceof DestinationsError) || error.code !== code) throw error;
+}
+
+/** What is for the service alone. */
+const ofService: ReadonlySet<string> = new Set(['purge', 'purgeDeleted', 'pruneSettingsHistory']);
+
+describe('in the scope of an organization', () => {
+	const calls = Object.entries({ ...everyCall, ...more }).filter(([name]) => !ofService.has(name));
+
+	test.each(calls)('%s leads to one shard', async (name, call) => {
+		const on = await subject(name);
+		const scope = service.db.forOrganization(on.organizationId);
+		const sent = await sentBy(() => call(scope, on));
+		expect(sent.length).toBeGreaterThan(0);
+		expect(await spread(sent)).toEqual([]);
+	});
+});
+
+type OneById = (
+	on: ScopedTransaction['destinations'],
+	id: string,
+	whose: OrganizationOptions,
+) => Promise<unknown>;
+
+/** Every call that names a destination by its id. */
+const byId: Readonly<Record<string, OneById>> = {
+	findById: (on, id, whose) => on.findById(id, whose),
+	update: (on, id, whose) => on.update(id, { enabled: false }, whose),
+	'update of settings': (on, id, whose) =>
+		on.update(id, { settings: { apiKey: 'phc_third' } }, whose),
+	patchSettings: (on, id, whose) => on.patchSettings(id, { apiKey: 'phc_third' }, whose),
+	copyTo: (on, id, whose) => on.copyTo(id, 'staging', whose),
+	softDelete: (on, id, whose) => on.softDelete(id, whose),
+	restore: (on, id, whose) => on.restore(id, whose),
+	testConnection: (on, id, whose) => on.testConnection(id, whose),
+	testConnectionOutcome: (on, id, whose) => on.testConnectionOutcome(id, whose),
+	testSettings: (on, id, whose) => on.testSettings(id, {}, whose),
+	history: (on, id, whose) => on.history(id, whose),
+	diff: (on, id, whose) => on.diff({ id, version: 1 }, id, whose),
+	revert: (on, id, whose) => on.revert(id, 1, whose),
+	purge: (on, id, whose) => on.purge(id, whose),
+};
+
+/** What it comes to, without what differs from one destination to another. */
+async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
+	try {
+		const answer = await call;
+		return answer === undefined || answer === null ? answer : 'an answer';
+	} catch (error) {
+		return (error as { code?: unknown }).code ?? error;
+	}
+}
+
+test('every call that takes an id is in the sweep by id', () => {
+	const others = ['create', 'findByOrganization', 'findByType', 'list', 'count'];
+	const listed = [...others, ...Object.keys(byId), 'purgeDeleted', 'pruneSettingsHistory'];
+	const methods = Object.keys(everyCall).filter((name) => !name.startsWith('audit.'));
+	expect(methods.filter((name) => !listed.includes(name))).toEqual([]);
+});
+
+describe.each(Object.entries(byId))('%s with an organizationId', (name, call) => {
+	let on: Subject;
+
+	beforeEach(async () => {
+		on = await subject(name === 'testSettings' ? 'testConnection' : name);
+	});
+
+	const rows = async () => {
+		const { rows: all } = await service.admin.query(
+			'SELECT d.*, (SELECT count(*) FROM destination_audit_log) FROM destinations d ORDER BY id',
+		);
+		return all;
+	};
+
+	test('leads to one shard in the scope of the service', async () => {
+		const { destinations } = service.db.asService();
+		const whose = { organizationId: on.organizationId.toUpperCase() };
+		const sent = await sentBy(async () => {
+			expect(await outcomeOf(call(destinations, on.id, whose))).toBe(
+				/^(softDelete|restore|purge)$/.test(name) ? undefined : 'an answer',
+			);
+		});
+		expect(sent.length).toBeGreaterThan(0);
+		expect(await spread(sent)).toEqual([]);
+	});
+
+	test('finds nothing of another organization, as of what never existed', async () => {
+		const { destinations } = service.db.asService();
+		// This client has seen the destination, and knows what its settings are.
+		await outcomeOf(destinations.findById(on.id));
+		const before = await rows();
+		const whose = { organizationId: await service.createOrganization() };
+		const outcome = await outcomeOf(call(destinations, on.id, whose));
+		expect(outcome).toBe(name === 'findById' ? null : 'NOT_FOUND');
+		expect(outcome).toBe(await outcomeOf(call(destinations, randomUUID(), whose)));
+		expect(await rows()).toEqual(before);
+	});
+
+	test('refuses what is not a UUID, and an organization that is not that of the scope', async () => {
+		const before = await rows();
+		const { destinations } = service.db.asService();
+		for (const organizationId of ['acme', '', 5, null]) {
+			const whose = { organizationId: organizationId as never };
+			expect(await outcomeOf(call(destinations, on.id, whose))).toBe('VALIDATION');
+		}
+		const own = service.db.forOrganization(on.organizationId);
+		const another = { organizationId: await service.createOrganization() };
+		expect(await outcomeOf(call(own.destinations, on.id, another))).toBe('FORBIDDEN');
+		expect(await rows()).toEqual(before);
+	});
+
+	test('is what the scope of an organization says anyway', async () => {
+		const { destinations } = service.db.forOrganization(on.organizationId);
+		const whose = { organizationId: on.organizationId };
+		const outcome = await outcomeOf(call(destinations, on.id, whose));
+		expect(outcome).toBe(
+			name === 'purge'
+				? 'FORBIDDEN'
+				: /^(softDelete|restore)$/.test(name)
+					? undefined
+					: 'an answer',
+		);
+	});
+});
