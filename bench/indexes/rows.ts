@@ -102,11 +102,11 @@ export function insertLog(shape: Shape, part: number, parts: number): string {
 		INSERT INTO destination_audit_log (organization_id, destination_id, version, action, settings_changed,
 			changes, actor_id, role, login, recorded_at, transaction_id)
 		SELECT ${organizationId('organization')}, ${destinationId('n')}, CASE WHEN created THEN 1 ELSE 2 END,
-			CASE WHEN created THEN 'created' WHEN e % 5 = 3 THEN 'updated' ELSE 'tested' END,
-			CASE WHEN created OR e % 5 = 3 THEN false END,
-			CASE WHEN created THEN '{"name": {"new": "Destination"}, "type": {"new": "posthog"}, "enabled": {"new": true}, "settings": {}, "test_mode": {"new": false}, "environment": {"new": "production"}, "required_consent": {"new": ["measurement"]}, "connection_status": {"new": "unknown"}, "settings_encrypted": {"new": true}}'
+			CASE WHEN created THEN 'created' WHEN e % 5 = 3 THEN 'updated' ELSE 'disabled' END,
+			false,
+			CASE WHEN created THEN '{"name": {"new": "Destination"}, "type": {"new": "posthog"}, "enabled": {"new": true}, "settings": {}, "test_mode": {"new": false}, "environment": {"new": "production"}, "required_consent": {"new": ["measurement"]}, "settings_encrypted": {"new": true}}'
 			  WHEN e % 5 = 3 THEN '{"name": {"old": "Destination", "new": "Another name"}}'
-			  ELSE '{"connection_status": {"old": "unknown", "new": "connected"}}' END::jsonb,
+			  ELSE '{"enabled": {"old": true, "new": false}}' END::jsonb,
 			${userId(`abs(organization) * 13 % ${shape.users}`)}, 'authenticated', 'service',
 			${firstDay} + e::float8 / ${(shape.rows / 3) * 5} * interval '2 years', e
 		FROM generate_series(${part}, ${Math.floor((shape.rows / 3) * 5) - 1}, ${parts}) AS e,

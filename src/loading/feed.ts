@@ -44,8 +44,8 @@ export interface Poll {
 
 /**
  * One statement, so one snapshot. `xmax` bounds it, because a log that was restored elsewhere has ids of transactions to
- * come. NULL organizations are those of key rotations, which change nothing of what a loader returns; nor do the outcomes
- * of connection tests. The oldest entry comes from the index's first page; for "is there one before that" a plan for any
+ * come. NULL organizations are those of key rotations and of removals from the log, which change nothing of what a loader
+ * returns. The oldest entry comes from the index's first page; for "is there one before that" a plan for any
  * value would read the table.
  */
 const poll = `SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text,
@@ -58,12 +58,12 @@ const poll = `SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text,
 		THEN coalesce((SELECT min(transaction_id) FROM public.destination_audit_log) < $4::bigint, false)
 		ELSE true END::text,
 	to_json(ARRAY(SELECT DISTINCT organization_id FROM (
-		SELECT organization_id, action FROM public.destination_audit_log
+		SELECT organization_id FROM public.destination_audit_log
 		 WHERE transaction_id >= $1::bigint AND transaction_id < pg_snapshot_xmax(s)::text::bigint
 		UNION ALL
-		SELECT organization_id, action FROM public.destination_audit_log
+		SELECT organization_id FROM public.destination_audit_log
 		 WHERE transaction_id = ANY ($2::bigint[])
-	) AS entries WHERE action <> 'tested' AND organization_id IS NOT NULL LIMIT ${manyOrganizations + 1}))::text
+	) AS entries WHERE organization_id IS NOT NULL LIMIT ${manyOrganizations + 1}))::text
 	FROM pg_current_snapshot() AS s`;
 
 /** The feed of changes: the audit log, which each change is written to in its own transaction. */

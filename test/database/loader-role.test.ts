@@ -18,7 +18,7 @@ const readable = {
 		...['deleted_at', 'enabled', 'environment', 'id', 'organization_id', 'required_consent'],
 		...['settings', 'settings_encrypted', 'test_mode', 'type', 'version'],
 	],
-	destination_audit_log: ['action', 'organization_id', 'transaction_id'],
+	destination_audit_log: ['organization_id', 'transaction_id'],
 	destination_data_keys: ['id', 'organization_id', 'wrapped_key'],
 };
 

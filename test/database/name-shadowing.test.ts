@@ -90,6 +90,8 @@ const writes = [
 	`INSERT INTO public.destination_audit_log (action, role, login, transaction_id) VALUES ('x', 'x', 'x', 1)`,
 	`UPDATE public.destination_audit_log SET action = 'x'`,
 	'DELETE FROM public.destination_audit_log',
+	`SELECT * FROM public.prune_destination_audit_log(pg_catalog.now(), 0, 100)`,
+	`SELECT * FROM public.prune_destination_audit_log('2021-01-01', 0, 100, 1, '{2}')`,
 	`INSERT INTO public.destination_settings_history VALUES ('${made}', 9, '${organization}', 'x', '{}', true)`,
 	'TRUNCATE public.destination_settings_history',
 	'TRUNCATE public.destinations CASCADE',
@@ -130,7 +132,11 @@ async function run({ writer, maker, types = 'domains', before = '' }: Attack): P
 		await client.query('BEGIN');
 		await client.query(before);
 		await client.query(`INSERT INTO organizations VALUES ('${organization}');
-			INSERT INTO users VALUES ('${user}'), ('${other}')`);
+			INSERT INTO users VALUES ('${user}'), ('${other}');
+			SET LOCAL session_replication_role = replica;
+			INSERT INTO destination_audit_log (id, action, role, login, transaction_id, recorded_at)
+				OVERRIDING SYSTEM VALUE VALUES (1, 'old', 'x', 'x', 1, '2020-01-01');
+			SET LOCAL session_replication_role = origin`);
 		if (maker !== undefined) {
 			await client.query(`SET LOCAL ROLE ${maker}`);
 			await shadows.make(texts, types);

@@ -19,7 +19,7 @@ const rules: Partial<Record<MadeObject['kind'], Rule>> = {
 			: new RegExp(`^idx_${table}_\\w+$`),
 	policy: (table) =>
 		new RegExp(
-			`^${table}_((organization|tenant)_isolation|service_access|no_anonymous|loading|recording|advancing|mirroring|first_key)$`,
+			`^${table}_((organization|tenant)_isolation|service_access|no_anonymous|loading|recording|advancing|retention|mirroring|first_key)$`,
 		),
 	trigger: (table, definition) => {
 		const [, name] = /EXECUTE FUNCTION public\.(\w+)\(/.exec(definition) ?? [];

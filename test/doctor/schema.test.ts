@@ -311,6 +311,7 @@ test('what belongs to another owner than the tables does', async () => {
 		 ALTER TABLE destination_audit_log OWNER TO ${role}`,
 		['failure', /^policy destination_audit_log_advancing .* TO postgres/],
 		['failure', /^policy destination_audit_log_recording .* TO postgres/],
+		['failure', /^policy destination_audit_log_retention .* TO postgres/],
 		['failure', new RegExp(`^function .*keep_replaced.* belongs to ${role}, .* to postgres$`)],
 		['failure', new RegExp(`^table public.destination_audit_log belongs to ${role}`)],
 		['failure', new RegExp(`^sequence public.destination_audit_log_id_seq belongs to ${role}`)],

@@ -225,7 +225,7 @@ export const reads: Readonly<Record<string, Call>> = {
 		run: ({ acme }) => take(acme.audit.export({ from: quiet, to: quietEnd }), 5),
 	},
 	'audit.export of an organization, of an action': {
-		run: ({ acme }) => take(acme.audit.export({ action: 'tested' }), 5),
+		run: ({ acme }) => take(acme.audit.export({ action: 'keys_rotated' }), 5),
 		...inWhole,
 		...looked,
 	},
@@ -250,7 +250,7 @@ export const reads: Readonly<Record<string, Call>> = {
 		},
 	},
 	'audit.list of an action': {
-		run: ({ acme }) => acme.audit.list({ action: 'tested' }),
+		run: ({ acme }) => acme.audit.list({ action: 'keys_rotated' }),
 		...looked,
 	},
 	'audit.list of an action of a few': {
@@ -297,7 +297,7 @@ export const reads: Readonly<Record<string, Call>> = {
 		})),
 	},
 	'log by prisma, of an action': {
-		run: logOf('acme', () => ({ ...newest, where: { action: 'tested' } })),
+		run: logOf('acme', () => ({ ...newest, where: { action: 'updated' } })),
 	},
 	'log by prisma, of a destination': {
 		run: logOf('acme', ({ id }) => ({ ...newest, where: { destinationId: id } })),

@@ -128,7 +128,6 @@ BEGIN
   kept.connection_status := NEW.connection_status;
   kept.last_error := NEW.last_error;
   kept.updated_at := NEW.updated_at;
-  kept.updated_by := NEW.updated_by;
   IF NEW IS NOT DISTINCT FROM kept THEN
     RETURN NEW;
   END IF;

@@ -79,14 +79,9 @@ BEGIN
            'settings_encrypted', jsonb_build_object('new', n.settings_encrypted),
            'required_consent', jsonb_build_object('new', n.required_consent),
            'enabled', jsonb_build_object('new', n.enabled),
-           'test_mode', jsonb_build_object('new', n.test_mode),
-           'connection_status', jsonb_build_object('new', n.connection_status))
+           'test_mode', jsonb_build_object('new', n.test_mode))
          || CASE WHEN n.description IS NULL THEN '{}'
               ELSE jsonb_build_object('description', jsonb_build_object('new', n.description)) END
-         || CASE WHEN n.last_tested_at IS NULL THEN '{}'
-              ELSE jsonb_build_object('last_tested_at', jsonb_build_object('new', n.last_tested_at)) END
-         || CASE WHEN n.last_error IS NULL THEN '{}'
-              ELSE jsonb_build_object('last_error', jsonb_build_object('new', n.last_error)) END
          || CASE WHEN n.deleted_at IS NULL THEN '{}'
               ELSE jsonb_build_object('deleted_at', jsonb_build_object('new', n.deleted_at)) END
          || CASE WHEN n.created_by IS NULL THEN '{}'
@@ -104,11 +99,12 @@ BEGIN
 END
 $$;
 
--- A row whose `updated_at` is another was edited: trigger_update_destinations_updated_at changes it with
--- every change but two, a rotation by service_role and the deletion of a user. A tenant can set nothing that
+-- A row whose `version` is another was edited: trigger_update_destinations_updated_at counts every change but three,
+-- the outcome of a connection test, a rotation by service_role and the deletion of a user. A tenant can set nothing that
 -- hides an edit from this.
 --
--- The deletion of a user makes no entry: earlier entries keep the user's id, and nothing else changed.
+-- The outcome of a test makes no entry, and is in none: the row has it, and tests of every destination each day would be nearly all of the
+-- log. The deletion of a user makes none either: earlier entries keep the user's id, and nothing else changed.
 CREATE FUNCTION public.log_changed_destinations() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
@@ -128,8 +124,6 @@ BEGIN
      login, transaction_id)
   SELECT n.organization_id, n.id, n.version,
          CASE
-           -- A version counts configuration changes. All else that changes of a row is the outcome of a test.
-           WHEN n.version = o.version THEN 'tested'
            WHEN n.original IS NOT NULL THEN 'copied'
            WHEN o.deleted_at IS NULL AND n.deleted_at IS NOT NULL THEN 'soft_deleted'
            WHEN o.deleted_at IS NOT NULL AND n.deleted_at IS NULL THEN 'restored'
@@ -137,8 +131,8 @@ BEGIN
            WHEN o.enabled AND NOT n.enabled THEN 'disabled'
            ELSE 'updated'
          END,
-         CASE WHEN n.version <> o.version THEN n.settings <> o.settings END,
-         CASE WHEN n.version <> o.version AND n.version % 100 = 0 THEN
+         n.settings <> o.settings,
+         CASE WHEN n.version % 100 = 0 THEN
            jsonb_build_object('name', n.name, 'description', n.description, 'environment', n.environment,
              'required_consent', n.required_consent, 'enabled', n.enabled, 'test_mode', n.test_mode)
          END,
@@ -150,10 +144,10 @@ BEGIN
               WHEN NOT coalesce(says_fields, false) THEN '{"settings": {}}'
               ELSE jsonb_build_object('settings', public.destination_settings_fields(o.id, o.version)) END
          || CASE WHEN (n.description, n.environment, n.settings_encrypted, n.required_consent, n.test_mode,
-                       n.last_tested_at, n.connection_status, n.last_error, n.deleted_at, n.updated_by)
+                       n.deleted_at, n.updated_by)
                 IS NOT DISTINCT FROM
                       (o.description, o.environment, o.settings_encrypted, o.required_consent, o.test_mode,
-                       o.last_tested_at, o.connection_status, o.last_error, o.deleted_at, o.updated_by)
+                       o.deleted_at, o.updated_by)
               THEN '{}'
               ELSE
                 CASE WHEN n.description IS NOT DISTINCT FROM o.description THEN '{}'
@@ -171,15 +165,6 @@ BEGIN
                 || CASE WHEN n.test_mode = o.test_mode THEN '{}'
                   ELSE jsonb_build_object('test_mode',
                     jsonb_build_object('old', o.test_mode, 'new', n.test_mode)) END
-                || CASE WHEN n.last_tested_at IS NOT DISTINCT FROM o.last_tested_at THEN '{}'
-                  ELSE jsonb_build_object('last_tested_at',
-                    jsonb_build_object('old', o.last_tested_at, 'new', n.last_tested_at)) END
-                || CASE WHEN n.connection_status = o.connection_status THEN '{}'
-                  ELSE jsonb_build_object('connection_status',
-                    jsonb_build_object('old', o.connection_status, 'new', n.connection_status)) END
-                || CASE WHEN n.last_error IS NOT DISTINCT FROM o.last_error THEN '{}'
-                  ELSE jsonb_build_object('last_error',
-                    jsonb_build_object('old', o.last_error, 'new', n.last_error)) END
                 || CASE WHEN n.deleted_at IS NOT DISTINCT FROM o.deleted_at THEN '{}'
                   ELSE jsonb_build_object('deleted_at',
                     jsonb_build_object('old', o.deleted_at, 'new', n.deleted_at)) END
@@ -187,13 +172,13 @@ BEGIN
                   ELSE jsonb_build_object('updated_by',
                     jsonb_build_object('old', o.updated_by, 'new', n.updated_by)) END
               END
-         || CASE WHEN n.original IS NULL OR n.version = o.version THEN '{}'
+         || CASE WHEN n.original IS NULL THEN '{}'
               ELSE jsonb_build_object('copied_from', jsonb_build_object('new', n.original)) END,
          actor, session_role, session_user, transaction_id
     FROM old_rows AS o
     JOIN (SELECT new_rows.*, CASE WHEN says_copy THEN public.destination_copied_from(id) END AS original
             FROM new_rows) AS n ON n.id = o.id
-   WHERE n.updated_at <> o.updated_at;
+   WHERE n.version <> o.version;
 
   -- The entry of a rotation, where rows were rotated. An IF of its own, so that only a rotation pays for the
   -- query.

@@ -79,6 +79,9 @@ CREATE POLICY destination_data_keys_service_access ON public.destination_data_ke
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.destinations TO service_role;
 GRANT SELECT ON public.destination_audit_log TO service_role;
+-- Old entries alone, which leaves one in their place.
+GRANT EXECUTE ON FUNCTION public.prune_destination_audit_log(timestamptz, bigint, integer, bigint, bigint[])
+  TO service_role;
 -- So that doctor can compare it with the entries.
 GRANT SELECT ON SEQUENCE public.destination_audit_log_id_seq TO service_role;
 -- Rotation updates, retention deletes.
@@ -105,7 +108,7 @@ GRANT SELECT (
   id, organization_id, type, environment, settings, settings_encrypted, required_consent, enabled, test_mode,
   deleted_at, version
 ) ON public.destinations TO destinations_loader;
-GRANT SELECT (organization_id, transaction_id, action) ON public.destination_audit_log TO destinations_loader;
+GRANT SELECT (organization_id, transaction_id) ON public.destination_audit_log TO destinations_loader;
 GRANT SELECT (id, organization_id, wrapped_key) ON public.destination_data_keys TO destinations_loader;
 
 -- anon: nothing. Restrictive, because without any policy there is no access either, but a permissive policy
@@ -128,16 +131,22 @@ CREATE POLICY destination_data_keys_no_anonymous ON public.destination_data_keys
   USING (false)
   WITH CHECK (false);
 
--- The owner: the triggers write log and history as the owner, whom FORCE binds. It may only inside a trigger.
--- CURRENT_USER is the login that migrates: where the tables get another owner, these three are altered with it.
+-- The owner: the triggers write log and history as the owner, whom FORCE binds. It may only inside a trigger, or where
+-- prune_destination_audit_log() runs. CURRENT_USER is the login that migrates: where the tables get another owner, these
+-- four are altered with it.
 
 CREATE POLICY destination_audit_log_recording ON public.destination_audit_log
   FOR INSERT TO CURRENT_USER
   WITH CHECK (pg_catalog.pg_trigger_depth() > 0);
--- What the newest id is.
+-- What the newest id is, and which entries are old.
 CREATE POLICY destination_audit_log_advancing ON public.destination_audit_log
   FOR SELECT TO CURRENT_USER
-  USING (pg_catalog.pg_trigger_depth() > 0);
+  USING (
+    pg_catalog.pg_trigger_depth() > 0
+    OR (SELECT pg_catalog.current_setting('destinations.log_retention', true)) = 'on');
+CREATE POLICY destination_audit_log_retention ON public.destination_audit_log
+  FOR DELETE TO CURRENT_USER
+  USING ((SELECT pg_catalog.current_setting('destinations.log_retention', true)) = 'on');
 CREATE POLICY destination_settings_history_recording ON public.destination_settings_history
   FOR ALL TO CURRENT_USER
   USING (pg_catalog.pg_trigger_depth() > 0)

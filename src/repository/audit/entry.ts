@@ -2,7 +2,7 @@ import type { TextRow } from '../../database/scoped-sql.ts';
 import { fieldName } from '../../destinations/columns.ts';
 import type { Place } from '../cursor.ts';
 
-/** What can happen to a destination, and a key rotation, which concerns all of them. */
+/** What can happen to a destination; and a key rotation and a removal of old entries, which concern all of them. */
 export type AuditAction = (typeof auditActions)[number];
 
 export const auditActions = [
@@ -15,8 +15,8 @@ export const auditActions = [
 	'soft_deleted',
 	'restored',
 	'purged',
-	'tested',
 	'keys_rotated',
+	'log_pruned',
 ] as const;
 
 /** A field before and after a change. Times are ISO 8601. A field of a new destination has no `old`. */
@@ -31,7 +31,7 @@ export interface FieldChange {
 export interface AuditEntry {
 	/** Its place in the log, a decimal number. */
 	readonly id: string;
-	/** Null for a key rotation, like `destinationId` and `version`. */
+	/** Null for a key rotation and a removal of entries, like `destinationId` and `version`. */
 	readonly organizationId: string | null;
 	/** UUID. The destination need not exist any more. */
 	readonly destinationId: string | null;
@@ -39,7 +39,10 @@ export interface AuditEntry {
 	readonly version: number | null;
 	/** What happened. */
 	readonly action: AuditAction;
-	/** What changed, by field. Settings are not among them. Of a copy also `copiedFrom`, the id of the original. */
+	/**
+	 * What changed, by field. Settings are not among them. Of a copy also `copiedFrom`, the id of the original. Of a removal of
+	 * entries how many they were, the first and the last id, and when the newest was recorded: `entries`, `firstId`, `lastId`, `recordedAt`.
+	 */
 	readonly changes: Readonly<Record<string, FieldChange>>;
 	/** Whether settings changed; which of them, where the writer said so. Never a value. */
 	readonly settings: { readonly changed: boolean; readonly fields: readonly string[] };
@@ -63,7 +66,7 @@ export const entryColumns = `id, organization_id, destination_id, version, actio
 	recorded_at, transaction_id`;
 
 /**
- * Entries that made a version, by whether it changed settings. A test made none. Both are in the order of their
+ * Entries that made a version, by whether it changed settings. A purge made none. Both are in the order of their
  * index, which takes its own condition alone.
  */
 export const versionKinds = ['', 'NOT '].map(

@@ -70,9 +70,9 @@ describe('every operation of Prisma', () => {
 		const { items } = await audit.list({ limit: 500 });
 		expect(items.map(({ action, changes }) => `${action} ${Object.keys(changes).join()}`)).toEqual(
 			[
-				'created name,type,enabled,testMode,environment,requiredConsent,connectionStatus,settingsEncrypted',
-				'created name,type,enabled,testMode,environment,requiredConsent,connectionStatus,settingsEncrypted',
-				'created name,type,enabled,testMode,environment,requiredConsent,connectionStatus,settingsEncrypted',
+				'created name,type,enabled,testMode,environment,requiredConsent,settingsEncrypted',
+				'created name,type,enabled,testMode,environment,requiredConsent,settingsEncrypted',
+				'created name,type,enabled,testMode,environment,requiredConsent,settingsEncrypted',
 				'updated name',
 				'updated testMode',
 				'updated testMode',
@@ -141,7 +141,7 @@ describe('list', () => {
 
 describe('filters', () => {
 	const actors = ['0193a1b2-0000-7000-8000-0000000000a1', '0193a1b2-0000-7000-8000-0000000000a2'];
-	const actions = ['created', 'updated', 'tested'] as const;
+	const actions = ['created', 'updated', 'enabled'] as const;
 	const days = ['2026-01-01', '2026-01-02', '2026-01-03'];
 	interface Row {
 		readonly id: string;
@@ -253,7 +253,7 @@ describe('filters', () => {
 			await service.admin.query('SET session_replication_role = replica');
 			await service.admin.query(
 				`INSERT INTO destination_audit_log (organization_id, destination_id, version, action, role, login, transaction_id)
-				 SELECT $1, $2, 1, CASE n WHEN 1 THEN 'restored' ELSE 'tested' END, 'x', 'x', 1 FROM generate_series(1, $3::int) AS n`,
+				 SELECT $1, $2, 1, CASE n WHEN 1 THEN 'restored' ELSE 'updated' END, 'x', 'x', 1 FROM generate_series(1, $3::int) AS n`,
 				[organizationId, id, count],
 			);
 			await service.admin.query('RESET session_replication_role');
@@ -268,7 +268,7 @@ describe('filters', () => {
 		}
 		expect(counts).toEqual([0, 0, 1]);
 		expect(await collect(audit.export({ action: 'restored' }))).toHaveLength(1);
-		const all = await collect(audit.export({ action: 'tested' }));
+		const all = await collect(audit.export({ action: 'updated' }));
 		expect(all).toHaveLength(20_099);
 		// One that is the last of those that were looked at.
 		await write(10_000);
@@ -298,7 +298,7 @@ describe('export', () => {
 			ALTER TABLE destination_audit_log DISABLE TRIGGER trigger_refuse_destination_audit_log_insert;
 			INSERT INTO destination_audit_log
 				(organization_id, destination_id, version, action, changes, role, login, transaction_id)
-			SELECT '${organizationId}', '${id}', 1, 'tested', jsonb_build_object('x', jsonb_build_object('new', repeat('x', 20000))), 'x', 'x', 1
+			SELECT '${organizationId}', '${id}', 1, 'updated', jsonb_build_object('x', jsonb_build_object('new', repeat('x', 20000))), 'x', 'x', 1
 			  FROM generate_series(1, 10000);
 			ALTER TABLE destination_audit_log ENABLE TRIGGER trigger_refuse_destination_audit_log_insert`);
 		let lines = 0;

@@ -46,7 +46,6 @@ describe('an entry', () => {
 			required_consent: { new: ['measurement'] },
 			enabled: { new: true },
 			test_mode: { new: false },
-			connection_status: { new: 'unknown' },
 			created_by: { new: actor },
 			updated_by: { new: actor },
 		});
@@ -90,12 +89,9 @@ describe('an entry', () => {
 			{ settings: {}, settings_encrypted: { old: true, new: false } },
 		],
 		[
-			`connection_status = 'failed', last_error = 'no answer'`,
-			'tested',
-			{
-				connection_status: { old: 'unknown', new: 'failed' },
-				last_error: { old: null, new: 'no answer' },
-			},
+			`name = 'other', connection_status = 'failed', last_error = 'no answer', last_tested_at = now()`,
+			'updated',
+			{ name: { old: 'EU project', new: 'other' } },
 		],
 	])('of %s is "%s", with what changed', async (assignments, action, changes) => {
 		const made = await session.newDestination();
@@ -103,6 +99,28 @@ describe('an entry', () => {
 		expect(entries).toMatchObject([{ destination_id: made.id, action }]);
 		expect(entries[0]?.changes).toEqual(changes);
 		expect(entries[0]?.version).toBe((await session.destination(made.id)).version);
+	});
+
+	test.each([
+		`connection_status = 'failed', last_error = 'no answer', last_tested_at = now()`,
+		'last_tested_at = now()',
+		`connection_status = 'connected'`,
+		`last_error = 'x'`,
+	])('is not made of the outcome of a test: %s', async (outcome) => {
+		const made = await session.newDestination();
+		expect(await added(session, () => session.update(made.id, outcome))).toEqual([]);
+		expect(await session.destination(made.id)).toMatchObject({ version: made.version });
+	});
+
+	test('of who wrote last is made, whoever says so', async () => {
+		const made = await session.newDestination();
+		const user = await session.newUser();
+		const entries = await added(session, () =>
+			session.asService(() => session.update(made.id, 'updated_by = $1', [user])),
+		);
+		expect(entries).toMatchObject([
+			{ action: 'updated', version: 2, changes: { updated_by: { new: user } } },
+		]);
 	});
 
 	test('of deleting, restoring, enabling and purging says so', async () => {
@@ -346,7 +364,6 @@ describe('what a destination is a copy of', () => {
 
 	test('makes no copy of a test', async () => {
 		const entries = await told({ id: 'ID', from: original }, `connection_status = 'failed'`);
-		expect(entries).toMatchObject([{ action: 'tested', version: 1 }]);
-		expect(Object.keys(entries[0]?.changes ?? {})).not.toContain('copied_from');
+		expect(entries).toEqual([]);
 	});
 });

@@ -156,7 +156,7 @@ async function manyEntries(organizationId: string, destinationId: string, count:
 	await service.admin.query('SET session_replication_role = replica');
 	await service.admin.query(
 		`INSERT INTO destination_audit_log (organization_id, destination_id, version, action, role, login, transaction_id)
-		 SELECT $1, $2, 1, 'tested', 'x', 'x', pg_current_xact_id()::text::bigint FROM generate_series(1, $3::integer)`,
+		 SELECT $1, $2, 1, 'updated', 'x', 'x', pg_current_xact_id()::text::bigint FROM generate_series(1, $3::integer)`,
 		[organizationId, destinationId, count],
 	);
 	await service.admin.query('RESET session_replication_role');
