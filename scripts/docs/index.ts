@@ -1,16 +1,18 @@
 /**
- * Makes the documents that come from the sources: the API reference and the entity diagram. With `--check`
+ * Makes the documents that come from the sources: the API reference, the entity diagram, and every address that
+ * the package names. With `--check`
  * it writes nothing, and fails where one of them is not what it would write.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { addressed } from './addressed-files.ts';
 import { apiReference } from './api-reference.ts';
 import { entityDiagram } from './entity-diagram.ts';
 import { formatted, root } from './generated-file.ts';
 
 const folder = 'docs/api';
-const files = [entityDiagram(), ...(await apiReference())].map(formatted);
+const files = [...[entityDiagram(), ...(await apiReference())].map(formatted), ...addressed()];
 const paths = new Set(files.map(({ path }) => path));
 const known = existsSync(join(root, folder)) ? await readdir(join(root, folder)) : [];
 const leftOver = known.map((name) => `${folder}/${name}`).filter((path) => !paths.has(path));

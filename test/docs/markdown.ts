@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
+import { addresses } from '../../scripts/docs/addresses.ts';
+
 export const root = process.cwd();
 
 /** A fenced block of code in a document or in a docstring. */
@@ -67,13 +69,18 @@ export function prose({ text }: Document): string {
 	return text.replace(fence, '');
 }
 
+/** What links begin with that lead to the repository: from the tarball, to what it does not hold. */
+const repository = `${addresses.repository}/`;
+
 /** Where a document's own links lead: other files of the project, and places in them. */
 export function links(document: Document): { target: string; file: string; anchor: string }[] {
 	return [...prose(document).matchAll(/\]\(([^)\s]+)\)/g)]
 		.map(([, target = '']) => target)
-		.filter((target) => !/^[a-z]+:/.test(target))
+		.filter((target) => target.startsWith(repository) || !/^[a-z]+:/.test(target))
 		.map((target) => {
 			const [path = '', anchor = ''] = target.split('#');
+			const source = /^(?:blob|tree)\/main\/(.*)$/.exec(path.replace(repository, ''))?.[1];
+			if (source !== undefined) return { target, file: source, anchor };
 			const file = path === '' ? document.path : relative('.', join(dirname(document.path), path));
 			return { target, file, anchor };
 		});

@@ -24,6 +24,8 @@ test('the next version can be made, and its CHANGELOG says what every changeset 
 		const log = words(readFileSync(join(copy, 'CHANGELOG.md'), 'utf8'));
 		expect(after === before).toBe(changesets.length === 0);
 		if (changesets.length > 0) expect(log).toContain(`## ${after}`);
+		// Before the first release there is nothing else that the next version could be.
+		if (before === '0.0.0') expect(after).toBe('1.0.0');
 		for (const changeset of changesets) expect(log).toContain(words(summaryOf(changeset)));
 	} finally {
 		rmSync(copy, { recursive: true });
