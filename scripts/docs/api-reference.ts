@@ -18,7 +18,7 @@ import { type GeneratedFile, root } from './generated-file.ts';
 const pages = [
 	[
 		'client',
-		'Connect, and choose in whose name statements run.',
+		'Connect, and choose for whom statements run.',
 		[
 			'client/',
 			'prisma/scoped/transaction-options.ts',
@@ -29,33 +29,33 @@ const pages = [
 	],
 	[
 		'repository',
-		'Destinations: create, read, change, delete and test them; who did what.',
+		'Create, read, change, delete and test destinations; read the audit log.',
 		['repository/'],
 	],
-	['loading', 'What is switched on, from memory, for every event.', ['loading/']],
+	['loading', 'Enabled destinations from memory, for processes that send events.', ['loading/']],
 	[
 		'destinations',
-		'The types of destinations and of their settings, and their forms for logs and browsers.',
+		'The types of destinations and of their settings, and copies of them for logs and browsers.',
 		['destinations/'],
 	],
 	['prisma', "Prisma's API: in a scope, and by itself.", ['prisma/']],
 	[
 		'keys',
-		'Encryption, where keys come from, and how they are retired.',
+		'Encryption, key rings, key providers and rotation.',
 		['encryption/', 'keys/', 'rotation/'],
 	],
 	[
 		'errors',
-		'Every error that this package throws by intent, what each is to an HTTP API, and how to know those of a database that is away.',
+		'Every error of this package, its HTTP status, and how to recognize an unavailable database.',
 		['errors.ts', 'database/retryable.ts', 'database/problem.ts'],
 	],
 	[
 		'contracts',
-		'`@consent-io/destinations/contracts`: schemas (zod) of what an API takes and returns; for browsers too.',
+		'`@consent-io/destinations/contracts`: zod schemas of requests and responses, for browsers too.',
 		['contracts/'],
 	],
-	['doctor', 'Looks whether a database is as this package needs it.', ['doctor/']],
-	['testing', '`@consent-io/destinations/testing`: a database for tests.', ['testing/']],
+	['doctor', 'Checks whether a database is as this package needs it.', ['doctor/']],
+	['testing', '`@consent-io/destinations/testing`: a real Postgres for tests.', ['testing/']],
 ] as const;
 
 const tables = {
@@ -182,7 +182,7 @@ function tableOfContents(project: ProjectReflection): GeneratedFile {
 	});
 	const text = `# API reference
 
-Made from the docstrings by \`npm run docs\`. Begin with the [guides](../guides/).
+Made from the docstrings by \`npm run docs\`. Begin with the [documentation](../README.md).
 
 ${list.join('\n')}
 `;

@@ -55,7 +55,7 @@ ${models.map(entityOf).join('\n')}
 | --- | --- |
 ${tables.join('\n')}
 
-The log and the earlier settings refer to nothing, so that they outlive what they tell of.
+The log and the earlier settings refer to nothing, so that they outlive the rows that they describe.
 `;
 	return { path: 'docs/entities.md', text };
 }

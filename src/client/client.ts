@@ -54,7 +54,7 @@ export interface DestinationsClientOptions {
 	 */
 	readonly pool?: PoolConfig | undefined;
 	/**
-	 * URL with a second login, for `asService()` alone. Then a tenant's connection cannot become
+	 * URL with a second login, for `asService()` alone. Then a tenant's connection cannot switch to
 	 * `service_role`, even by SQL of its own. `prisma/grants/logins.sql` creates both logins.
 	 *
 	 * @defaultValue the login of `connectionString` serves both

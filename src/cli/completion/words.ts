@@ -18,7 +18,7 @@ export function wordsOf({ options }: Command): Word[] {
 	return [...own, { option: '--help', help: 'Print the help of this command.', value: 'none' }];
 }
 
-/** What may stand in the place of a command. */
+/** What may stand instead of a command. */
 export const wordsOfNone: readonly Word[] = [
 	{ option: '--help', help: 'Print the help.', value: 'none' },
 	{ option: '--version', help: 'Print the version of the package.', value: 'none' },
