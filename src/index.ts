@@ -1,12 +1,16 @@
 export {
-	type ClientStats,
-	type ConnectionStats,
 	createDestinationsClient,
 	DestinationsClient,
 	type DestinationsClientOptions,
-	type ReplicaStats,
 } from './client/client.ts';
 export type { JoinedScope, ScopedClient, ScopedTransaction } from './client/open-scope.ts';
+export type {
+	ClientStats,
+	ConnectionStats,
+	DatabaseStats,
+	ReplicaStats,
+	ShardStats,
+} from './client/stats.ts';
 export type {
 	HostTransaction,
 	PrismaTransactionClient,
@@ -14,7 +18,8 @@ export type {
 } from './database/host/host-handle.ts';
 export { httpStatusOf, type ProblemDocument, toProblem } from './database/problem.ts';
 export { isDatabaseUnavailable, isRetryable } from './database/retryable.ts';
-export type { JoinedScopeOptions, ScopeOptions } from './database/scope.ts';
+export type { JoinedScopeOptions, ScopeOptions, ServiceScopeOptions } from './database/scope.ts';
+export type { Route, Shard } from './database/shards.ts';
 export type { AmplitudeSettings } from './destinations/amplitude.ts';
 export { type ClientConfig, toClientConfig } from './destinations/client-config.ts';
 export type {

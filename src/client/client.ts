@@ -1,18 +1,25 @@
 import type { PoolConfig } from 'pg';
 import { z } from 'zod';
-import { withDatabaseAddress } from '../database/database-address.ts';
 import { checkPoolOptions } from '../database/pg-options.ts';
-import { RecentWrites } from '../database/recent-writes.ts';
-import { Replicas, replicaConfigs } from '../database/replicas.ts';
 import {
 	type JoinedScopeOptions,
 	organizationScope,
 	type Scope,
 	type ScopeOptions,
+	type ServiceScopeOptions,
 	serviceScope,
 	transactionOf,
 } from '../database/scope.ts';
-import { translateErrors } from '../database/translate-errors.ts';
+import {
+	ofShard,
+	type Route,
+	refuseTwice,
+	replicaUrls,
+	routeOption,
+	type Shard,
+	ShardMap,
+	shardsOf,
+} from '../database/shards.ts';
 import { parseAllowedHosts, testSettings } from '../destinations/connection-test/test-settings.ts';
 import {
 	type Keys,
@@ -20,16 +27,16 @@ import {
 	type PlaintextPolicy,
 	plaintextOption,
 } from '../encryption/settings-encryption.ts';
-import { ConfigurationError } from '../errors.ts';
+import { ConfigurationError, UnsupportedError, ValidationError } from '../errors.ts';
 import { limitArguments } from '../input/argument-count.ts';
 import { callback, flag, text } from '../input/checks.ts';
 import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { settingsEncryption } from '../prisma/extension/destinations-extension.ts';
 import type { TestConnection } from '../repository/connection-test.ts';
-import { ConnectionTests } from '../repository/connection-tests.ts';
-import { SeenRows } from '../repository/seen-rows.ts';
+import { maxSeenRows } from '../repository/seen-rows.ts';
 import type { OnOperation } from '../telemetry/operations.ts';
-import { type Database, openDatabase } from './database.ts';
+import { ClientDatabase } from './client-database.ts';
+import type { Database } from './database.ts';
 import {
 	type JoinedScope,
 	joinScope,
@@ -37,6 +44,8 @@ import {
 	type ScopedClient,
 	type ScopeTools,
 } from './open-scope.ts';
+import { openShardedScope } from './open-sharded-scope.ts';
+import { type ClientStats, statsOfAll } from './stats.ts';
 
 /** Options of {@link createDestinationsClient}. */
 export interface DestinationsClientOptions {
@@ -72,6 +81,24 @@ export interface DestinationsClientOptions {
 	 * @defaultValue `[]`: everything is sent to the primary
 	 */
 	readonly replicas?: readonly string[] | undefined;
+	/**
+	 * Databases that share the organizations among them: each has all tables, and the rows of some. With `route`, which says where
+	 * an organization is, and without `connectionString`, `serviceConnectionString` and `replicas`, which each shard has of its own. `pool` is
+	 * of each: with 10 databases and a `max` of 5 there are 50 connections at most.
+	 *
+	 * `forOrganization()` works on the database of that organization alone. `asService()` works on all: lists are merged, a
+	 * destination is looked for everywhere unless its organization is named, and Prisma and transactions need `asService({ shard })`.
+	 *
+	 * @defaultValue with `route`, the environment variable `DATABASE_URLS`: their URLs, with spaces between
+	 */
+	readonly shards?: readonly (string | Shard)[] | undefined;
+	/**
+	 * Says on which of `shards` an organization is, by the URL. An organization for which it returns anything else has no scope:
+	 * a `CONFIGURATION` error, and nothing is sent.
+	 *
+	 * @defaultValue there is one database
+	 */
+	readonly route?: Route | undefined;
 	/**
 	 * The keys that seal and open settings: `id:hex,id:hex`, or a provider.
 	 *
@@ -112,37 +139,13 @@ export interface DestinationsClientOptions {
 	readonly onOperation?: OnOperation | undefined;
 }
 
-/** Connections to the database at this moment. */
-export interface ConnectionStats {
-	/** Open connections, those that are in use and those that are idle. */
-	readonly total: number;
-	/** Those that nobody uses. */
-	readonly idle: number;
-	/** Calls that wait for one. */
-	readonly waiting: number;
-}
-
-/** Connections to a replica, and whether it is read. */
-export interface ReplicaStats extends ConnectionStats {
-	/** Whether reads are sent there. Not so after it did not answer, or was too far behind, until it is tried again. */
-	readonly isUsed: boolean;
-}
-
-/** Connections of a client: of both logins together, and of each. */
-export interface ClientStats extends ConnectionStats {
-	/** Of the login that serves organizations. */
-	readonly tenants: ConnectionStats;
-	/** Of the login of `asService()`: the same as `tenants`, where one login serves both. */
-	readonly service: ConnectionStats;
-	/** To the replicas, in their order. They do not count above. */
-	readonly replicas: readonly ReplicaStats[];
-}
-
 const clientOptions = optionsOf({
 	connectionString: text.optional(),
 	pool: z.custom<PoolConfig>().optional(),
 	serviceConnectionString: text.optional(),
-	replicas: z.array(text, { error: 'must be a list of URLs' }).optional(),
+	replicas: replicaUrls.optional(),
+	shards: z.custom<DestinationsClientOptions['shards']>().optional(),
+	route: routeOption.optional(),
 	keys: keysOption.optional(),
 	plaintext: plaintextOption.optional(),
 	namedStatements: flag.optional(),
@@ -177,45 +180,42 @@ export function createDestinationsClient(
 
 /** A connection to the database of destinations. Nothing can be read or written but through a scope. */
 export class DestinationsClient implements AsyncDisposable {
-	readonly #tenants: Database;
-	readonly #service: Database;
-	readonly #replicas: Replicas | undefined;
-	readonly #tools: ScopeTools;
+	/** All databases, and which one an organization is on. */
+	readonly #databases: ShardMap<ClientDatabase>;
+	/** The one of a client that has no more. */
+	readonly #only: ClientDatabase | undefined;
 
 	/** @internal Use {@link createDestinationsClient}. */
 	constructor(given: DestinationsClientOptions) {
-		const options = checkConfiguration('createDestinationsClient()', clientOptions, given);
+		const options = checkConfiguration(of, clientOptions, given);
 		const pool = checkPoolOptions('`pool` of createDestinationsClient()', options.pool);
-		const encryption = settingsEncryption(options.keys, options.plaintext);
-		const { namedStatements = true, onOperation, serviceConnectionString } = options;
-		const writes = options.replicas?.length ? new RecentWrites() : undefined;
-		const onUsed = writes?.note.bind(writes);
-		const open = (config: PoolConfig, roleAtRest: Scope['role'], login?: string) =>
-			openDatabase(config, {
-				...{ namedStatements, onOperation, onUsed, roleAtRest },
-				...(login && { login }),
-			});
-		const tests = new ConnectionTests(connectionTester(parseAllowedHosts(options.allowedHosts)));
-		const tenants = serviceConnectionString === undefined ? undefined : 'tenants';
-		const address = withDatabaseAddress(options.connectionString, pool, 'pool');
-		const replicas = replicaConfigs(options.replicas ?? [], pool);
-		// Without claims it sees nothing, also where the same login serves both scopes.
-		this.#tenants = open(address, 'authenticated', tenants);
-		if (serviceConnectionString === '') {
-			throw new ConfigurationError(
-				'`serviceConnectionString` is empty. Leave it out, or pass the URL of the second login.',
-			);
+		const { namedStatements = true, onOperation, route } = options;
+		const shards = shardsAmong(options, pool);
+		const tools = {
+			...{ pool, namedStatements, onOperation },
+			encryption: settingsEncryption(options.keys, options.plaintext),
+			testConnection: connectionTester(parseAllowedHosts(options.allowedHosts)),
+			seenRows: Math.ceil(maxSeenRows / (shards?.length ?? 1)),
+		};
+		if (shards === undefined || route === undefined) {
+			this.#only = new ClientDatabase(options, tools);
+			// At once, so that metrics of its pools begin.
+			void this.#only.opened;
+			this.#databases = new ShardMap(of, [['', this.#only]], () => '');
+			return;
 		}
-		this.#service =
-			serviceConnectionString === undefined
-				? this.#tenants
-				: open(
-						withDatabaseAddress(serviceConnectionString, pool, 'pool'),
-						'service_role',
-						'service',
-					);
-		this.#replicas = writes && new Replicas(replicas, writes, namedStatements);
-		this.#tools = { encryption, tests, seen: new SeenRows(), replicas: this.#replicas, writes };
+		const databases = shards.map((shard, at) => {
+			try {
+				return [shard.connectionString, new ClientDatabase(shard, tools)] as const;
+			} catch (error) {
+				throw ofShard(`shards[${at}] of ${of}`, error);
+			}
+		});
+		refuseTwice(
+			of,
+			databases.map(([, { place }]) => place),
+		);
+		this.#databases = new ShardMap(of, databases, route);
 	}
 
 	/**
@@ -270,7 +270,10 @@ export class DestinationsClient implements AsyncDisposable {
 		organizationId: string,
 		options: ScopeOptions | JoinedScopeOptions = {},
 	): ScopedClient | JoinedScope {
-		return this.#open(this.#tenants, organizationScope(organizationId, options), options);
+		const scope = organizationScope(organizationId, options);
+		// The scope's id is in the form in which Postgres has it.
+		const { opened } = this.#only ?? this.#databases.of(String(scope.organizationId));
+		return opening(opened.tenants, scope, opened.tools, options);
 	}
 
 	/**
@@ -278,7 +281,7 @@ export class DestinationsClient implements AsyncDisposable {
 	 *
 	 * @throws ValidationError if `actorId` is not a UUID, or `transaction` is not a client.
 	 */
-	asService(options: JoinedScopeOptions): JoinedScope;
+	asService(options: JoinedScopeOptions & ServiceScopeOptions): JoinedScope;
 	/**
 	 * The clients of the system itself: they see every organization. Keep them out of the way of requests.
 	 *
@@ -294,20 +297,26 @@ export class DestinationsClient implements AsyncDisposable {
 	 * await db.asService().destinations.purgeDeleted({ olderThan: new Date(Date.now() - month) });
 	 * ```
 	 */
-	asService(options?: ScopeOptions): ScopedClient;
-	asService(options: ScopeOptions | JoinedScopeOptions = {}): ScopedClient | JoinedScope {
-		return this.#open(this.#service, serviceScope(options), options);
+	asService(options?: ServiceScopeOptions): ScopedClient;
+	asService(
+		options: ServiceScopeOptions | (JoinedScopeOptions & ServiceScopeOptions) = {},
+	): ScopedClient | JoinedScope {
+		const scope = serviceScope(options);
+		const { opened } = this.#named(options.shard) ?? this.#only ?? {};
+		if (opened !== undefined) return opening(opened.service, scope, opened.tools, options);
+		if (transactionOf(options) === undefined) return openShardedScope(this.#databases, scope);
+		throw new UnsupportedError(
+			'A transaction is on one database, and this scope is of all. Name it: asService({ transaction, shard: url }) with one of `shards`.',
+		);
 	}
 
-	#open(
-		database: Database,
-		scope: Scope,
-		options: ScopeOptions | JoinedScopeOptions,
-	): ScopedClient | JoinedScope {
-		const transaction = transactionOf(options);
-		return transaction === undefined
-			? openScope(database, scope, this.#tools)
-			: joinScope(database, scope, this.#tools, transaction);
+	/** @throws ValidationError if it is not the URL of a shard. */
+	#named(shard: string | undefined): ClientDatabase | undefined {
+		if (shard === undefined) return undefined;
+		const named = this.#only === undefined ? this.#databases.at(shard) : undefined;
+		if (named !== undefined) return named;
+		const message = 'must be the `connectionString` of one of `shards`';
+		throw new ValidationError([{ path: ['shard'], message }]);
 	}
 
 	/**
@@ -318,14 +327,13 @@ export class DestinationsClient implements AsyncDisposable {
 	 * @throws UnavailableError if the database cannot be reached, or does not let a login in.
 	 */
 	async connect(): Promise<void> {
-		// By way of Prisma, which is loaded then and finds out what is wrong with its adapter.
-		const logins = [
-			{ database: this.#tenants, scope: this.forOrganization(nobody) },
-			{ database: this.#service, scope: this.asService() },
-		];
-		for (const { database, scope } of logins) {
-			const ask = () => translateErrors(scope.prisma.$queryRaw`SELECT 1`);
-			await database.pool.operations.run(connecting, ask);
+		const tried = this.#databases.all.map((database) =>
+			database.connect().catch((error: unknown) => {
+				throw this.#only === undefined ? ofShard(database.place, error) : error;
+			}),
+		);
+		for (const result of await Promise.allSettled(tried)) {
+			if (result.status === 'rejected') throw result.reason;
 		}
 	}
 
@@ -343,20 +351,15 @@ export class DestinationsClient implements AsyncDisposable {
 	 * ```
 	 */
 	stats(): ClientStats {
-		const [tenants, service] = [statsOf(this.#tenants), statsOf(this.#service)];
-		const replicas = this.#replicas?.counts() ?? [];
-		if (this.#tenants === this.#service) return { ...tenants, tenants, service, replicas };
-		return {
-			total: tenants.total + service.total,
-			idle: tenants.idle + service.idle,
-			waiting: tenants.waiting + service.waiting,
-			...{ tenants, service, replicas },
-		};
+		if (this.#only !== undefined) return { ...this.#only.stats(), shards: [] };
+		return statsOfAll(
+			this.#databases.all.map((database) => ({ database: database.place, ...database.stats() })),
+		);
 	}
 
 	/** Closes all connections. Statements under way are waited for; open transactions are rolled back. */
 	async close(): Promise<void> {
-		await Promise.all([this.#tenants.close(), this.#service.close(), this.#replicas?.close()]);
+		await Promise.all(this.#databases.all.map((database) => database.close()));
 	}
 
 	/** {@link close}, for `await using`. */
@@ -374,15 +377,44 @@ limitArguments(DestinationsClient.prototype, {
 	[Symbol.asyncDispose]: 0,
 });
 
-const connecting = { name: 'connect', operation: 'connect' };
+const of = 'createDestinationsClient()';
 
-function statsOf({ pool }: Database): ConnectionStats {
-	const { total, idle, waiting } = pool.counts();
-	return { total, idle, waiting };
+/** The shards that options name; nothing where they are of one database. @throws ConfigurationError if they are of both. */
+function shardsAmong(
+	options: z.output<typeof clientOptions>,
+	pool: PoolConfig,
+): Shard[] | undefined {
+	const { shards, route, connectionString, serviceConnectionString, replicas } = options;
+	if (route === undefined && shards === undefined) return undefined;
+	if (route === undefined) {
+		throw new ConfigurationError(
+			`${of}: with \`shards\`, \`route\` says on which of them an organization is. Pass it, or \`connectionString\` for one database.`,
+		);
+	}
+	const ofOne = Object.entries({ connectionString, serviceConnectionString, replicas })
+		.filter(([, given]) => given !== undefined)
+		.map(([name]) => `\`${name}\``);
+	if (pool.host !== undefined || pool.connectionString !== undefined || pool.database !== undefined)
+		ofOne.push('an address in `pool`');
+	if (ofOne.length > 0) {
+		throw new ConfigurationError(
+			`${of}: with \`route\`, ${ofOne.join(' and ')} would be of no database. Name each database in \`shards\`: { connectionString, serviceConnectionString, replicas }.`,
+		);
+	}
+	return shardsOf(of, shards, 'DATABASE_URLS');
 }
 
-/** The nil UUID (RFC 9562, section 5.9), which no organization has. */
-const nobody = '00000000-0000-0000-0000-000000000000';
+function opening(
+	database: Database,
+	scope: Scope,
+	tools: ScopeTools,
+	options: ScopeOptions | JoinedScopeOptions,
+): ScopedClient | JoinedScope {
+	const transaction = transactionOf(options);
+	return transaction === undefined
+		? openScope(database, scope, tools)
+		: joinScope(database, scope, tools, transaction);
+}
 
 function connectionTester(allowedHosts: readonly string[]): TestConnection {
 	return (type, settings, signal) =>

@@ -97,14 +97,9 @@ export interface ScopeTools {
 }
 
 /** The clients of a scope. Opens no connection. */
-export function openScope(
-	database: Database,
-	scope: Scope,
-	{ encryption, tests, seen, replicas }: ScopeTools,
-): ScopedClient {
-	const { pool } = database;
-	const { operations } = pool;
-	const reads = replicas && new ReplicatedReads(pool, replicas);
+export function openScope(database: Database, scope: Scope, tools: ScopeTools): ScopedClient {
+	const { encryption, replicas } = tools;
+	const { operations } = database.pool;
 	// The view has what the type says; see `scopeClient`.
 	const view = scopeClient(database.prisma, encryption, scope, operations, replicas);
 	const prisma = view as unknown as ScopedPrismaClient;
@@ -116,7 +111,7 @@ export function openScope(
 				(transaction) =>
 					work({
 						prisma: transaction,
-						...inScope(requireConnection(), scope, { encryption, operations }),
+						...clientsOf(inScope(requireConnection(), scope, { encryption, operations })),
 					}),
 				isolationLevel === undefined ? limits : { ...limits, isolationLevel },
 			);
@@ -135,7 +130,7 @@ export function openScope(
 		operations.run(transacting, () => transact(work, options));
 	return {
 		prisma,
-		...inScope(pool, scope, { encryption, operations }, { tests, seen, reads }),
+		...clientsOf(openScopeTools(database, scope, tools)),
 		transaction: limitedTo('transaction', 2, transaction),
 	};
 }
@@ -151,7 +146,7 @@ export function joinScope(
 	// It is committed by the host, some time later.
 	const onSent = () => writes?.note(scope, true);
 	const sql = noted(joinTransaction(transaction, { namedStatements, nameStatement }), onSent);
-	const joined = inScope(sql, scope, { encryption, operations });
+	const joined = clientsOf(inScope(sql, scope, { encryption, operations }));
 	// The types have neither; whoever looks for one learns why.
 	for (const [name, reason] of Object.entries(missing)) {
 		Object.defineProperty(joined, name, {
@@ -170,6 +165,21 @@ const missing = {
 		'A scope in a transaction of your own has no `transaction()`: it is in one, which you commit or roll back.',
 };
 
+function clientsOf({ destinations, audit }: JoinedScope): JoinedScope {
+	return { destinations, audit };
+}
+
+/** What a scope on the connections of a pool works with, and its clients besides Prisma's. */
+export function openScopeTools(
+	{ pool }: Database,
+	scope: Scope,
+	{ encryption, tests, seen, replicas }: ScopeTools,
+): JoinedScope & { readonly tools: RepositoryTools } {
+	const { operations } = pool;
+	const reads = replicas && new ReplicatedReads(pool, replicas);
+	return inScope(pool, scope, { encryption, operations }, { tests, seen, reads });
+}
+
 /** @param more left out in a transaction, which may be rolled back with what it wrote. */
 function inScope(
 	sql: ScopedSql,
@@ -180,15 +190,17 @@ function inScope(
 		reads,
 		...more
 	}: { tests?: ConnectionTests; seen?: SeenRows; reads?: ScopedSql | undefined } = {},
-): JoinedScope {
+): JoinedScope & { readonly tools: RepositoryTools } {
 	const table = new DestinationTable(sql, scope, encryption, seen);
 	const statements = new Statements(sql, scope);
+	const tools = {
+		...{ table, statements, scope, encryption, operations },
+		reads: reads === undefined ? table : new DestinationTable(reads, scope, encryption, seen),
+		...more,
+	};
 	return {
-		destinations: new DestinationRepository({
-			...{ table, statements, scope, encryption, operations },
-			reads: reads === undefined ? table : new DestinationTable(reads, scope, encryption, seen),
-			...more,
-		}),
+		tools,
+		destinations: new DestinationRepository(tools),
 		audit: new AuditLog(statements, operations),
 	};
 }

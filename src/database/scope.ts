@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ValidationError } from '../errors.ts';
 import { canonicalId } from '../ids/canonical-id.ts';
 import { uuidPattern } from '../ids/uuid-pattern.ts';
-import { uuid } from '../input/checks.ts';
+import { text, uuid } from '../input/checks.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { type HostTransaction, isHostTransaction } from './host/host-handle.ts';
 
@@ -23,6 +23,17 @@ export interface ScopeOptions {
 	readonly actorId?: string | undefined;
 }
 
+/** Options of the scope of the service. */
+export interface ServiceScopeOptions extends ScopeOptions {
+	/**
+	 * URL of the one database that the scope is of, as `shards` has it, where a client has several: for Prisma, transactions and raw
+	 * SQL, which work on one.
+	 *
+	 * @defaultValue all of them
+	 */
+	readonly shard?: string | undefined;
+}
+
 /** Options of a scope that takes part in a transaction of the service's own. */
 export interface JoinedScopeOptions extends ScopeOptions {
 	/**
@@ -39,6 +50,9 @@ const scopeOptions = optionsOf({
 	actorId: uuid.optional(),
 	transaction: z.custom<HostTransaction>(isHostTransaction, { error: expected }).optional(),
 } satisfies OptionSchemas<ScopeOptions & Partial<JoinedScopeOptions>>);
+const serviceScopeOptions = scopeOptions.extend({
+	shard: text.optional(),
+} satisfies Partial<OptionSchemas<ServiceScopeOptions>>);
 
 /**
  * The transaction that a scope takes part in, if it is to.
@@ -67,8 +81,8 @@ export function organizationScope(organizationId: string, options: ScopeOptions)
 	};
 }
 
-export function serviceScope(options: ScopeOptions): Scope {
-	const { actorId } = checkOptions(scopeOptions, options);
+export function serviceScope(options: ServiceScopeOptions): Scope {
+	const { actorId } = checkOptions(serviceScopeOptions, options);
 	return {
 		role: 'service_role',
 		...(actorId === undefined ? {} : { actorId }),

@@ -47,7 +47,7 @@ export class ScopedPool implements ScopedSql, ReadServer {
 	readonly #options: ScopedConnectionOptions;
 	/** Who waits for a connection: a pool that ends forgets them. */
 	readonly #waiting = new Set<Promise<unknown>>();
-	#closed = false;
+	#ending: Promise<void> | undefined;
 
 	constructor(
 		config: PoolConfig,
@@ -134,7 +134,7 @@ export class ScopedPool implements ScopedSql, ReadServer {
 
 	/** @throws UnsupportedError once the pool was closed. */
 	requireOpen(context: ExecutionContext): void {
-		if (!this.#closed) return;
+		if (this.#ending === undefined) return;
 		throw refuse(
 			new UnsupportedError('The client was closed. Use it before close(), or make another.'),
 			context,
@@ -142,8 +142,12 @@ export class ScopedPool implements ScopedSql, ReadServer {
 	}
 
 	/** Takes no more, and ends once all that was taken is done. */
-	async close(): Promise<void> {
-		this.#closed = true;
+	close(): Promise<void> {
+		this.#ending ??= this.#end();
+		return this.#ending;
+	}
+
+	async #end(): Promise<void> {
 		this.operations.close();
 		while (this.#waiting.size > 0) await Promise.allSettled(this.#waiting);
 		await this.#pool.end();

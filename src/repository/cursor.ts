@@ -48,3 +48,10 @@ export function isTime(text: string): boolean {
 	const date = new Date(`${day}T${seconds}Z`);
 	return !Number.isNaN(date.getTime()) && date.toISOString() === `${day}T${seconds}.000Z`;
 }
+
+/** A time in the form in which Postgres sends them, as a text that sorts by time. */
+export function sortableTime(text: string): string {
+	const [, day, seconds] = time.exec(text) ?? [];
+	const fraction = /\.(\d+)/.exec(text)?.[1] ?? '';
+	return `${day} ${seconds}.${fraction.padEnd(6, '0')}`;
+}

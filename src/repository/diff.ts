@@ -47,16 +47,24 @@ export async function differences(
 	[a, b]: readonly [DestinationAt, DestinationAt],
 	options: OrganizationOptions,
 ): Promise<DestinationDifference[]> {
-	const whose = checkOptions(organizationOptions, options);
-	const { table, statements, encryption } = toolsFor(tools, whose);
-	const places = [placeOf('a', a), placeOf('b', b)] as const;
-	const stateAt = async ({ id, version }: ReturnType<typeof placeOf>): Promise<State> => {
-		const current = await findExisting(table, id);
-		if (version === undefined) return current;
-		const changes = await changesBackTo(statements, encryption, current, version);
-		return { ...current, ...changes };
-	};
-	const [first, second] = [await stateAt(places[0]), await stateAt(places[1])];
+	const ofOne = toolsFor(tools, checkOptions(organizationOptions, options));
+	placeOf('b', b);
+	return differencesBetween(await stateAt(ofOne, 'a', a), await stateAt(ofOne, 'b', b));
+}
+
+/** A destination as it is, or was. */
+export async function stateAt(
+	{ table, statements, encryption }: Pick<RepositoryTools, 'table' | 'statements' | 'encryption'>,
+	name: 'a' | 'b',
+	at: DestinationAt,
+): Promise<State> {
+	const { id, version } = placeOf(name, at);
+	const current = await findExisting(table, id);
+	if (version === undefined) return current;
+	return { ...current, ...(await changesBackTo(statements, encryption, current, version)) };
+}
+
+export function differencesBetween(first: State, second: State): DestinationDifference[] {
 	return [...differentFields(first, second), ...differentSettings(first, second)];
 }
 

@@ -15,7 +15,7 @@ import {
 import { ValidationError } from '../errors.ts';
 import { checkOptions, type OptionSchemas } from '../input/options.ts';
 import { type Page, type PageOptions, pageOf } from './audit/pages.ts';
-import { cursorAt, placeOf } from './cursor.ts';
+import { cursorAt, type Place, placeOf } from './cursor.ts';
 import { orderOf } from './list-order.ts';
 import { refuseOther } from './organization.ts';
 import type { DestinationTable } from './table.ts';
@@ -48,10 +48,33 @@ export async function pageOfDestinations(
 	scope: Scope,
 	options: DestinationPageOptions,
 ): Promise<Page<Destination | UnopenedDestination>> {
+	const wanted = readPageOptions(scope, options);
+	const { filter, order, after, limit } = wanted;
+	return toPage(await table.page(filter, order, after, limit + 1), wanted);
+}
+
+/** Which page is wanted, as it was checked. */
+export interface WantedPage {
+	readonly filter: DestinationListFilter;
+	readonly order: DestinationOrder;
+	readonly after: Place | undefined;
+	readonly limit: number;
+	readonly unopened: 'mark' | undefined;
+}
+
+/** @throws as {@link pageOfDestinations}. */
+export function readPageOptions(scope: Scope, options: DestinationPageOptions): WantedPage {
 	const { cursor, limit, order, unopened, ...filter } = checkOptions(pageOptions, options);
 	const narrowed = inScope(filter, scope, orderOf(order).everywhere ? [] : ['order']);
 	const after = cursor === undefined ? undefined : placeOf(cursor, order, orderOf(order));
-	const rows = await table.page(narrowed, order, after, limit + 1);
+	return { filter: narrowed, order, after, limit, unopened };
+}
+
+/** @param rows one more than its limit, where there are more. */
+export function toPage(
+	rows: readonly { readonly destination: Destination; readonly place: Place }[],
+	{ limit, order, unopened }: WantedPage,
+): Page<Destination | UnopenedDestination> {
 	return pageOf(
 		rows,
 		limit,

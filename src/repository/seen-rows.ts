@@ -15,8 +15,8 @@ interface SeenRow extends Omit<SeenDestination, 'settings'> {
 	readonly envelope: unknown;
 }
 
-/** At most 10 MB in all. */
-const maxRows = 5000;
+/** How many rows a client remembers of all its databases: at most 10 MB. */
+export const maxSeenRows = 5000;
 const maxCiphertextLength = 2000;
 
 /**
@@ -26,6 +26,11 @@ const maxCiphertextLength = 2000;
 export class SeenRows {
 	/** The one that was used least recently is the first. */
 	readonly #rows = new Map<string, SeenRow>();
+	readonly #maxRows: number;
+
+	constructor(maxRows = maxSeenRows) {
+		this.#maxRows = maxRows;
+	}
 
 	/** @param row as it was sent, with its settings sealed. */
 	note({
@@ -42,7 +47,7 @@ export class SeenRows {
 		if (settingsEncrypted !== true || isLong(settings)) return;
 		const seen = { id, organizationId, type, environment, version, envelope: settings };
 		this.#rows.set(id, seen as SeenRow); // what the columns hold, by their CHECKs
-		if (this.#rows.size <= maxRows) return;
+		if (this.#rows.size <= this.#maxRows) return;
 		for (const oldest of this.#rows.keys()) {
 			this.#rows.delete(oldest);
 			return;
