@@ -23,6 +23,7 @@ const pages = [
 			'client/',
 			'prisma/scoped/transaction-options.ts',
 			'database/scope.ts',
+			'database/shards.ts',
 			'database/host/',
 			'telemetry/',
 		],
