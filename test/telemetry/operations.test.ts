@@ -511,7 +511,13 @@ test('the pool of a replica is observed as one', async () => {
 test('stats() counts the connections of both logins, and who waits for one', async () => {
 	await using other = createDestinationsClient({ ...service.logins, keys, pool: { max: 1 } });
 	const none = { total: 0, idle: 0, waiting: 0 };
-	expect(other.stats()).toEqual({ ...none, tenants: none, service: none, replicas: [], shards: [] });
+	expect(other.stats()).toEqual({
+		...none,
+		tenants: none,
+		service: none,
+		replicas: [],
+		shards: [],
+	});
 	const tenant = other.forOrganization(organizationId);
 	await tenant.transaction(async () => {
 		const second = tenant.destinations.count();
