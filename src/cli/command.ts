@@ -16,6 +16,8 @@ interface Definition<Given extends Options> {
 	readonly options: Given;
 	/** What it reads of the environment, with what the variable is for here. */
 	readonly environment?: Readonly<Partial<Record<Variable, string>>>;
+	/** Whether it runs on each of the databases that `DATABASE_URLS` has, too. */
+	readonly eachDatabase?: boolean;
 	/** What its exit status says, where there is more than success and wrong usage. */
 	readonly statuses?: string;
 	/** Command lines, with a comment above each. */

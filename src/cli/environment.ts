@@ -6,14 +6,21 @@ import type { Terminal } from './terminal.ts';
 /** Every variable that the commands read, in the order of their help. */
 export const variables = [
 	'DATABASE_URL',
+	'DATABASE_URLS',
 	'DATABASE_SERVICE_URL',
+	'DATABASE_SERVICE_URLS',
 	'DATABASE_LOADER_URL',
+	'DATABASE_LOADER_URLS',
 	'DATABASE_REPLICA_URLS',
 	'DESTINATIONS_ENCRYPTION_KEYS',
 	'DESTINATIONS_FORMER_KEY',
 ] as const;
 
 export type Variable = (typeof variables)[number];
+
+/** The words of the help for the URLs of shards, where a command runs on each. */
+export const urlsOfShards =
+	'In its place the URLs of several databases, with spaces between: the command runs on each.';
 
 type Environment = Terminal['environment'];
 

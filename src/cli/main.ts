@@ -3,6 +3,7 @@ import { messageOf } from '../input/message-of.ts';
 import { forCommands } from './advice.ts';
 import { type Command, helpOf, table } from './command.ts';
 import { commands } from './commands.ts';
+import { runOnEach } from './each-database.ts';
 import { Printer, styled } from './printer.ts';
 import { type ExitStatus, exitStatus, type Process, type Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
@@ -54,7 +55,7 @@ export async function main(args: readonly string[], process: Process): Promise<E
 		return exitStatus.done;
 	}
 	try {
-		return await command.run(rest, terminal);
+		return await runOnEach(command, rest, terminal, (error, of) => report(error, command, of));
 	} catch (error) {
 		return report(error, command, terminal);
 	}

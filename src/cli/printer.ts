@@ -61,11 +61,21 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 export class Printer {
 	readonly #output: Output;
+	readonly #environment: Environment;
 	readonly #hasColors: boolean;
+	readonly #also: object;
 
-	constructor(output: Output, environment: Environment = {}) {
+	/** @param also what each object has besides that is printed as JSON. */
+	constructor(output: Output, environment: Environment = {}, also: object = {}) {
 		this.#output = output;
+		this.#environment = environment;
 		this.#hasColors = hasColors(output, environment);
+		this.#also = also;
+	}
+
+	/** The same output, whose lines of JSON say which database they are of. */
+	of(database: string): Printer {
+		return new Printer(this.#output, this.#environment, { database });
 	}
 
 	/** Whether somebody watches: a line can be redrawn then. */
@@ -98,7 +108,7 @@ export class Printer {
 
 	/** Prints an object as one line of JSON. */
 	json(event: object): void {
-		this.#output.write(`${printable(JSON.stringify(event))}\n`);
+		this.#output.write(`${printable(JSON.stringify({ ...event, ...this.#also }))}\n`);
 	}
 
 	#shown(part: string | Styled): string {

@@ -528,6 +528,7 @@ test('stats() counts the connections of both logins, and who waits for one', asy
 			tenants: { total: 1, idle: 0, waiting: 1 },
 			service: { total: 1, idle: 1, waiting: 0 },
 			replicas: [],
+			shards: [],
 		});
 		void second;
 	});

@@ -3,7 +3,7 @@ import { counted, type Finding, type Severity } from '../../doctor/finding.ts';
 import { UnreachableError } from '../../doctor/read-only-session.ts';
 import { adviceFor } from '../advice.ts';
 import { defineCommand } from '../command.ts';
-import { databaseUrl, optionalUrl, urlsOf } from '../environment.ts';
+import { databaseUrl, optionalUrl, urlsOf, urlsOfShards } from '../environment.ts';
 import { saidOnce } from '../findings.ts';
 import { json } from '../option.ts';
 import { styled } from '../printer.ts';
@@ -21,13 +21,17 @@ trigger, policy and grant, what the logins may do, and the keys in use. Changes 
 	},
 	environment: {
 		DATABASE_URL: 'The login that serves tenants, or that serves both.',
+		DATABASE_URLS: urlsOfShards,
 		DATABASE_SERVICE_URL:
 			'The login of asService(), where there are two. Needed to count keys then.',
+		DATABASE_SERVICE_URLS: 'In its place those of DATABASE_URLS, in the same order.',
 		DATABASE_LOADER_URL: 'The login of loaders, where there are any.',
+		DATABASE_LOADER_URLS: 'In its place those of DATABASE_URLS, in the same order.',
 		DATABASE_REPLICA_URLS: 'Replicas that clients read, if any, with spaces between.',
 		DESTINATIONS_ENCRYPTION_KEYS:
 			'id:hex,id:hex. Optional: without it keys are counted and not compared.',
 	},
+	eachDatabase: true,
 	statuses:
 		'0 if all is well or there are only warnings, 1 if there are failures, 2 if it could not begin.',
 	examples: `# After a deployment, and at 3 a.m.
@@ -42,7 +46,10 @@ consent-destinations doctor --json | jq -r 'select(.severity == "failure").messa
 	closing: '`consent-destinations verify` says whether each row opens.',
 	async run(options, terminal) {
 		if (options.sql && options.json) throw new UsageError('--sql and --json exclude each other.');
-		const { environment } = terminal;
+		const { environment, database } = terminal;
+		if (options.sql && database !== undefined) {
+			throw new UsageError('--sql is of one database: set DATABASE_URL in place of DATABASE_URLS.');
+		}
 		const urls = {
 			connectionString: databaseUrl(environment),
 			serviceConnectionString: optionalUrl(environment, 'DATABASE_SERVICE_URL'),

@@ -5,7 +5,7 @@ import type {
 	SealedSettingsOptions,
 	SealedSettingsProgress,
 } from '../../rotation/options.ts';
-import { databaseUrl, encryptionKeys, sealingKeys } from '../environment.ts';
+import { databaseUrl, encryptionKeys, sealingKeys, urlsOfShards } from '../environment.ts';
 import { batch, json, organization, type Values } from '../option.ts';
 import { styled } from '../printer.ts';
 import { ProgressLine } from '../progress.ts';
@@ -21,6 +21,7 @@ export const sealedSettingsOptions = {
 /** What such a command reads of the environment. */
 export const sealedSettingsEnvironment = {
 	DATABASE_URL: 'A login that may switch to the role service_role.',
+	DATABASE_URLS: urlsOfShards,
 	DESTINATIONS_ENCRYPTION_KEYS: sealingKeys,
 } as const;
 

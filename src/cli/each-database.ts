@@ -1,0 +1,107 @@
+import { newClient } from '../database/database-address.ts';
+import { ConfigurationError } from '../errors.ts';
+import type { Command } from './command.ts';
+import { urlsOf, type Variable } from './environment.ts';
+import { styled } from './printer.ts';
+import { type ExitStatus, exitStatus, type Terminal } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
+
+/** One of several databases: how it is called, and the environment of a run on it alone. */
+interface OneOfSeveral {
+	readonly place: string;
+	readonly environment: Terminal['environment'];
+}
+
+/** Which variable names several databases in the place of one. */
+const several = {
+	DATABASE_URL: 'DATABASE_URLS',
+	DATABASE_SERVICE_URL: 'DATABASE_SERVICE_URLS',
+	DATABASE_LOADER_URL: 'DATABASE_LOADER_URLS',
+} as const satisfies Partial<Record<Variable, Variable>>;
+
+/**
+ * Runs a command: on its database, or on one of `DATABASE_URLS` after the other. What goes wrong on one is printed, and the
+ * others are done all the same.
+ *
+ * @param report prints an error, and returns the exit status that it has.
+ * @throws UsageError and ConfigurationError for what is wrong whatever the database.
+ */
+export async function runOnEach(
+	command: Command,
+	args: readonly string[],
+	terminal: Terminal,
+	report: (error: unknown, terminal: Terminal) => ExitStatus,
+): Promise<ExitStatus> {
+	const databases = command.eachDatabase ? databasesOf(command, terminal.environment) : [];
+	if (databases.length === 0) return command.run(args, terminal);
+	const ended: { readonly place: string; readonly status: ExitStatus }[] = [];
+	for (const [at, { place, environment }] of databases.entries()) {
+		const { stdout } = terminal;
+		const one = { ...terminal, environment, database: place, stdout: stdout.of(place) };
+		const heading = `Database ${place}, ${at + 1} of ${databases.length}`;
+		if (!asJson(args)) {
+			if (at > 0) stdout.line('');
+			stdout.line(styled('bold', heading));
+		}
+		const status = await command.run(args, one).catch((error: unknown) => {
+			if (error instanceof UsageError) throw error;
+			return report(error, one);
+		});
+		ended.push({ place, status });
+		if (status === exitStatus.stopped) break;
+	}
+	const failed = ended.filter(({ status }) => status !== exitStatus.done).map(({ place }) => place);
+	const counts = { databases: databases.length, done: ended.length - failed.length };
+	if (asJson(args)) terminal.stdout.json({ event: 'end', ...counts, failed });
+	else terminal.stdout.line(summary(counts, failed));
+	return statusOf(ended.map(({ status }) => status));
+}
+
+const asJson = (args: readonly string[]) => args.includes('--json');
+
+function summary(
+	{ databases, done }: { readonly databases: number; readonly done: number },
+	failed: readonly string[],
+): string {
+	const left = databases - done - failed.length;
+	return [
+		`${done} of ${databases} databases are done.`,
+		...(failed.length > 0 ? [`See above for ${failed.join(', ')}.`] : []),
+		...(left > 0 ? [`${left} were not begun.`] : []),
+	].join(' ');
+}
+
+/** Stopped where one was; could not begin where none could. */
+function statusOf(statuses: readonly ExitStatus[]): ExitStatus {
+	if (statuses.includes(exitStatus.stopped)) return exitStatus.stopped;
+	if (statuses.every((status) => status === exitStatus.done)) return exitStatus.done;
+	const noneBegan = statuses.every((status) => status === exitStatus.usage);
+	return noneBegan ? exitStatus.usage : exitStatus.failed;
+}
+
+/** None where the environment names one database, or none at all, which the command refuses. */
+function databasesOf({ environment: read = {} }: Command, given: Terminal['environment']) {
+	const urls = urlsOf(given, 'DATABASE_URLS');
+	const ofOne = [...Object.keys(several), 'DATABASE_REPLICA_URLS'] as Variable[];
+	if (urls.length === 0) return [];
+	for (const variable of ofOne) {
+		if (!given[variable] || read[variable] === undefined) continue;
+		throw new ConfigurationError(
+			`${variable} is of one database, and DATABASE_URLS has several. Unset it, or unset DATABASE_URLS and run the command for each database by itself.`,
+		);
+	}
+	const lists = Object.entries(several).map(
+		([one, all]) => [one, all, urlsOf(given, all)] as const,
+	);
+	for (const [, all, list] of lists) {
+		if (list.length === 0 || list.length === urls.length) continue;
+		throw new ConfigurationError(
+			`${all} must have one URL for each of the ${urls.length} of DATABASE_URLS, in the same order, and has ${list.length}.`,
+		);
+	}
+	return urls.map((connectionString, at): OneOfSeveral => {
+		const { host, port, database } = newClient({ connectionString });
+		const own = Object.fromEntries(lists.map(([one, , list]) => [one, list[at]]));
+		return { place: `${host}:${port}/${database}`, environment: { ...given, ...own } };
+	});
+}
