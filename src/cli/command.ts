@@ -16,8 +16,8 @@ interface Definition<Given extends Options> {
 	readonly options: Given;
 	/** What it reads of the environment, with what the variable is for here. */
 	readonly environment?: Readonly<Partial<Record<Variable, string>>>;
-	/** Whether it runs on each of the databases that `DATABASE_URLS` has, too. */
-	readonly eachDatabase?: boolean;
+	/** Where it runs on each of the databases that `DATABASE_URLS` has, too: the options with which it does not. */
+	readonly eachDatabase?: { readonly except: readonly string[] };
 	/** What its exit status says, where there is more than success and wrong usage. */
 	readonly statuses?: string;
 	/** Command lines, with a comment above each. */
@@ -29,6 +29,8 @@ interface Definition<Given extends Options> {
 
 /** A subcommand. */
 export interface Command extends Omit<Definition<Options>, 'run'> {
+	/** Reads what stands after its name. @throws UsageError for what it does not know. */
+	check(args: readonly string[]): void;
 	/** Runs with what stands after its name. @throws UsageError for what it does not know. */
 	run(args: readonly string[], terminal: Terminal): Promise<ExitStatus>;
 }
@@ -39,6 +41,9 @@ export function defineCommand<const Given extends Options>({
 }: Definition<Given>): Command {
 	return {
 		...definition,
+		check(args) {
+			readArguments(definition, args);
+		},
 		run(args, terminal) {
 			const { values, choice } = readArguments(definition, args);
 			return run(values, terminal, choice);

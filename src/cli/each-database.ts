@@ -34,10 +34,15 @@ export async function runOnEach(
 ): Promise<ExitStatus> {
 	const databases = command.eachDatabase ? databasesOf(command, terminal.environment) : [];
 	if (databases.length === 0) return command.run(args, terminal);
+	command.check(args);
+	for (const option of command.eachDatabase?.except ?? []) {
+		if (!args.includes(`--${option}`)) continue;
+		throw new UsageError(`--${option} is of one database: set DATABASE_URL, not DATABASE_URLS.`);
+	}
 	const ended: { readonly place: string; readonly status: ExitStatus }[] = [];
 	for (const [at, { place, environment }] of databases.entries()) {
 		const { stdout } = terminal;
-		const one = { ...terminal, environment, database: place, stdout: stdout.of(place) };
+		const one = { ...terminal, environment, stdout: stdout.of(place) };
 		const heading = `Database ${place}, ${at + 1} of ${databases.length}`;
 		if (!asJson(args)) {
 			if (at > 0) stdout.line('');
@@ -82,8 +87,12 @@ function statusOf(statuses: readonly ExitStatus[]): ExitStatus {
 /** None where the environment names one database, or none at all, which the command refuses. */
 function databasesOf({ environment: read = {} }: Command, given: Terminal['environment']) {
 	const urls = urlsOf(given, 'DATABASE_URLS');
-	const ofOne = [...Object.keys(several), 'DATABASE_REPLICA_URLS'] as Variable[];
+	const lists = Object.entries(several)
+		.filter(([, all]) => read[all] !== undefined)
+		.map(([one, all]) => [one, all, urlsOf(given, all)] as const);
 	if (urls.length === 0) return [];
+	// The names of variables.
+	const ofOne = [...Object.keys(several), 'DATABASE_REPLICA_URLS'] as Variable[];
 	for (const variable of ofOne) {
 		if (!given[variable] || read[variable] === undefined) continue;
 		throw new ConfigurationError(

@@ -15,8 +15,6 @@ export interface Process {
 export interface Terminal extends Omit<Process, 'stdout' | 'stderr'> {
 	readonly stdout: Printer;
 	readonly stderr: Printer;
-	/** Which of several databases the command runs on: host, port and name. */
-	readonly database?: string;
 }
 
 /** Exit statuses. A command that was stopped ends as the shell expects of SIGINT. */

@@ -88,7 +88,7 @@ describe.each(Object.keys(needed))('%s', (name) => {
 		for (const more of [
 			{ DATABASE_URL: urls()[0] ?? '' },
 			{ DATABASE_URLS: 'secret-of-nobody' },
-			{ DATABASE_SERVICE_URLS: urls()[0] ?? '' },
+			...(name === 'doctor' ? [{ DATABASE_SERVICE_URLS: urls()[0] ?? '' }] : []),
 		]) {
 			const ended = await run(args, { environment: { ...environment(), ...more } });
 			expect(ended).toMatchObject({ status: 2, stdout: '' });

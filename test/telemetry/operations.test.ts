@@ -537,7 +537,13 @@ test('stats() counts the connections of both logins, and who waits for one', asy
 	});
 	await single.forOrganization(organizationId).destinations.count();
 	const one = { total: 1, idle: 1, waiting: 0 };
-	expect(single.stats()).toEqual({ ...one, tenants: one, service: one, replicas: [] });
+	expect(single.stats()).toEqual({
+		...one,
+		tenants: one,
+		service: one,
+		replicas: [],
+		shards: [],
+	});
 });
 
 test('no secret, no name and no password is in anything that came out', async () => {

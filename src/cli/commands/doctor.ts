@@ -31,7 +31,7 @@ trigger, policy and grant, what the logins may do, and the keys in use. Changes 
 		DESTINATIONS_ENCRYPTION_KEYS:
 			'id:hex,id:hex. Optional: without it keys are counted and not compared.',
 	},
-	eachDatabase: true,
+	eachDatabase: { except: ['sql'] },
 	statuses:
 		'0 if all is well or there are only warnings, 1 if there are failures, 2 if it could not begin.',
 	examples: `# After a deployment, and at 3 a.m.
@@ -46,10 +46,7 @@ consent-destinations doctor --json | jq -r 'select(.severity == "failure").messa
 	closing: '`consent-destinations verify` says whether each row opens.',
 	async run(options, terminal) {
 		if (options.sql && options.json) throw new UsageError('--sql and --json exclude each other.');
-		const { environment, database } = terminal;
-		if (options.sql && database !== undefined) {
-			throw new UsageError('--sql is of one database: set DATABASE_URL in place of DATABASE_URLS.');
-		}
+		const { environment } = terminal;
 		const urls = {
 			connectionString: databaseUrl(environment),
 			serviceConnectionString: optionalUrl(environment, 'DATABASE_SERVICE_URL'),

@@ -17,7 +17,7 @@ It can be stopped or killed at any moment and run again; services go on meanwhil
 		...sealedSettingsOptions,
 	},
 	environment: sealedSettingsEnvironment,
-	eachDatabase: true,
+	eachDatabase: { except: [] },
 	statuses: `0 if all rows are on the primary key, 1 if some do not open or were held all the time,
 2 if it could not begin, 130 if it was stopped by Ctrl-C after the batch under way.`,
 	examples: `# Retire the key 2025-11: give every service the new key behind the old, then before it, then

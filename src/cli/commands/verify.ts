@@ -16,7 +16,7 @@ not open, by id and code, and counts by key id. Changes nothing.`,
 		...sealedSettingsOptions,
 	},
 	environment: sealedSettingsEnvironment,
-	eachDatabase: true,
+	eachDatabase: { except: [] },
 	statuses: '0 if all of them open, 1 if not, 2 if it could not begin, 130 if it was stopped.',
 	examples: `# Can the old key be retired? No row counts under its id any more
 consent-destinations verify
