@@ -99,9 +99,6 @@ function databasesOf({ environment: read = {} }: Command, given: Terminal['envir
 			`${variable} is of one database, and DATABASE_URLS has several. Unset it, or unset DATABASE_URLS and run the command for each database by itself.`,
 		);
 	}
-	const lists = Object.entries(several).map(
-		([one, all]) => [one, all, urlsOf(given, all)] as const,
-	);
 	for (const [, all, list] of lists) {
 		if (list.length === 0 || list.length === urls.length) continue;
 		throw new ConfigurationError(
