@@ -17,6 +17,7 @@ import type { StatementOptions } from '../../database/scoped-sql.ts';
 import { columnParsers, columnTypeOf } from './column-types.ts';
 import { toPrismaError } from './driver-errors.ts';
 import { inOrderOfLog } from './log-order.ts';
+import { amongOwn } from './own-rows.ts';
 import { toParameter } from './parameters.ts';
 
 const description = {
@@ -91,12 +92,16 @@ function queryable(
 	nameStatement: ScopedPool['nameStatement'],
 ): SqlQueryable {
 	const send = ({ sql, args, argTypes }: SqlQuery) => {
-		const inOrder = inOrderOfLog(sql, scopeOf().organizationId !== undefined);
-		const text = inOrder ?? sql;
+		const { organizationId } = scopeOf();
+		const values = args.map((value, index) => toParameter(value, argTypes[index]));
+		const inOrder = inOrderOfLog(sql, organizationId !== undefined);
+		const own = organizationId === undefined ? undefined : amongOwn(sql, values.length);
+		if (own !== undefined) values.push(organizationId);
+		const text = inOrder ?? own ?? sql;
 		const statement = {
 			text,
 			name: nameStatement({ sql: text }),
-			values: args.map((value, index) => toParameter(value, argTypes[index])),
+			values,
 			types: columnParsers,
 		};
 		return translated((sender as Sender).query(statement, { inOrder: inOrder !== undefined }));

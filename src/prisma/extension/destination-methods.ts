@@ -53,15 +53,21 @@ export const destinationMethods = {
 
 	purge(this: Delegate, args: unknown): unknown {
 		const { where, [refusalArgument]: refusal } = copyArguments(args);
-		const { id, ...others } = asObject(where) ?? {};
+		const { id, organizationId, ...others } = asObject(where) ?? {};
+		const isNamed = organizationId === undefined || typeof organizationId === 'string';
 		// Another condition would go unnoticed in what follows.
-		if (typeof id !== 'string' || Object.keys(others).length > 0) {
-			const issue = { path: ['where'], message: 'must name the id, and nothing else' };
+		if (typeof id !== 'string' || !isNamed || Object.keys(others).length > 0) {
+			const message = 'must name the id, the organizationId if it is known, and nothing else';
+			const issue = { path: ['where'], message };
 			// An operation that is refused, so that the refusal comes by its promise.
 			return this.update({ [refusalArgument]: refusal ?? [issue] });
 		}
-		return this.$parent.$executeRaw`
-			DELETE FROM public.destinations WHERE id = ${id}::uuid AND deleted_at IS NOT NULL`;
+		return organizationId === undefined
+			? this.$parent.$executeRaw`
+				DELETE FROM public.destinations WHERE id = ${id}::uuid AND deleted_at IS NOT NULL`
+			: this.$parent.$executeRaw`
+				DELETE FROM public.destinations
+				WHERE id = ${id}::uuid AND organization_id = ${organizationId}::uuid AND deleted_at IS NOT NULL`;
 	},
 };
 

@@ -138,7 +138,9 @@ export type DestinationRestore = <T, A extends Literals>(
  *
  * @internal Has a name for declarations to refer to.
  */
-export type DestinationPurge = (args: { where: { id: string } }) => PrismaPromise<number>;
+export type DestinationPurge = (args: {
+	where: { id: string; organizationId?: string };
+}) => PrismaPromise<number>;
 
 /** What the extension changes and adds of `prisma.destination`. */
 export interface DestinationMethods extends Reads {

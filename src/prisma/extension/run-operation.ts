@@ -6,6 +6,7 @@ import { copyArguments, refusalArgument } from './copy-arguments.ts';
 import type { FieldNames, Model } from './models.ts';
 import { openResult } from './open-result.ts';
 import { planOperation } from './operations.ts';
+import { nameOrganization } from './own-organization.ts';
 import { identityOfNew, type LookUp, type NewRow, seal } from './seal.ts';
 import type { Batch } from './transaction.ts';
 import { asOneStatement, idOfUpsert, isTaken, onlyKnownRow } from './upsert.ts';
@@ -18,7 +19,7 @@ export interface Operation {
 	readonly args: unknown;
 	/** Whether it is a client with extensions that runs it. */
 	readonly extended?: boolean;
-	/** The scope that it runs in, which says whom it may name as author. */
+	/** The scope that it runs in, which says whom it may name as author, and whose rows are meant. */
 	readonly scope?: Scope;
 	/** The batch that it is part of. It is committed when results come, so that opening them must not fail. */
 	readonly batch?: Batch | undefined;
@@ -96,6 +97,8 @@ async function attempt(
 	send: Send,
 ): Promise<unknown> {
 	const { result: plan, opening = {}, writes } = planOperation(model, operation, args);
+	const { organizationId } = scope ?? {};
+	if (organizationId !== undefined) nameOrganization(model, operation, args, organizationId);
 	if (writes !== undefined) {
 		if (scope !== undefined) checkAuthors(scope, writes.newRows);
 		const look = lookUpIn(batch, writes.newRows, lookUp);

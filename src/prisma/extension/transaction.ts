@@ -7,7 +7,7 @@ import { isTaken } from './upsert.ts';
 export interface LookUpClient {
 	readonly destination: {
 		findMany(args: {
-			where: { id: { in: string[] }; deletedAt: null };
+			where: { id: { in: string[] }; deletedAt: null; organizationId?: string };
 			select: typeof lookedUp;
 		}): PromiseLike<readonly FoundRow[]>;
 	};
@@ -22,10 +22,20 @@ const lookedUp = {
 	environment: true,
 } as const;
 
-/** Finds live rows by their ids, as they are stored. */
-export function lookUpOn({ destination }: LookUpClient, ids: readonly string[], more: object = {}) {
+/**
+ * Finds live rows by their ids, as they are stored.
+ *
+ * @param organizationId the only one whose rows are meant, if it is known.
+ */
+export function lookUpOn(
+	{ destination }: LookUpClient,
+	ids: readonly string[],
+	more: object = {},
+	organizationId?: string,
+) {
+	const ofOwn = organizationId === undefined ? {} : { organizationId };
 	return destination.findMany({
-		where: { id: { in: [...ids] }, deletedAt: null },
+		where: { id: { in: [...ids] }, deletedAt: null, ...ofOwn },
 		select: lookedUp,
 		...more,
 	});

@@ -19,7 +19,7 @@ export function restrictTo(rows: RowFilter, where: Arguments): Arguments {
 export function restrictBy(where: Arguments, conditions: Arguments): void {
 	for (const [name, condition] of Object.entries(conditions)) {
 		if (where[name] === undefined) where[name] = condition;
-		else addCondition(where, { [name]: condition });
+		else if (where[name] !== condition) addCondition(where, { [name]: condition });
 	}
 }
 

@@ -65,7 +65,7 @@ export class ModelOperation {
 		const result = await runOperation(
 			encryption,
 			{ model, operation, args, scope },
-			async (ids) => lookUpOn(on, ids),
+			async (ids) => lookUpOn(on, ids, {}, scope.organizationId),
 			(sent) =>
 				// A delegate's methods give Prisma promises.
 				call(client[this.#delegate] as Methods, operation, [sent]) as PromiseLike<unknown>,

@@ -163,7 +163,12 @@ describe('the methods of prisma.destination', () => {
 		string,
 		(this: unknown, args?: unknown) => Record<string, Method>
 	>;
-	const refusal = [{ path: ['where'], message: 'must name the id, and nothing else' }];
+	const refusal = [
+		{
+			path: ['where'],
+			message: 'must name the id, the organizationId if it is known, and nothing else',
+		},
+	];
 
 	/** What is called in the place of a method, and what of it is returned. */
 	function called(name: string, args?: unknown): Call {

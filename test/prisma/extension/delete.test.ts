@@ -226,7 +226,16 @@ describe('purge', () => {
 		expect((await db.stored(live.id)).deleted_at).toBeNull();
 	});
 
-	it('refuses every condition but the id', async () => {
+	it('takes the organization for a condition', async () => {
+		const { id, organizationId } = await db.newDeletedDestination();
+		const purge = (of: string) =>
+			run(db.prisma, 'destination', 'purge', { where: { id, organizationId: of } });
+		expect(await purge(unusedId())).toBe(0);
+		expect(await db.stored(id)).toMatchObject({ id });
+		expect(await purge(organizationId)).toBe(1);
+	});
+
+	it('refuses every other condition', async () => {
 		const { id } = await db.newDeletedDestination();
 		const organizationId = unusedId();
 		for (const args of [
@@ -234,7 +243,9 @@ describe('purge', () => {
 			{},
 			{ where: {} },
 			{ where: { id: { in: [id] } } },
-			{ where: { id, organizationId } },
+			{ where: { id, type: 'posthog' } },
+			{ where: { id, organizationId: { not: unusedId() } } },
+			{ where: { organizationId } },
 		]) {
 			const error = await errorOf(async () => run(db.prisma, 'destination', 'purge', args));
 			expect(error.code).toBe('VALIDATION');
