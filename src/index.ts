@@ -92,10 +92,11 @@ export {
 	type EnvelopeKeyProviderOptions,
 } from './keys/kms/envelope-key-provider.ts';
 export { destinationsFor } from './loading/consent.ts';
+export { createDestinationsLoader } from './loading/create-loader.ts';
 export type { LoaderEvents, LoaderFailure } from './loading/events.ts';
 export type { LoadedDestination, LoadedDestinationOf } from './loading/loaded-destination.ts';
-export { createDestinationsLoader, DestinationsLoader } from './loading/loader.ts';
-export type { LoaderMetrics } from './loading/metrics.ts';
+export { DestinationsLoader } from './loading/loader.ts';
+export type { LoaderMetrics, ShardMetrics } from './loading/metrics.ts';
 export type { DestinationsLoaderOptions } from './loading/options.ts';
 export type { LoaderStatus } from './loading/status.ts';
 export {

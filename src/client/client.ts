@@ -14,11 +14,11 @@ import {
 	ofShard,
 	type Route,
 	refuseTwice,
-	replicaUrls,
 	routeOption,
 	type Shard,
 	ShardMap,
 	shardsOf,
+	urlList,
 } from '../database/shards.ts';
 import { parseAllowedHosts, testSettings } from '../destinations/connection-test/test-settings.ts';
 import {
@@ -143,7 +143,7 @@ const clientOptions = optionsOf({
 	connectionString: text.optional(),
 	pool: z.custom<PoolConfig>().optional(),
 	serviceConnectionString: text.optional(),
-	replicas: replicaUrls.optional(),
+	replicas: urlList.optional(),
 	shards: z.custom<DestinationsClientOptions['shards']>().optional(),
 	route: routeOption.optional(),
 	keys: keysOption.optional(),

@@ -27,12 +27,12 @@ export interface Shard {
 export type Route = (organizationId: string) => string;
 
 export const routeOption = callback<Route>();
-export const replicaUrls = z.array(text, { error: 'must be a list of URLs' });
+export const urlList = z.array(text, { error: 'must be a list of URLs' });
 
 const shardOptions = optionsOf({
 	connectionString: text,
 	serviceConnectionString: text.optional(),
-	replicas: replicaUrls.optional(),
+	replicas: urlList.optional(),
 } satisfies OptionSchemas<Shard>);
 
 /**

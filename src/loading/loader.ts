@@ -5,7 +5,12 @@ import { ScopedPool } from '../database/scoped-pool.ts';
 import { environmentName } from '../destinations/input-schemas.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
 import { type Keys, SettingsEncryption } from '../encryption/settings-encryption.ts';
-import { type DestinationsError, UnavailableError, UnsupportedError } from '../errors.ts';
+import {
+	ConfigurationError,
+	type DestinationsError,
+	UnavailableError,
+	UnsupportedError,
+} from '../errors.ts';
 import { limitArguments } from '../input/argument-count.ts';
 import { checkArgument } from '../input/options.ts';
 import { Listeners, type LoaderEvents } from './events.ts';
@@ -16,33 +21,6 @@ import { checkLoaderOptions, type DestinationsLoaderOptions, poolOptions } from 
 import { Refresher } from './refresher.ts';
 import { Freshness, type LoaderStatus } from './status.ts';
 import { Store } from './store.ts';
-
-/**
- * Makes a loader: the destinations that are switched on, from memory, for what happens too often to ask the
- * database each time. Nothing is connected before {@link DestinationsLoader.start}.
- *
- * @throws ConfigurationError if the keys or the connection are missing or malformed, or an option is unknown.
- *
- * @example
- * ```ts
- * import { createDestinationsLoader, destinationsFor } from '@consent-io/destinations';
- *
- * declare const organizationId: string;
- *
- * await using loader = createDestinationsLoader({
- *   connectionString: process.env.DATABASE_LOADER_URL,
- *   keys: process.env.DESTINATIONS_ENCRYPTION_KEYS,
- * });
- * await loader.start();
- * const enabled = await loader.findEnabled(organizationId, 'production');
- * for (const destination of destinationsFor(enabled, ['marketing'])) console.log(destination.type);
- * ```
- */
-export function createDestinationsLoader(
-	options: DestinationsLoaderOptions = {},
-): DestinationsLoader {
-	return new DestinationsLoader(options);
-}
 
 /**
  * The destinations that are switched on, in memory. It asks the database several times a second which organizations
@@ -62,9 +40,14 @@ export class DestinationsLoader implements AsyncDisposable {
 	#starting: Promise<void> | undefined;
 	#closing: Promise<void> | undefined;
 
-	/** @internal Use {@link createDestinationsLoader}. */
+	/** @internal Use `createDestinationsLoader()`. */
 	constructor(given: DestinationsLoaderOptions) {
 		const options = checkLoaderOptions(given);
+		if (options.route !== undefined || options.shards !== undefined) {
+			throw new ConfigurationError(
+				'new DestinationsLoader() is of one database. Use createDestinationsLoader() for `shards`.',
+			);
+		}
 		const pool = checkPoolOptions('`pool` of createDestinationsLoader()', options.pool);
 		const encryption = new SettingsEncryption(keysOf(options.keys), options.plaintext);
 		const address = withDatabaseAddress(

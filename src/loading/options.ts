@@ -1,5 +1,6 @@
 import type { PoolConfig } from 'pg';
 import { z } from 'zod';
+import { type Route, routeOption, urlList } from '../database/shards.ts';
 import {
 	type Keys,
 	keysOption,
@@ -21,6 +22,16 @@ export interface DestinationsLoaderOptions {
 	 */
 	readonly connectionString?: string | undefined;
 	/**
+	 * URLs of databases that share the organizations among them, as those of the client, with the logins of loaders: with `route`, and
+	 * without `connectionString`. Each is polled by itself, and its trouble is no other's: `start()` resolves where at least one
+	 * answers, and goes on trying the others.
+	 *
+	 * @defaultValue with `route`, the environment variable `DATABASE_LOADER_URLS`: their URLs, with spaces between
+	 */
+	readonly shards?: readonly string[] | undefined;
+	/** Says on which of `shards` an organization is, by the URL; see the client's option. @defaultValue there is one database */
+	readonly route?: Route | undefined;
+	/**
 	 * Options of pg's pool: timeouts, TLS (https://node-postgres.com/apis/pool). Where the address leads to several
 	 * servers, leave `max` at 1: what is loaded must come from the server that is polled.
 	 *
@@ -38,7 +49,7 @@ export interface DestinationsLoaderOptions {
 	/** Whether statements are kept prepared on each connection; see the client's option. @defaultValue `true` */
 	readonly namedStatements?: boolean | undefined;
 	/**
-	 * How many organizations are kept; an organization with five destinations takes about 4 KB. Those that were not asked
+	 * How many organizations are kept, of each shard its share; an organization with five destinations takes about 4 KB. Those that were not asked
 	 * for lately make room for others.
 	 *
 	 * @defaultValue 50,000
@@ -78,6 +89,8 @@ const hour = 3_600_000;
 
 const loaderOptions = optionsOf({
 	connectionString: text.optional(),
+	shards: urlList.optional(),
+	route: routeOption.optional(),
 	pool: z.custom<PoolConfig>().optional(),
 	keys: keysOption.optional(),
 	plaintext: plaintextOption.optional(),
