@@ -54,7 +54,7 @@ export const everything: readonly Cell[] = [
 
 /**
  * What stands on the catalog of Postgres, on its locks, on the driver, on sockets and on cryptography. Without what is
- * about load, or about the arguments of calls.
+ * about load, about poolers or about the arguments of calls.
  */
 const quickTests = [
 	'test/database',
@@ -62,9 +62,9 @@ const quickTests = [
 	'test/prisma',
 	'test/repository',
 	'test/catalog',
-	'test/doctor/(schema|roles|logins|strangers|keys)',
+	'test/doctor/(schema|roles)',
 	...['test/encryption/(envelope|round-trip|context)', 'test/destinations/connection-test'],
-	'--testPathIgnorePatterns=stress|simultaneous|many-waiters|bounds|seen|arguments|conditions|field-dropped',
+	'--testPathIgnorePatterns=stress|simultaneous|many-waiters|bounds|seen|arguments|conditions|field-dropped|poolers|pooler-restarts|routed|same-tick|no-change|connection-lease|shared-connection',
 ];
 
 const [runningMajor] = process.versions.node.split('.');

@@ -7,8 +7,12 @@ import ipaddr from 'ipaddr.js';
  */
 const globalUnicast: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse('2000::'), 3];
 
+/** ipaddr.js throws and catches an error for most texts that are no address, which takes longer than all else here. */
+const likeAddress = /^[\d.]+$|:/;
+
 /** Whether a text is an IP address as `URL` and `dns.lookup` write them. Not by `node:net`, which browsers do not have. */
 export function isAddress(text: string): boolean {
+	if (!likeAddress.test(text)) return false;
 	return ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text);
 }
 
