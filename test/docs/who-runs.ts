@@ -30,6 +30,7 @@ const runners: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
 		'npm run check': ci('npm run check'),
 		'npm run demo': ci('npm run demo'),
 		'npm run docs': by('scripts/check.ts', 'docs:check'),
+		'npm run docs:site': nightly('site', 'npm run docs:site'),
 		'npm run test:matrix': nightly('matrix', 'npm run test:matrix'),
 		'npm run bench -- settings': by(
 			'test/testing/newcomer.test.ts',
