@@ -12,7 +12,7 @@ interface OneOfSeveral {
 	readonly environment: Terminal['environment'];
 }
 
-/** Which variable names several databases in the place of one. */
+/** Which variable names several databases instead of one. */
 const several = {
 	DATABASE_URL: 'DATABASE_URLS',
 	DATABASE_SERVICE_URL: 'DATABASE_SERVICE_URLS',

@@ -29,7 +29,7 @@ interface LoaderShard {
 const retryAfter = 1_000;
 
 /**
- * A loader for each shard, each with its own poll, memory and age. What happens to one of them is no concern of the others: a shard that is
+ * A loader for each shard, each with its own poll, memory and age. What happens to one of them does not affect the others: a shard that is
  * unavailable answers from memory while that is young enough, and is started later where it was unavailable at the start.
  */
 export class ShardedLoader implements Record<keyof DestinationsLoader, unknown>, AsyncDisposable {

@@ -2,7 +2,7 @@ import ts from 'typescript';
 import type { Document } from './markdown.ts';
 
 /** A word that public text does not use, because newcomers do not know what it means here. */
-export interface Word {
+interface Word {
 	readonly found: RegExp;
 	readonly because: string;
 	readonly instead: string;
@@ -14,7 +14,7 @@ const word = (found: RegExp, because: string, instead: string): Word => ({
 	instead,
 });
 
-export const words: readonly Word[] = [
+const words: readonly Word[] = [
 	word(/\bwalls?\b(?!-clock)/gi, 'a picture, not a term', 'isolation, isolation boundary'),
 	word(
 		/\bmay become\b|\bbecomes? (?:its|another|no other|any other|their|the)? ?(?:role\b|`?(?:authenticated|service_role|destinations_loader)\b)/gi,

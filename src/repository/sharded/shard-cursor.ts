@@ -13,7 +13,7 @@ export type Positions = ReadonlyMap<string, Position>;
 const expected = 'must be the cursor of a list of all shards, unchanged';
 const members = z.record(z.string(), z.string().nullable());
 
-/** Which shard a position is of: not its index, which changes with the list, and nothing that tells where it is. */
+/** Which shard a position is of: not its index, which changes with the list, and nothing that reveals where it is. */
 export function keyOf({ place }: ServiceShard): string {
 	return createHash('sha256').update(place).digest('base64url').slice(0, 8);
 }
