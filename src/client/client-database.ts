@@ -20,6 +20,8 @@ export interface ClientTools {
 	/** Options of pg, but for the address. */
 	readonly pool: PoolConfig;
 	readonly namedStatements: boolean;
+	/** Whether the tables are distributed by Citus. */
+	readonly citus: boolean;
 	readonly onOperation: OnOperation | undefined;
 	readonly encryption: SettingsEncryption;
 	readonly testConnection: TestConnection;
@@ -60,7 +62,12 @@ export class ClientDatabase {
 	/** @throws ConfigurationError if an address is missing or cannot be read. */
 	constructor(given: Omit<Shard, 'connectionString'> & ConnectionString, tools: ClientTools) {
 		const { connectionString, serviceConnectionString, replicas = [] } = given;
-		const { pool } = tools;
+		const { pool, citus } = tools;
+		if (citus && replicas.length > 0) {
+			throw new ConfigurationError(
+				'With `citus` there are no `replicas`. Leave them out: the workers of the cluster share the reads.',
+			);
+		}
 		const tenants = withDatabaseAddress(connectionString, pool, 'pool');
 		const replicaPools = replicaConfigs(replicas, pool);
 		if (serviceConnectionString === '') {
@@ -120,12 +127,12 @@ export class ClientDatabase {
 }
 
 function open({ tenants, service, replicas }: Addresses, tools: ClientTools): Opened {
-	const { namedStatements, onOperation, encryption, testConnection, seenRows } = tools;
+	const { namedStatements, citus, onOperation, encryption, testConnection, seenRows } = tools;
 	const writes = replicas.length > 0 ? new RecentWrites() : undefined;
 	const onUsed = writes?.note.bind(writes);
 	const openAs = (config: PoolConfig, roleAtRest: Scope['role'], login: string) =>
 		openDatabase(config, {
-			...{ namedStatements, onOperation, onUsed, roleAtRest },
+			...{ namedStatements, citus, onOperation, onUsed, roleAtRest },
 			...(service && { login }),
 		});
 	// Without claims it sees nothing, also where the same login serves both scopes.

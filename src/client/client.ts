@@ -122,6 +122,14 @@ export interface DestinationsClientOptions {
 	 */
 	readonly namedStatements?: boolean | undefined;
 	/**
+	 * Whether the tables are distributed over the workers of a Citus cluster: prisma/scale/citus.sql was run, and the URL leads to the
+	 * coordinator. A connection to a database where it was not is refused; so is one without this option where it was.
+	 * There are no `replicas` then: the workers share the reads.
+	 *
+	 * @defaultValue `false`
+	 */
+	readonly citus?: boolean | undefined;
+	/**
 	 * Hosts that connection tests may call besides the providers' own, for self-hosted PostHog:
 	 * `posthog.example.com`, or with a port. Each must resolve to public addresses. Never fill it from a
 	 * tenant's input.
@@ -149,6 +157,7 @@ const clientOptions = optionsOf({
 	keys: keysOption.optional(),
 	plaintext: plaintextOption.optional(),
 	namedStatements: flag.optional(),
+	citus: flag.optional(),
 	allowedHosts: z.custom<readonly string[]>().default([]),
 	onOperation: callback<OnOperation>().optional(),
 } satisfies OptionSchemas<DestinationsClientOptions>);
@@ -189,10 +198,10 @@ export class DestinationsClient implements AsyncDisposable {
 	constructor(given: DestinationsClientOptions) {
 		const options = checkConfiguration(of, clientOptions, given);
 		const pool = checkPoolOptions('`pool` of createDestinationsClient()', options.pool);
-		const { namedStatements = true, onOperation, route } = options;
+		const { namedStatements = true, citus = false, onOperation, route } = options;
 		const shards = shardsAmong(options, pool);
 		const tools = {
-			...{ pool, namedStatements, onOperation },
+			...{ pool, namedStatements, citus, onOperation },
 			encryption: settingsEncryption(options.keys, options.plaintext),
 			testConnection: connectionTester(parseAllowedHosts(options.allowedHosts)),
 			seenRows: Math.ceil(maxSeenRows / (shards?.length ?? 1)),

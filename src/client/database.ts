@@ -9,6 +9,8 @@ export interface Database {
 	readonly prisma: PrismaClient;
 	/** Whether statements are kept prepared on connections. */
 	readonly namedStatements: boolean;
+	/** Whether the tables are distributed by Citus. */
+	readonly citus: boolean;
 	/** Waits for the statements under way; open transactions are rolled back. */
 	close(): Promise<void>;
 }
@@ -32,6 +34,7 @@ export function openDatabase(config: PoolConfig, options: ScopedPoolOptions): Da
 		pool,
 		prisma,
 		namedStatements: options.namedStatements,
+		citus: options.citus ?? false,
 		close: () => {
 			closed ??= close();
 			return closed;

@@ -137,7 +137,7 @@ export function openScope(database: Database, scope: Scope, tools: ScopeTools): 
 
 /** The clients of a scope in a transaction of the service's own. Sends nothing. */
 export function joinScope(
-	{ pool, namedStatements }: Database,
+	{ pool, namedStatements, citus }: Database,
 	scope: Scope,
 	{ encryption, writes }: ScopeTools,
 	transaction: HostTransaction,
@@ -145,7 +145,10 @@ export function joinScope(
 	const { nameStatement, operations } = pool;
 	// It is committed by the host, some time later.
 	const onSent = () => writes?.note(scope, true);
-	const sql = noted(joinTransaction(transaction, { namedStatements, nameStatement }), onSent);
+	const sql = noted(
+		joinTransaction(transaction, { namedStatements, citus, nameStatement }),
+		onSent,
+	);
 	const joined = clientsOf(inScope(sql, scope, { encryption, operations }));
 	// The types have neither; whoever looks for one learns why.
 	for (const [name, reason] of Object.entries(missing)) {

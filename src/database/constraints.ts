@@ -58,11 +58,26 @@ export const violations: ReadonlyMap<string | undefined, Violation> = new Map(
 );
 
 /**
+ * The name that a constraint has in the migrations. Of an error of a worker, Citus hands on the message alone, which quotes the name
+ * last, and to names it appends the number of the shard: `destinations_pkey_102018`. No name here ends so by itself.
+ */
+export function constraintOf({
+	code = '',
+	constraint,
+	message,
+}: DatabaseError): string | undefined {
+	const isViolation = code.startsWith('23');
+	const named = constraint ?? (isViolation ? /constraint "(\w+)"/.exec(message)?.[1] : undefined);
+	return named?.replace(/_\d{6,}$/, '');
+}
+
+/**
  * The error for what a constraint refused. Nothing for a unique or a foreign key that is not listed, such as the log's
  * own: no call can have violated it by its input.
  */
 export function violationOf(refusal: DatabaseError): DestinationsError | undefined {
-	const { code, constraint, column } = refusal;
+	const { code, column } = refusal;
+	const constraint = constraintOf(refusal);
 	const options = { cause: refusal };
 	const violation = violations.get(constraint);
 	switch (code) {

@@ -131,6 +131,22 @@ export function onReady(client: object, listener: (status: string) => void): voi
 	listenFirst(client, 'readyForQuery', ({ status = '' }) => listener(status));
 }
 
+/** Resolves once the server is ready for the next query, or the connection is gone. */
+export function untilReady(client: PoolClient): Promise<void> {
+	return new Promise((resolve) => {
+		// pg's own listener is called in the same turn of the event loop, before whoever waits for this.
+		const { connection } = client as unknown as {
+			readonly connection: Record<'on' | 'off', (event: string, listener: () => void) => void>;
+		};
+		const events = ['readyForQuery', 'end'];
+		const ready = () => {
+			for (const event of events) connection.off(event, ready);
+			resolve();
+		};
+		for (const event of events) connection.on(event, ready);
+	});
+}
+
 /**
  * Calls a listener with each setting that Postgres reports: the zone and how dates are written are among them, and what a
  * statement has changed comes before the server is ready for the next

@@ -16,13 +16,23 @@ const setContext = `select where pg_catalog.set_config('role', $1, true) is null
  * For connections on which the session's own settings cannot be relied on: those of a pooler, which hands sessions on,
  * and those on which raw SQL ran in the same transaction.
  */
-const sessionForm = { ...textForm, client_encoding: 'UTF8' };
+export const sessionForm = { ...textForm, client_encoding: 'UTF8' };
 
 /** The settings of each planning. In order, a sort costs more than any index, whatever the server's own settings are. */
 export const planningSettings: Readonly<Record<Planning, Readonly<Record<string, string>>>> = {
 	asPlanned: {},
 	inOrder: { enable_sort: 'off', plan_cache_mode: 'force_custom_plan' },
 	forAny: { plan_cache_mode: 'force_generic_plan' },
+};
+
+/**
+ * The same where the tables are distributed by Citus, which makes no plan of its own for a generic one. Workers plan anew what they
+ * are sent.
+ */
+export const citusPlanning: typeof planningSettings = {
+	asPlanned: {},
+	inOrder: { enable_sort: 'off' },
+	forAny: {},
 };
 
 /** Something of each planning, made of its settings. */

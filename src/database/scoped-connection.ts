@@ -1,9 +1,10 @@
 import type { PoolClient, QueryArrayResult, QueryConfig } from 'pg';
 import { DestinationsError, RetryError, UnsupportedError } from '../errors.ts';
 import { currentOperation } from '../telemetry/operation.ts';
+import { citusSteps } from './citus-steps.ts';
 import { DiscardSession } from './discard-session.ts';
 import { type ExecutionContext, refuse } from './execution-context.ts';
-import { isIdle, submit } from './pg-protocol.ts';
+import { isIdle, submit, untilReady } from './pg-protocol.ts';
 import type { Scope } from './scope.ts';
 import { scopeSteps } from './scope-steps.ts';
 import { ScopedQuery } from './scoped-query.ts';
@@ -35,6 +36,8 @@ const cleaned = new WeakSet<PoolClient>();
 export interface ScopedConnectionOptions {
 	/** Whether statements are kept prepared on the connection. */
 	readonly namedStatements: boolean;
+	/** Whether the tables are distributed by Citus. @defaultValue `false` */
+	readonly citus?: boolean | undefined;
 	readonly nameStatement: ReturnType<typeof nameStatements>;
 	/**
 	 * Called when a connection is handed back on which something else than reads was sent.
@@ -78,6 +81,10 @@ export class ScopedConnection implements ScopedSql {
 	 */
 	get inheritedFailure(): boolean {
 		return this.#inherited;
+	}
+
+	get citus(): boolean {
+		return this.#options.citus ?? false;
 	}
 
 	/** Whether the session is this connection's own, and keeps statements prepared. */
@@ -147,10 +154,12 @@ export class ScopedConnection implements ScopedSql {
 		this.#planning = planning;
 		const operation = currentOperation();
 		operation?.sent(config.text);
-		const steps = scopeSteps(scope, {
+		const steps = (this.citus ? citusSteps : scopeSteps)(scope, {
 			...{ named, inTransaction, planning, before },
 			restsAsLogin: roleAtRest(this.#client) === undefined,
 		});
+		// Of what failed there, the transaction is still to be ended that went out with it.
+		const ends = this.citus && !inTransaction;
 		return new Promise((resolve, reject) => {
 			const query = new ScopedQuery(
 				named ? config : { ...config, name: '' },
@@ -162,12 +171,23 @@ export class ScopedConnection implements ScopedSql {
 						operation.rows += result?.rows.length ?? 0;
 						if (error !== null) operation.sqlState = sqlStateOf(error);
 					}
-					if (result === undefined) reject(this.#noted(error));
-					else resolve(result);
+					if (result !== undefined) {
+						resolve(result);
+						return;
+					}
+					const failure = this.#noted(error);
+					if (ends && !this.#inDoubt) this.#rollBack().then(() => reject(failure));
+					else reject(failure);
 				},
 			);
 			submit(this.#client, query);
 		});
+	}
+
+	/** Ends a transaction that a statement took along. A connection that is gone rolls back by itself. */
+	async #rollBack(): Promise<void> {
+		await untilReady(this.#client);
+		await this.#client.query('ROLLBACK').catch(() => {});
 	}
 
 	#whyOver(): string {

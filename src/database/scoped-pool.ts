@@ -53,10 +53,10 @@ export class ScopedPool implements ScopedSql, ReadServer {
 		config: PoolConfig,
 		{ roleAtRest, login, onOperation, ...options }: ScopedPoolOptions,
 	) {
-		const named = options.namedStatements;
+		const { namedStatements: named, citus = false } = options;
 		const inForm = named ? withTextForm(config) : config;
 		this.#pool = new Pool(
-			roleAtRest === undefined ? inForm : withRoleAtRest(inForm, roleAtRest, named),
+			roleAtRest === undefined ? inForm : withRoleAtRest(inForm, roleAtRest, { named, citus }),
 		);
 		this.#options = { ...options, nameStatement: this.nameStatement };
 		this.#pool.on('connect', (client) => {
@@ -66,6 +66,10 @@ export class ScopedPool implements ScopedSql, ReadServer {
 		this.#pool.on('error', leaveToQuery);
 		const connections = () => this.counts();
 		this.operations = new Operations({ ...placeOf(config), login, connections }, onOperation);
+	}
+
+	get citus(): boolean {
+		return this.#options.citus ?? false;
 	}
 
 	/** Its connections at this moment. */

@@ -33,6 +33,9 @@ export function planningOf({ inOrder = false, forAny = false }: StatementOptions
 
 /** Where SQL of this package's own runs: on any connection of a pool, or on the one of a transaction. */
 export interface ScopedSql {
+	/** Whether the tables are distributed by Citus. @defaultValue `false` */
+	readonly citus?: boolean;
+
 	/**
 	 * Runs one statement in a scope, without Prisma.
 	 *

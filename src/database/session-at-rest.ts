@@ -8,7 +8,7 @@ import { mayNotSwitch } from './translate-errors.ts';
 type Role = Scope['role'];
 
 /**
- * Which process answers, and whether the login reads this package's tables, or the platform's, by itself: a superuser, their
+ * Which process answers, whether prisma/scale/citus.sql was run, which made that function, and whether the login reads this package's tables, or the platform's, by itself: a superuser, their
  * owner, a member of a role that inherits. A statement that arrives without its scope would then see the rows of every
  * organization. In a session of a pooler, somebody else may have left another role.
  */
@@ -16,7 +16,9 @@ const readsByItself = (
 	process: number | null,
 ) => `SELECT coalesce(pg_catalog.bool_or(relname NOT IN ('organizations', 'users')), false) AS own,
 		pg_catalog.count(*) > 0 AS any,
-		pg_catalog.pg_backend_pid() AS process
+		pg_catalog.pg_backend_pid() AS process,
+		EXISTS (SELECT FROM pg_catalog.pg_proc WHERE pronamespace = 'public'::pg_catalog.regnamespace
+			AND proname = 'destinations_changed_here') AS distributed
 	FROM pg_catalog.pg_class
 	WHERE relnamespace = 'public'::pg_catalog.regnamespace AND relkind IN ('r', 'p')
 		AND relname IN ('destinations', 'destination_audit_log', 'destination_settings_history', 'destination_data_keys',
@@ -49,18 +51,23 @@ export function roleAtRest(client: PoolClient): Role | undefined {
 /** SQL that lets a session rest in a role. Not set_config(), which a proxy does not know for a setting. */
 export const restAs = (role: Role) => `SET ROLE ${role}`;
 
+export interface RestOptions {
+	/** Whether sessions are the pool's own. Those of a pooler in transaction mode are others', too. */
+	readonly named: boolean;
+	/** Whether the tables are distributed by Citus. */
+	readonly citus: boolean;
+}
+
 /**
  * Lets sessions of a login that reads by itself rest in a role that sees nothing without claims. Behind a proxy that
  * sends statements of one session to several servers, such as pgpool-II, the scope arrives at one of them and the
  * statement at another; without this it ran there as the login.
- *
- * @param named whether sessions are the pool's own. Those of a pooler in transaction mode are others', too.
  */
-export function withRoleAtRest(config: PoolConfig, role: Role, named: boolean): PoolConfig {
+export function withRoleAtRest(config: PoolConfig, role: Role, options: RestOptions): PoolConfig {
 	return {
 		...config,
 		verify: (client, done) => {
-			rest(client, role, named).then(
+			rest(client, role, options).then(
 				() => (config.verify === undefined ? done() : config.verify(client, done)),
 				done,
 			);
@@ -68,8 +75,9 @@ export function withRoleAtRest(config: PoolConfig, role: Role, named: boolean): 
 	};
 }
 
-async function rest(client: PoolClient, role: Role, named: boolean): Promise<void> {
+async function rest(client: PoolClient, role: Role, { named, citus }: RestOptions): Promise<void> {
 	const reads = await answer(client, readsByItself(processOf(client)));
+	if ((reads.distributed === yes) !== citus) throw citus ? notDistributed() : distributed();
 	const another = reads.process !== String(processOf(client));
 	if (named && another && !(await isPgpool(client))) pooled.add(client);
 	if (reads.any !== yes) return;
@@ -113,6 +121,19 @@ async function answer(client: PoolClient, text: string): Promise<Record<string, 
 	});
 	const [row = []] = rows;
 	return Object.fromEntries(fields.map(({ name }, at) => [name, row[at] ?? '']));
+}
+
+function notDistributed(): ConfigurationError {
+	return new ConfigurationError(
+		'With `citus: true` the tables must be distributed, and in this database they are not. Run prisma/scale/citus.sql on the coordinator, as docs/guides/scale.md says, or leave the option out.',
+	);
+}
+
+/** Workers would not learn of the scope, and show nothing. */
+function distributed(): ConfigurationError {
+	return new ConfigurationError(
+		'The tables of this database are distributed by Citus: prisma/scale/citus.sql was run. Set `citus: true`, or give the address of another database.',
+	);
 }
 
 function tooPowerful(where: string): ConfigurationError {

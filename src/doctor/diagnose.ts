@@ -1,6 +1,7 @@
 import { type ClientConfig, DatabaseError } from 'pg';
 import { clientConfig } from '../rotation/maintenance-connection.ts';
 import { type FoundObject, readCatalog } from './catalog.ts';
+import { checkCitus, readCitus } from './citus.ts';
 import { lookedAt } from './expected-objects.ts';
 import { type Finding, failure } from './finding.ts';
 import { checkHardening } from './hardening.ts';
@@ -118,7 +119,11 @@ async function examine(
 	let pending: ReadonlySet<string> | undefined;
 	let catalog: FoundObject[] = [];
 	let logins: Login[] = [];
-	await report('server', tenant, () => checkServer(tenant, config));
+	let citus = false;
+	await report('server', tenant, async () => {
+		citus = await readCitus(tenant);
+		return [...(await checkServer(tenant, config)), ...(await checkCitus(tenant, citus))];
+	});
 	await report('replicas', tenant, () => checkReplicas(tenant, config, options.replicas ?? []));
 	await report('migrations', service, async () => {
 		const checked = await checkMigrations(service);
@@ -134,7 +139,7 @@ async function examine(
 	});
 	const names = () => logins.map(({ name }) => name);
 	await report('roles', tenant, async () => [
-		...(await checkRoles(tenant)),
+		...(await checkRoles(tenant, citus)),
 		...(await checkMembers(tenant, names())),
 		...(await checkHardening(tenant)),
 	]);
@@ -143,7 +148,7 @@ async function examine(
 		return [
 			...checkSchema(catalog, pending, names()),
 			...(await checkStrangers(tenant, names())),
-			...(await checkLogSequence(service)),
+			...(citus ? [] : await checkLogSequence(service)),
 		];
 	});
 	await report('platform tables', tenant, () => checkPlatformTables(tenant, catalog));

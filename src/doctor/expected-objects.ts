@@ -1,5 +1,5 @@
-import type { CatalogObject, FoundObject } from './catalog.ts';
-import { type MadeObject, manifest } from './manifest.ts';
+import { type CatalogObject, type FoundObject, identityOf } from './catalog.ts';
+import { citusObjects, type MadeObject, manifest } from './manifest.ts';
 
 /** Tables of the platform, which the migrations make only where they are missing. */
 const platformTables = ['public.organizations', 'public.users'];
@@ -10,7 +10,25 @@ const apart = new Set<CatalogObject['kind']>(['role', 'comment']);
 /** Schema `auth` is Supabase's where there is one, and nothing of this package calls it. */
 const elsewhere = /^(function |schema )?auth\b|^schema /;
 
-const made = manifest.objects.filter(({ kind, of }) => !apart.has(kind) && !elsewhere.test(of));
+const ownKinds = ({ kind, of }: CatalogObject) => !apart.has(kind) && !elsewhere.test(of);
+
+const made = manifest.objects.filter(ownKinds);
+
+/** The same after prisma/scale/citus.sql. */
+const madeWithCitus = [
+	...made.filter((object) => {
+		const others = [...citusObjects.absent, ...citusObjects.objects.map(identityOf)];
+		return !others.includes(identityOf(object));
+	}),
+	...citusObjects.objects.filter(ownKinds),
+];
+
+/** Whether the tables are distributed: prisma/scale/citus.sql made a function that no migration makes. */
+function isDistributed(found: readonly CatalogObject[]): boolean {
+	return found.some(
+		({ kind, of }) => kind === 'function' && of.startsWith('public.destinations_changed_here('),
+	);
+}
 
 /** Roles that the migrations create where they are missing. */
 export const madeRoles = manifest.objects
@@ -20,7 +38,7 @@ export const madeRoles = manifest.objects
 /** Names of the tables and functions to look at. */
 export const lookedAt = [
 	...new Set(
-		made
+		[...made, ...citusObjects.objects]
 			.filter(({ kind }) => kind === 'table' || kind === 'function')
 			.map(({ of }) => of.replace(/\(.*/, '')),
 	),
@@ -52,7 +70,7 @@ export function ownObjects(found: readonly FoundObject[]): {
 	const foreign = foreignTables(found);
 	const own = (object: CatalogObject) => !foreign.includes(tableOf(object) ?? '');
 	return {
-		expected: made.filter(own),
+		expected: (isDistributed(found) ? madeWithCitus : made).filter(own),
 		found: found.filter((object) => own(object) && !apart.has(object.kind)),
 	};
 }

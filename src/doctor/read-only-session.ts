@@ -22,6 +22,8 @@ const begin = [
 	'SET LOCAL standard_conforming_strings = on',
 	"SET LOCAL lock_timeout = '5s'",
 	`SET LOCAL statement_timeout = '${statementSeconds}s'`,
+	// Of what is set from here on the workers of a Citus cluster learn. Elsewhere nothing has such a setting.
+	"SET LOCAL citus.propagate_set_commands = 'local'",
 ];
 
 /** No session could begin. */

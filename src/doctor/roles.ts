@@ -53,7 +53,8 @@ export const isAdministrator = `(${administers('own')} OR EXISTS (
 		AND other.rolname NOT IN ('authenticated', 'service_role', 'destinations_loader', 'anon')))`;
 
 /** The roles that statements run as. */
-export async function checkRoles(session: ReadOnlySession): Promise<Finding[]> {
+/** @param citus whether the tables are distributed: then the coordinator connects to workers as these roles. */
+export async function checkRoles(session: ReadOnlySession, citus = false): Promise<Finding[]> {
 	const rows = await session.rows<RoleRow>(
 		`SELECT quote_ident(own.rolname) AS name, own.rolsuper AS superuser, own.rolbypassrls AS bypassrls,
 			own.rolcreaterole AS createrole, own.rolcanlogin AS can_login,
@@ -70,7 +71,7 @@ export async function checkRoles(session: ReadOnlySession): Promise<Finding[]> {
 		ORDER BY own.rolname`,
 		[madeRoles],
 	);
-	const findings = rows.flatMap(judge);
+	const findings = rows.flatMap((row) => judge(citus ? { ...row, can_login: false } : row));
 	for (const name of madeRoles) {
 		if (rows.some((row) => row.name === name)) continue;
 		findings.push(

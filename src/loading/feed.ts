@@ -3,10 +3,10 @@ import type { ScopedSql } from '../database/scoped-sql.ts';
 import { serverIdentity } from './server.ts';
 
 /** Behind more changes than this everything is read anew: naming them would cost more. */
-const manyOrganizations = 10_000;
+export const manyOrganizations = 10_000;
 
 /** After this long without a poll, in milliseconds, entries of the log may have been deleted unread. */
-const shortOutage = 60_000;
+export const shortOutage = 60_000;
 
 /**
  * Where the next poll begins: transactions from `from` on, and those of `running`. Ids of 64 bits, as texts.
@@ -66,8 +66,16 @@ const poll = `SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text,
 	) AS entries WHERE organization_id IS NOT NULL LIMIT ${manyOrganizations + 1}))::text
 	FROM pg_current_snapshot() AS s`;
 
+/** What is polled for changes. */
+export interface PolledFeed {
+	/** The server that was polled last; undefined before the first poll. */
+	readonly server: string | undefined;
+	/** Asks what changed. Until the answer is accepted, the next poll begins where this one did. */
+	poll(): Promise<Poll>;
+}
+
 /** The feed of changes: the audit log, which each change is written to in its own transaction. */
-export class Feed {
+export class Feed implements PolledFeed {
 	readonly #sql: ScopedSql;
 	#position: Position | undefined;
 

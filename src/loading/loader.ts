@@ -53,10 +53,10 @@ export class DestinationsLoader implements AsyncDisposable {
 		const address = withDatabaseAddress(
 			...[options.connectionString, pool, 'pool', 'DATABASE_LOADER_URL'],
 		);
-		const { namedStatements, onOperation } = options;
+		const { namedStatements, citus, onOperation } = options;
 		this.#options = options;
 		this.#pool = new ScopedPool(poolOptions(address, namedStatements), {
-			...{ namedStatements, onOperation, login: 'loader', roleAtRest: loaderScope.role },
+			...{ namedStatements, citus, onOperation, login: 'loader', roleAtRest: loaderScope.role },
 		});
 		this.#freshness = new Freshness(options.maxStalenessMillis, (status) =>
 			this.#listeners.emit('status', status),

@@ -49,6 +49,13 @@ export interface DestinationsLoaderOptions {
 	/** Whether statements are kept prepared on each connection; see the client's option. @defaultValue `true` */
 	readonly namedStatements?: boolean | undefined;
 	/**
+	 * Whether the tables are distributed by Citus, and the URL leads to the coordinator; see the client's option. Then each poll asks every
+	 * node of the cluster what changed on it.
+	 *
+	 * @defaultValue `false`
+	 */
+	readonly citus?: boolean | undefined;
+	/**
 	 * How many organizations are kept, of each shard its share; an organization with five destinations takes about 4 KB. Those that were not asked
 	 * for lately make room for others.
 	 *
@@ -95,6 +102,7 @@ const loaderOptions = optionsOf({
 	keys: keysOption.optional(),
 	plaintext: plaintextOption.optional(),
 	namedStatements: flag.default(true),
+	citus: flag.default(false),
 	maxOrganizations: wholeNumber(1, 10_000_000).default(50_000),
 	pollIntervalMillis: wholeNumber(10, hour).default(250),
 	maxStalenessMillis: wholeNumber(20, 24 * hour).default(60_000),

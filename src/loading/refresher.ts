@@ -1,7 +1,8 @@
 import type { ScopedSql } from '../database/scoped-sql.ts';
 import type { DestinationsError } from '../errors.ts';
 import type { Operations } from '../telemetry/operations.ts';
-import { Feed, type Poll } from './feed.ts';
+import { CitusFeed } from './citus-feed.ts';
+import { Feed, type Poll, type PolledFeed } from './feed.ts';
 import { loadingError } from './loading-error.ts';
 import type { Counters } from './metrics.ts';
 import { Poller } from './poller.ts';
@@ -28,13 +29,13 @@ export interface RefresherTools {
 /** Keeps what is in memory right: it polls, has what changed forgotten, and says how old answers are. */
 export class Refresher {
 	readonly #tools: RefresherTools;
-	readonly #feed: Feed;
+	readonly #feed: PolledFeed;
 	readonly #poller: Poller;
 	#sweptAt = 0;
 
 	constructor(pollInterval: number, tools: RefresherTools) {
 		this.#tools = tools;
-		this.#feed = new Feed(tools.sql);
+		this.#feed = tools.sql.citus ? new CitusFeed(tools.sql) : new Feed(tools.sql);
 		const poll = () => tools.operations.run(polling, () => this.#poll());
 		this.#poller = new Poller(pollInterval, poll);
 	}

@@ -81,23 +81,64 @@ export async function purgeDeleted(
 	let removed = 0;
 	for (;;) {
 		signal?.throwIfAborted();
-		// Locked in the sub-select, so that one that is restored meanwhile stays. One that somebody else holds
-		// is left to the next run.
-		const [row] = await statements.run(
-			`WITH gone AS (
-				DELETE FROM public.destinations WHERE id IN (
-					SELECT id FROM public.destinations
-					 WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2
-					   FOR UPDATE SKIP LOCKED)
-				RETURNING 1)
-			 SELECT pg_catalog.count(*) FROM gone`,
-			[olderThan.toISOString(), batch],
-		);
-		const count = Number(row?.[0]);
+		const purgeBatch = statements.citus ? purgeBatchByOrganization : purgeBatchOfAll;
+		const count = await purgeBatch(statements, olderThan.toISOString(), batch);
 		if (count === 0) return removed;
 		removed += count;
 		onProgress?.({ removed });
 	}
+}
+
+/**
+ * Locked in the sub-select, so that one that is restored meanwhile stays. One that somebody else holds is left to the next
+ * run.
+ */
+async function purgeBatchOfAll(
+	statements: Statements,
+	olderThan: string,
+	batch: number,
+): Promise<number> {
+	const [row] = await statements.run(
+		`WITH gone AS (
+			DELETE FROM public.destinations WHERE id IN (
+				SELECT id FROM public.destinations
+				 WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2
+				   FOR UPDATE SKIP LOCKED)
+			RETURNING 1)
+		 SELECT pg_catalog.count(*) FROM gone`,
+		[olderThan, batch],
+	);
+	return Number(row?.[0]);
+}
+
+/** The same with Citus, which locks rows of one worker at a time: those of one organization. */
+async function purgeBatchByOrganization(
+	statements: Statements,
+	olderThan: string,
+	batch: number,
+): Promise<number> {
+	const due = await statements.run(
+		`SELECT organization_id, id FROM public.destinations
+		 WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2`,
+		[olderThan, batch],
+	);
+	const byOrganization = new Map<string | null | undefined, (string | null | undefined)[]>();
+	for (const [organizationId, id] of due) {
+		byOrganization.set(organizationId, [...(byOrganization.get(organizationId) ?? []), id]);
+	}
+	let count = 0;
+	for (const [organizationId, ids] of byOrganization) {
+		const gone = await statements.run(
+			`DELETE FROM public.destinations WHERE organization_id = $1 AND id IN (
+				SELECT id FROM public.destinations
+				 WHERE organization_id = $1 AND id = ANY ($2::uuid[]) AND deleted_at < $3
+				   FOR UPDATE SKIP LOCKED)
+			 RETURNING id`,
+			[organizationId, ids, olderThan],
+		);
+		count += gone.length;
+	}
+	return count;
 }
 
 /** Deletes earlier settings that are too many or too old; returns how many. */

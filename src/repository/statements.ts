@@ -14,6 +14,11 @@ export class Statements {
 		this.organizationId = organizationId;
 	}
 
+	/** Whether the tables are distributed by Citus. */
+	get citus(): boolean {
+		return this.#sql.citus ?? false;
+	}
+
 	/** The same, for one organization's rows. */
 	of(organizationId: string): Statements {
 		return new Statements(this.#sql, this.#scope, organizationId);

@@ -24,11 +24,12 @@ export interface TestState {
 /**
  * A claim keeps others from testing the same destination for a minute. A test takes 10 s at most, so an older
  * claim was left by a process that died; one that is further in the future, by a clock that was wrong. All times
- * are of the database's clock: those of two servers of an application may be far apart.
+ * are of the database's clock: those of two servers of an application may be far apart. As a statement began, because Citus takes
+ * nothing volatile.
  */
 const held = `(connection_status = 'testing' AND last_tested_at
-	BETWEEN pg_catalog.clock_timestamp() - interval '60 seconds'
-	    AND pg_catalog.clock_timestamp() + interval '60 seconds') IS TRUE`;
+	BETWEEN pg_catalog.statement_timestamp() - interval '60 seconds'
+	    AND pg_catalog.statement_timestamp() + interval '60 seconds') IS TRUE`;
 
 const live = 'id = $1 AND organization_id = $2 AND deleted_at IS NULL';
 
@@ -64,7 +65,7 @@ export class TestedDestination {
 	async claim(version: number): Promise<string | undefined> {
 		const [row] = await this.#run(
 			`UPDATE public.destinations
-			 SET connection_status = 'testing', last_tested_at = pg_catalog.clock_timestamp()
+			 SET connection_status = 'testing', last_tested_at = pg_catalog.statement_timestamp()
 			 WHERE ${live} AND version = $3 AND NOT ${held} RETURNING last_tested_at`,
 			[version],
 		);
@@ -92,7 +93,7 @@ export class TestedDestination {
 	async settle(claim: string, { status, error }: TestResult): Promise<boolean> {
 		const rows = await this.#run(
 			`UPDATE public.destinations
-			 SET connection_status = $4, last_error = $5, last_tested_at = pg_catalog.clock_timestamp()
+			 SET connection_status = $4, last_error = $5, last_tested_at = pg_catalog.statement_timestamp()
 			 WHERE ${live} AND connection_status = 'testing' AND last_tested_at = $3 RETURNING id`,
 			[claim, status, error],
 		);

@@ -16,6 +16,16 @@ export interface EncryptedTable {
 	readonly destinationId: string;
 }
 
+/** The same where they are distributed by Citus: by the organization first, as their primary keys are there. */
+const distributedTables = (): readonly EncryptedTable[] =>
+	encryptedTables.map((table) => ({
+		...table,
+		rowId: [{ name: 'organization_id', type: 'uuid' }, ...table.rowId],
+	}));
+
+export const encryptedTablesOf = ({ citus }: { readonly citus: boolean }) =>
+	citus ? distributedTables() : encryptedTables;
+
 /** Every table with sealed settings. A new one is rotated and verified by being listed here. */
 export const encryptedTables: readonly EncryptedTable[] = [
 	{ name: 'destinations', rowId: [{ name: 'id', type: 'uuid' }], destinationId: 'id' },

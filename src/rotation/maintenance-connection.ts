@@ -13,10 +13,13 @@ import type { Statement } from './statements.ts';
  * settings end with the transaction, so that it works through a pooler too.
  */
 export class MaintenanceConnection implements AsyncDisposable {
+	/** Whether the tables are distributed by Citus. */
+	readonly citus: boolean;
 	readonly #client: Client;
 
-	private constructor(client: Client) {
+	private constructor(client: Client, citus: boolean) {
 		this.#client = client;
+		this.citus = citus;
 	}
 
 	static async open(options: SealedSettingsOptions): Promise<MaintenanceConnection> {
@@ -24,15 +27,18 @@ export class MaintenanceConnection implements AsyncDisposable {
 		// A lost connection fails the statement that waits for it; Node would end the process besides.
 		client.on('error', () => {});
 		await translateErrors(client.connect());
-		return new MaintenanceConnection(client);
+		const { rows } = await translateErrors(client.query<{ citus: boolean }>(isDistributed));
+		return new MaintenanceConnection(client, rows[0]?.citus === true);
 	}
 
 	/** Runs one statement and returns its rows. @param settings SQL that sets what the statement needs. */
 	async run<Row extends object>({ text, values }: Statement, settings = ''): Promise<Row[]> {
-		await this.#client.query(`${begin}${settings}`).catch((error: unknown) => {
-			const refused = error instanceof Error && sqlStateOf(error) === '42501';
-			throw refused ? mayNotSwitch('service_role', error) : translated(error);
-		});
+		await this.#client
+			.query(`${begin}${this.citus ? propagate : ''}${scope}${settings}`)
+			.catch((error: unknown) => {
+				const refused = error instanceof Error && sqlStateOf(error) === '42501';
+				throw refused ? mayNotSwitch('service_role', error) : translated(error);
+			});
 		const operation = currentOperation();
 		operation?.sent(text);
 		try {
@@ -59,7 +65,15 @@ export class MaintenanceConnection implements AsyncDisposable {
  */
 export const byPrimaryKey = 'SET LOCAL enable_seqscan = off;';
 
-const begin = `BEGIN; SET LOCAL ROLE service_role; SET LOCAL "request.jwt.claims" = '{"role":"service_role"}';`;
+/** Whether prisma/scale/citus.sql was run, which made that function. */
+export const isDistributed = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc
+	WHERE pronamespace = 'public'::pg_catalog.regnamespace AND proname = 'destinations_changed_here') AS citus`;
+
+/** Of SET LOCAL, and of nothing else that sets something, workers learn behind this. */
+const propagate = `SET LOCAL citus.propagate_set_commands = 'local';`;
+
+const begin = 'BEGIN;';
+const scope = `SET LOCAL ROLE service_role; SET LOCAL "request.jwt.claims" = '{"role":"service_role"}';`;
 
 /** What pg is to connect with. @throws ConfigurationError if there is nothing to connect to. */
 export function clientConfig({

@@ -5,7 +5,7 @@ import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/opti
 import { Keyring } from '../keys/keyring.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
 import { checkPrimaryKey } from './check-primary-key.ts';
-import { type EncryptedTable, encryptedTables } from './encrypted-tables.ts';
+import { type EncryptedTable, encryptedTablesOf } from './encrypted-tables.ts';
 import {
 	byPrimaryKey,
 	MaintenanceConnection,
@@ -20,7 +20,7 @@ import { resealPage } from './reseal-page.ts';
 import { Run } from './run.ts';
 import {
 	type Replacement,
-	replacePage,
+	replacements,
 	type SealedRow,
 	selectAgain,
 	selectPage,
@@ -98,7 +98,7 @@ async function rotateAll(run: Run, options: RotateKeysOptions): Promise<RotateKe
 	await using writer = await MaintenanceConnection.open(options);
 	const rotation = new Rotation(run, keys, reader, writer, options);
 	await rotation.start();
-	for (const table of encryptedTables) await rotation.rotate(table);
+	for (const table of encryptedTablesOf(reader)) await rotation.rotate(table);
 	const { failed, failures } = run;
 	return {
 		rotated: rotation.rotated,
@@ -145,7 +145,7 @@ class Rotation {
 
 	async start(): Promise<void> {
 		const { exceptKeyId } = this.#wanted;
-		for (const table of encryptedTables) {
+		for (const table of encryptedTablesOf(this.#reader)) {
 			if (exceptKeyId !== undefined) {
 				await checkPrimaryKey(this.#reader, this.#keys, table, exceptKeyId);
 			}
@@ -217,12 +217,12 @@ class Rotation {
 			this.rotated += page.length;
 			return [];
 		}
-		const replaced = await this.#writer.run<{ row_id: string }>(
-			replacePage(table, page),
-			this.#marker,
-		);
-		this.rotated += replaced.length;
-		const done = new Set(replaced.map(({ row_id }) => row_id));
+		const done = new Set<string>();
+		for (const statement of replacements(table, page, this.#writer.citus)) {
+			const replaced = await this.#writer.run<{ row_id: string }>(statement, this.#marker);
+			this.rotated += replaced.length;
+			for (const { row_id } of replaced) done.add(row_id);
+		}
 		return page.map(({ rowId }) => rowId).filter((rowId) => !done.has(rowId));
 	}
 

@@ -56,7 +56,7 @@ export class Run {
 		const failure = {
 			table: table.name,
 			destinationId: row.destination_id,
-			...(table.name === 'destinations' ? {} : { version: Number(rowIdParts(row.row_id)[1]) }),
+			...(table.name === 'destinations' ? {} : { version: Number(rowIdParts(row.row_id).at(-1)) }),
 			organizationId: row.organization_id,
 			code: error.code,
 		};

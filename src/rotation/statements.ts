@@ -119,13 +119,32 @@ export interface Replacement {
 }
 
 /**
- * Replaces a page of settings in one statement, each only where it is still what was read, and returns the
- * keys of the rows that took it. Rows that somebody holds are passed over, not waited for: so a rotation
+ * Replaces a page of settings in one statement, with Citus in one for each organization, each only where it is still what was read;
+ * a statement returns the keys of the rows that took it. Rows that somebody holds are passed over, not waited for: so a rotation
  * never waits for a user's transaction, and no two of them can block each other.
  *
  * Postgres checks the condition again on the row as it locks it, and from then on nobody changes it.
  */
-export function replacePage(table: EncryptedTable, page: readonly Replacement[]): Statement {
+export function replacements(
+	table: EncryptedTable,
+	page: readonly Replacement[],
+	citus: boolean,
+): Statement[] {
+	if (!citus) return [replacePage(table, page)];
+	const byOrganization = new Map<string, Replacement[]>();
+	for (const row of page) {
+		const [organizationId = ''] = rowIdParts(row.rowId);
+		byOrganization.set(organizationId, [...(byOrganization.get(organizationId) ?? []), row]);
+	}
+	return [...byOrganization].map(([id, rows]) => replacePage(table, rows, id));
+}
+
+/** @param organizationId the only one whose rows they are, where the database is to know. */
+export function replacePage(
+	table: EncryptedTable,
+	page: readonly Replacement[],
+	organizationId?: string,
+): Statement {
 	const values: unknown[] = [page.map(({ old }) => old), page.map(({ sealed }) => sealed)];
 	const lists = rowIdLists(
 		table,
@@ -134,18 +153,23 @@ export function replacePage(table: EncryptedTable, page: readonly Replacement[])
 	);
 	const same = (left: string, right: string) =>
 		table.rowId.map(({ name }) => `${left}.${name} = ${right}.${name}`).join(' AND ');
+	const ofOne =
+		organizationId === undefined
+			? ''
+			: `AND d.organization_id = $${values.push(organizationId)}::uuid`;
 	const text = `WITH page AS (
 			SELECT * FROM unnest($1::text[], $2::jsonb[], ${lists}) AS page (old, sealed, ${rowIdNames(table)})
 		), held AS MATERIALIZED (
 			SELECT page.* FROM page
 			JOIN public.${table.name} AS d ON ${same('d', 'page')} AND page.old =
 				CASE WHEN d.settings_encrypted THEN d.settings ->> 'ct' ELSE d.settings::text END
+			WHERE true ${ofOne}
 			FOR NO KEY UPDATE OF d SKIP LOCKED
 		)
 		UPDATE public.${table.name} AS d
 		SET settings = held.sealed, settings_encrypted = true
 		FROM held
-		WHERE ${same('d', 'held')}
+		WHERE ${same('d', 'held')} ${ofOne}
 		RETURNING ${rowIdText(table, 'd.')} AS row_id`;
 	return { text, values };
 }

@@ -5,7 +5,7 @@ import { checkPlaintext, storedForm } from '../encryption/stored-settings.ts';
 import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { shownKeyId } from '../keys/key-provider.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
-import { type EncryptedTable, encryptedTables } from './encrypted-tables.ts';
+import { type EncryptedTable, encryptedTablesOf } from './encrypted-tables.ts';
 import {
 	byPrimaryKey,
 	MaintenanceConnection,
@@ -84,9 +84,9 @@ async function verifyAll(run: Run, options: VerifySettingsOptions): Promise<Veri
 	const keys = run.tenantKeys();
 	await using connection = await MaintenanceConnection.open(options);
 	const verification = new Verification(run, keys, connection, options.plaintext ?? 'refuse');
-	for (const table of encryptedTables) await verification.count(table);
+	for (const table of encryptedTablesOf(connection)) await verification.count(table);
 	run.progress();
-	for (const table of encryptedTables) await verification.verify(table);
+	for (const table of encryptedTablesOf(connection)) await verification.verify(table);
 	const { plaintext, empty, unfinished } = verification;
 	return {
 		checked: run.done,

@@ -116,6 +116,16 @@ const runners: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
 		'npm run check:publish': ci('npm run check:publish'),
 		'npm run release': { notRun: 'publishes the package' },
 	},
+	'docs/guides/scale.md': {
+		'psql "$DATABASE_URL" --single-transaction': by('test/scale/cluster.ts', "'citus.sql'"),
+		'psql "$DATABASE_URL" -v ON_ERROR_STOP=1': by('test/scale/cluster.ts', "'citus-nodes.sql'"),
+		'psql "$DATABASE_URL" -c "CREATE EXTENSION citus"': by('scripts/citus/local.sh', 'EXTENSION'),
+		'psql "$DATABASE_URL" -c "SELECT citus_': by('scripts/citus/local.sh', 'citus_add_node'),
+		'psql "$DATABASE_URL" -c "SET session_replication_role': by(
+			'test/scale/citus.test.ts',
+			'truncate_local_data_after_distributing_table',
+		),
+	},
 	'docs/guides/service.md': {
 		'npm init -y && npm pkg set type=module': { notRun: 'is of npm, and makes an empty project' },
 		'npm install @consent-io/destinations': published('install'),

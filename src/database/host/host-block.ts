@@ -1,5 +1,5 @@
 import { raisedMark, unrecorded } from './host-errors.ts';
-import { transactionIdentity } from './host-steps.ts';
+import { transactionIdentity } from './host-settings.ts';
 
 /**
  * What runs a statement in its scope where nothing but single statements can be sent, and those of the host may come
@@ -30,6 +30,7 @@ DECLARE
 	given CONSTANT pg_catalog.jsonb := nullif(pg_catalog.current_setting('destinations.call', true), '');
 	host_role CONSTANT pg_catalog.text := pg_catalog.current_setting('role');
 	host_settings pg_catalog.jsonb;
+	setting pg_catalog.text;
 	statement pg_catalog.text;
 	line pg_catalog.record;
 	lines pg_catalog.text[] := '{}';
@@ -58,9 +59,12 @@ BEGIN
 	FROM pg_catalog.jsonb_each_text(given -> 'settings')
 	WHERE value IS DISTINCT FROM pg_catalog.current_setting(key, true);
 
-	PERFORM pg_catalog.set_config(key, given -> 'settings' ->> key, true)
-	FROM pg_catalog.jsonb_each_text(host_settings);
-	PERFORM pg_catalog.set_config('role', given ->> 'role', true);
+	-- By SET LOCAL, of which the workers of a Citus cluster learn where this says so. Elsewhere nothing has such a setting.
+	SET LOCAL citus.propagate_set_commands TO 'local';
+	FOR setting IN SELECT key FROM pg_catalog.jsonb_each_text(host_settings) LOOP
+		EXECUTE pg_catalog.format('SET LOCAL %I TO %L', setting, given -> 'settings' ->> setting);
+	END LOOP;
+	EXECUTE pg_catalog.format('SET LOCAL ROLE %I', given ->> 'role');
 	sets_scope := false;
 	IF pg_catalog.starts_with(statement, 'SET LOCAL ') THEN
 		EXECUTE statement;
@@ -69,10 +73,12 @@ BEGIN
 			lines := pg_catalog.array_append(lines, line::pg_catalog.text);
 		END LOOP;
 	END IF;
-	-- set_config may be granted to the login alone.
+	-- What follows may be granted to the login alone.
 	SET LOCAL ROLE NONE;
-	PERFORM pg_catalog.set_config('role', host_role, true);
-	PERFORM pg_catalog.set_config(key, value, true) FROM pg_catalog.jsonb_each_text(host_settings);
+	EXECUTE pg_catalog.format('SET LOCAL ROLE %I', host_role);
+	FOR setting IN SELECT key FROM pg_catalog.jsonb_each_text(host_settings) LOOP
+		EXECUTE pg_catalog.format('SET LOCAL %I TO %L', setting, host_settings ->> setting);
+	END LOOP;
 	PERFORM pg_catalog.set_config('destinations.result', pg_catalog.json_build_object(
 		'id', given ->> 'id', 'rows', lines)::pg_catalog.text, true);
 EXCEPTION WHEN OTHERS THEN

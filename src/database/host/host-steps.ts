@@ -1,33 +1,28 @@
 import type { Scope } from '../scope.ts';
-import { byPlanning, type Step, type Steps, step, withoutName } from '../scope-steps.ts';
+import {
+	byPlanning,
+	citusPlanning,
+	type Step,
+	type Steps,
+	step,
+	withoutName,
+} from '../scope-steps.ts';
 import type { Planning } from '../scoped-sql.ts';
-import { textForm } from '../text-form.ts';
+import { citusHostSteps } from './citus-host-steps.ts';
 import { hostRefusal, transactionIsOver, triggersAreOff } from './host-errors.ts';
+import {
+	current,
+	type HostForm,
+	hostForm,
+	kept,
+	overRole,
+	transactionIdentity,
+	unrecordedRole,
+} from './host-settings.ts';
 
-/** How times are written, by which this package reads them. */
-export const hostForm = { TimeZone: textForm.TimeZone, DateStyle: textForm.DateStyle };
-
-/** What the host's session has, of {@link hostForm}. Postgres reports each change to the client by itself. */
-export type HostForm = Partial<Record<keyof typeof hostForm, string>>;
-
-/** Whether times are written as this package reads them. */
-export function isReadable({ TimeZone = '', DateStyle = '' }: HostForm): boolean {
-	return /^(Etc\/)?(UTC|UCT|GMT|Zulu|Universal)$/.test(TimeZone) && DateStyle.startsWith('ISO');
-}
-
-/** What distinguishes one transaction of a session from the next: Postgres keeps microseconds. */
-export const transactionIdentity = `pg_catalog.extract('epoch', pg_catalog.transaction_timestamp())::pg_catalog.text`;
-
-/** No roles can have these names: those that begin with `pg_` are Postgres's own. */
-const overRole = 'pg_consent_transaction_is_over';
-const unrecordedRole = 'pg_consent_triggers_are_off';
-
-/** Where what the host has set is kept meanwhile: in settings that end with the transaction. */
-const kept = (setting: string) => `destinations.host_${setting.replaceAll('.', '_')}`;
 const claims = 'request.jwt.claims';
 const set = (setting: string, value: string) =>
 	`pg_catalog.set_config('${setting}', ${value}, true) is null`;
-const current = (setting: string) => `pg_catalog.current_setting('${setting}')`;
 
 /**
  * Keeps what the host has set, and sets the scope. Conditions that no row meets, which Postgres looks at in their order.
@@ -79,6 +74,8 @@ export interface HostStepsOptions {
 	readonly named: boolean;
 	/** How the statement is planned. */
 	readonly planning: Planning;
+	/** Whether the tables are distributed by Citus. */
+	readonly citus: boolean;
 	/** The identity of the transaction, where it is known. */
 	readonly transaction: string | undefined;
 	/** Called with it, where it is not, with the process that answers, and with what the session has set. */
@@ -92,16 +89,24 @@ export interface HostStepsOptions {
 /** What sets a scope for one statement in a transaction of somebody else's, and what they had set after it. */
 export function hostSteps(
 	scope: Scope,
-	{ named, planning, transaction, onTransaction, readable, refuse }: HostStepsOptions,
+	{ named, planning, citus, transaction, onTransaction, readable, refuse }: HostStepsOptions,
 ): Steps {
-	const { enter, leave } = stepsBy[readable ? 'readable' : 'other'][planning];
+	const { enter, leave } = citus
+		? citusHostSteps(
+				scope,
+				{ ...(readable ? {} : hostForm), ...citusPlanning[planning] },
+				transaction,
+			)
+		: stepsBy[readable ? 'readable' : 'other'][planning];
 	const takeRow: Step['takeRow'] = ([identity, process, TimeZone, DateStyle]) =>
 		onTransaction(String(identity), String(process), {
 			TimeZone: String(TimeZone),
 			DateStyle: String(DateStyle),
 		});
 	const first = transaction === undefined ? [...probe, { ...identify, takeRow }] : [];
-	const entered = { ...enter, values: [scope.role, scope.claims, transaction ?? ''] };
+	const entered = citus
+		? enter
+		: { ...enter, values: [scope.role, scope.claims, transaction ?? ''] };
 	const before = [...first, entered];
 	const after = [loginsRole, leave];
 	return {

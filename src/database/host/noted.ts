@@ -13,6 +13,7 @@ export function noted(sql: ScopedSql, onSent: () => void): ScopedSql {
 		return counted(text, send);
 	};
 	return {
+		citus: sql.citus ?? false,
 		run: (scope, text, ...more) => note(text, () => sql.run(scope, text, ...more)),
 		read: (scope, text, ...more) => note(text, () => sql.read(scope, text, ...more)),
 		transaction: (scope, work) => sql.transaction(scope, (inner) => work(noted(inner, onSent))),

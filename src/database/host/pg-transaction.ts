@@ -12,12 +12,15 @@ import {
 import type { nameStatements } from '../statement-names.ts';
 import { translated } from '../translate-errors.ts';
 import { hostRefusal, notInTransaction, ofThisPg, transactionIsOver } from './host-errors.ts';
-import { type HostForm, hostForm, hostSteps, isReadable } from './host-steps.ts';
+import { type HostForm, hostForm, isReadable } from './host-settings.ts';
+import { hostSteps } from './host-steps.ts';
 import { Turns } from './turns.ts';
 
 export interface PgTransactionOptions {
 	/** Whether statements are kept prepared on the connection. */
 	readonly namedStatements: boolean;
+	/** Whether the tables are distributed by Citus. */
+	readonly citus: boolean;
 	readonly nameStatement: ReturnType<typeof nameStatements>;
 }
 
@@ -68,6 +71,10 @@ export class PgTransaction implements ScopedSql {
 		this.#endingsBefore = this.#followed.endings;
 	}
 
+	get citus(): boolean {
+		return this.#options.citus;
+	}
+
 	async run(
 		scope: Scope,
 		text: string,
@@ -102,11 +109,12 @@ export class PgTransaction implements ScopedSql {
 		readRow?: ReadRow<unknown>,
 	): Promise<QueryArrayResult> {
 		return this.#turns.take(async () => {
-			const { namedStatements, nameStatement } = this.#options;
+			const { namedStatements, citus, nameStatement } = this.#options;
 			const named = namedStatements && this.#followed.own;
 			const steps = hostSteps(scope, {
 				named,
 				planning: planningOf(options),
+				citus,
 				transaction: this.#transaction,
 				onTransaction: (transaction, process, form) => {
 					this.#transaction = transaction;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { withDatabaseAddress } from '../../database/database-address.ts';
 import { checkPoolOptions } from '../../database/pg-options.ts';
 import { checkUuid } from '../../database/scope.ts';
-import { callback, text } from '../../input/checks.ts';
+import { callback, flag, text } from '../../input/checks.ts';
 import { checkConfiguration, type OptionSchemas, optionsOf } from '../../input/options.ts';
 import { DataKeys, type DataKeysOptions } from '../data-keys.ts';
 import { isKeyProvider, type KeyProvider } from '../key-provider.ts';
@@ -27,6 +27,8 @@ export interface EnvelopeKeyProviderOptions extends DataKeysOptions {
 	readonly role?: 'authenticated' | 'destinations_loader' | undefined;
 	/** Options of pg's pool. @defaultValue 4 connections */
 	readonly pool?: PoolConfig | undefined;
+	/** Whether the tables are distributed by Citus; see the client's option. @defaultValue `false` */
+	readonly citus?: boolean | undefined;
 }
 
 const seconds = z.custom<number>((value) => typeof value === 'number' && value >= 0, {
@@ -40,6 +42,7 @@ const someSeconds = z.custom<number>((value) => typeof value === 'number' && val
 const providerOptions = optionsOf({
 	connectionString: text.optional(),
 	pool: z.custom<PoolConfig>().optional(),
+	citus: flag.default(false),
 	role: z
 		.enum(['authenticated', 'destinations_loader'], {
 			error: "must be 'authenticated' or 'destinations_loader'",
@@ -92,7 +95,11 @@ export class EnvelopeKeyProvider implements KeyProvider, AsyncDisposable {
 		const options = checkConfiguration('EnvelopeKeyProvider', providerOptions, given);
 		const pool = checkPoolOptions('`pool` of EnvelopeKeyProvider', options.pool);
 		const config = withDatabaseAddress(options.connectionString, pool, 'pool');
-		this.#store = new PostgresDataKeys(config, options.role === 'destinations_loader');
+		this.#store = new PostgresDataKeys(
+			config,
+			options.role === 'destinations_loader',
+			options.citus,
+		);
 		this.#dataKeys = new DataKeys(options, this.#store);
 		this.cacheSeconds = options.cacheSeconds;
 		this.timeoutSeconds = options.timeoutSeconds;

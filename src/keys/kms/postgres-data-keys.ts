@@ -15,12 +15,15 @@ export class PostgresDataKeys implements WrappedKeyStore {
 	readonly #pool: ScopedPool;
 	readonly #loads: boolean;
 
-	/** @param loads whether keys are read by the login of a loader, which does nothing else. */
-	constructor(config: PoolConfig, loads: boolean) {
+	/**
+	 * @param loads whether keys are read by the login of a loader, which does nothing else.
+	 * @param citus whether the tables are distributed by Citus.
+	 */
+	constructor(config: PoolConfig, loads: boolean, citus: boolean) {
 		this.#loads = loads;
 		this.#pool = new ScopedPool(
 			{ max: maxConnections, allowExitOnIdle: true, ...config },
-			{ namedStatements: false },
+			{ namedStatements: false, citus },
 		);
 	}
 

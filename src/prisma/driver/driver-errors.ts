@@ -1,5 +1,6 @@
 import { DriverAdapterError, type MappedError } from '@prisma/driver-adapter-utils';
 import type { DatabaseError } from 'pg';
+import { constraintOf } from '../../database/constraints.ts';
 import { isTlsFailure, meaningOf } from '../../database/sql-errors.ts';
 
 /**
@@ -50,13 +51,16 @@ function kindOf(error: DatabaseError): MappedError {
 		case '23001':
 			return { kind: 'RestrictViolation', ...violated(error) };
 		case '23502':
-			return { kind: 'NullConstraintViolation', ...violated({ column: error.column }) };
+			return {
+				kind: 'NullConstraintViolation',
+				...(column === undefined ? {} : { constraint: { fields: [column] } }),
+			};
 		case '23503':
 			return { kind: 'ForeignKeyConstraintViolation', ...violated(error) };
 		case '23505':
 			return {
 				kind: 'UniqueConstraintViolation',
-				...violated({ constraint: error.constraint }),
+				...indexOf(error),
 				...(error.table === undefined ? {} : { table: error.table }),
 			};
 		case '28000':
@@ -89,9 +93,14 @@ function kindOf(error: DatabaseError): MappedError {
 	}
 }
 
-function violated({ column, constraint }: Partial<DatabaseError>) {
-	if (column !== undefined) return { constraint: { fields: [column] } };
-	return constraint === undefined ? {} : { constraint: { index: constraint } };
+function violated(error: DatabaseError) {
+	const { column } = error;
+	return column === undefined ? indexOf(error) : { constraint: { fields: [column] } };
+}
+
+function indexOf(error: DatabaseError) {
+	const index = constraintOf(error);
+	return index === undefined ? {} : { constraint: { index } };
 }
 
 function quoted<Name extends string>(name: Name, pattern: RegExp, message: string) {

@@ -55,8 +55,19 @@ const opening = (
 	coalesce((${newest}), 0)::text, ${history}, pg_catalog.pg_postmaster_start_time()::text
 	FROM pg_catalog.pg_current_snapshot() AS s`;
 
-/** Takes the snapshot that an export is of. */
-export function openExport(statements: Statements): Promise<OpenedExport> {
+/**
+ * The same as the worker answers it, with Citus, that has the organization's rows. What stands behind FROM, the coordinator would
+ * answer.
+ */
+const openingOnWorker = `SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text,
+	pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text,
+	pg_catalog.to_json(ARRAY(SELECT pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot())::text))::text,
+	pg_catalog.pg_current_xact_id()::text, id::text, ${history}, pg_catalog.pg_postmaster_start_time()::text
+	FROM public.destination_audit_log AS log
+	WHERE organization_id = $1 ORDER BY log.id DESC NULLS LAST LIMIT 1`;
+
+/** Takes the snapshot that an export is of. With Citus there is none of an organization without entries. */
+export function openExport(statements: Statements): Promise<OpenedExport | undefined> {
 	return statements.transaction(async (transaction) => {
 		// Asked before the snapshot is taken: one of a standby does not become that of a primary by its promotion.
 		const [recovery] = await transaction.run('SELECT pg_catalog.pg_is_in_recovery()', []);
@@ -67,7 +78,9 @@ export function openExport(statements: Statements): Promise<OpenedExport> {
 				: `SELECT id FROM public.destination_audit_log WHERE organization_id = $1
 				    ORDER BY id DESC NULLS LAST LIMIT 1`;
 		const values = own === undefined ? [] : [own];
-		const [row] = await transaction.run(opening(newest), values, { inOrder: true });
+		const text = transaction.citus ? openingOnWorker : opening(newest);
+		const [row] = await transaction.run(text, values, { inOrder: true });
+		if (row === undefined) return undefined;
 		// By the columns, of which only the fourth may be null.
 		const [xmin, xmax, running, next, newestId, server, started] = row as string[];
 		const isPrimary = recovery?.[0] === 'f' && typeof next === 'string';

@@ -1,5 +1,5 @@
 import type { TextRow } from '../../database/scoped-sql.ts';
-import { UnavailableError } from '../../errors.ts';
+import { UnavailableError, UnsupportedError } from '../../errors.ts';
 import { callback } from '../../input/checks.ts';
 import { checkOptions } from '../../input/options.ts';
 import type { Place } from '../cursor.ts';
@@ -45,13 +45,18 @@ const batch = 500;
 
 /** Every entry that a filter finds and the export before did not see, as lines of JSON. */
 export async function* exportLog(
-	statements: Statements,
+	all: Statements,
 	options: AuditExportOptions,
 ): AsyncGenerator<string, void, undefined> {
 	const { cursor, onCursor, ...filter } = checkOptions(exportOptions, options);
+	const statements = all.citus ? ofOneOrganization(all, filter) : all;
 	const byTime = orderOf(filter, statements.organizationId);
 	const before = cursor === undefined ? undefined : readExportCursor(cursor);
 	const opened = await openExport(statements);
+	if (opened === undefined) {
+		if (cursor !== undefined) onCursor?.(cursor);
+		return;
+	}
 	if (before !== undefined) checkHistory(before, opened.position);
 	// What came since a cursor is little, and found by ids.
 	const order = before === undefined ? byTime : 'written';
@@ -59,6 +64,15 @@ export async function* exportLog(
 	if (before !== undefined) yield* reader.late(before);
 	yield* reader.written(before?.newest);
 	onCursor?.(exportCursorAt(opened.position));
+}
+
+/** Each worker of a cluster has transactions of its own: a cursor is of one of them, where one organization's rows are. */
+function ofOneOrganization(statements: Statements, { organizationId }: CheckedFilter): Statements {
+	if (statements.organizationId !== undefined) return statements;
+	if (organizationId !== undefined) return statements.of(organizationId);
+	throw new UnsupportedError(
+		'With `citus` the log is exported an organization at a time: name its `organizationId`.',
+	);
 }
 
 class ExportReader {
@@ -127,8 +141,10 @@ class ExportReader {
 	/** Every statement says which server ran it: another one may be behind. */
 	async #read(text: string, values: unknown[]): Promise<TextRow[]> {
 		const rows = await this.#statements.run(
-			`SELECT page.*, server.started FROM (SELECT pg_catalog.pg_postmaster_start_time()::text AS started) AS server
-			 LEFT JOIN LATERAL (${text}) AS page ON true`,
+			this.#statements.citus
+				? `SELECT page.*, pg_catalog.pg_postmaster_start_time()::text FROM (${text}) AS page`
+				: `SELECT page.*, server.started FROM (SELECT pg_catalog.pg_postmaster_start_time()::text AS started) AS server
+					 LEFT JOIN LATERAL (${text}) AS page ON true`,
 			values,
 			{ inOrder: true },
 		);
