@@ -15,6 +15,8 @@ DROP FUNCTION public.insert_destinations_created_at(), public.update_destination
   public.destination_copied_from(uuid), public.log_created_destinations(), public.log_changed_destinations(),
   public.log_purged_destinations(), public.log_destinations_key_rotation(), public.log_rotated_destination_settings(),
   public.keep_replaced_destination_settings(), public.delete_purged_destination_settings(),
-  public.refuse_destination_data_keys_change(), public.advance_destination_audit_log_id();
+  public.refuse_destination_data_keys_change(), public.advance_destination_audit_log_id(),
+  public.log_pruned_destination_audit_log(),
+  public.prune_destination_audit_log(timestamptz, bigint, integer, bigint, bigint[]);
 ALTER FUNCTION destinations_replaced.update_destinations_updated_at() SET SCHEMA public;
 DROP SCHEMA destinations_replaced;
