@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Query } from 'pg';
 import type { ScopedPrismaClient } from '../../src/index.ts';
 import {
+	createDestinationsLoader,
 	DestinationsError,
+	EnvelopeKeyProvider,
 	type OrganizationOptions,
 	type ScopedTransaction,
 } from '../../src/index.ts';
@@ -287,7 +289,31 @@ describe('by Prisma, in the scope of an organization', () => {
 
 	const isRaw = (name: string) => name.startsWith('$');
 
-	test.each(Object.entries(reads).filter(([name]) => !isRaw(name)))(
+	/** By relations that are not those of the organization. */
+	const byUsers: typeof reads = {
+		'user, with a count': ({ user }) => user.findMany({ include: { _count: true } }),
+		'user, with a count of some': ({ user }) =>
+			user.findMany({
+				select: { _count: { select: { createdDestinations: { where: { enabled: true } } } } },
+			}),
+		'user, by destinations': ({ user }) =>
+			user.findMany({
+				where: {
+					createdDestinations: { some: { enabled: true }, every: { enabled: true } },
+					updatedDestinations: { none: { enabled: false } },
+				},
+			}),
+		'destination, by the destinations of its user': ({ destination }) =>
+			destination.findMany({
+				where: {
+					createdByUser: { is: { createdDestinations: { every: { testMode: false } } } },
+					NOT: { updatedByUser: { updatedDestinations: { some: { testMode: true } } } },
+				},
+				orderBy: { organization: { id: 'asc' } },
+			}),
+	};
+
+	test.each(Object.entries({ ...reads, ...byUsers }).filter(([name]) => !isRaw(name)))(
 		'%s leads to one shard',
 		async (_, read) => {
 			const { prisma } = writer.client;
@@ -328,3 +354,64 @@ describe('by Prisma, in the scope of an organization', () => {
 class RolledBack extends Error {}
 
 type Written = (prisma: ScopedPrismaClient, target: Target) => Promise<unknown>;
+
+describe('beside the repository', () => {
+	test('a loader reads an organization from one shard', async () => {
+		const { organizationId } = await subject('findById');
+		const connectionString = service.logins.loaderConnectionString;
+		await using loader = createDestinationsLoader({ connectionString, keys: service.keys });
+		await loader.start();
+		const sent = await sentBy(async () => {
+			expect(await loader.findEnabled(organizationId, 'production')).toHaveLength(1);
+		});
+		// Its polls are about every organization.
+		const read = sent.filter(({ text }) => !text.includes('FROM public.destination_audit_log'));
+		expect(read.length).toBeGreaterThan(0);
+		expect(await spread(read)).toEqual([]);
+	});
+
+	test('data keys are found, made and shredded in one shard', async () => {
+		const organizationId = await service.createOrganization();
+		await using provider = new EnvelopeKeyProvider({
+			...{ wrap: async () => Buffer.alloc(64), unwrap: async () => Buffer.alloc(32) },
+			...{ cacheSeconds: 0, connectionString: service.connectionString },
+		});
+		const sent = await sentBy(async () => {
+			const first = await provider.primaryKeyId(organizationId);
+			await provider.getKey(first, organizationId);
+			await provider.renew(organizationId);
+			await provider.shred(organizationId);
+		});
+		expect(sent.length).toBeGreaterThan(4);
+		expect(await spread(sent)).toEqual([]);
+	});
+
+	/** Statements of functions that name no organization, by the function and why. */
+	const others: Readonly<Record<string, string>> = {
+		advance_destination_audit_log_id: 'looks for the newest id of the whole log',
+		log_destinations_key_rotation: 'makes one entry for a rotation, which is of all organizations',
+		log_pruned_destination_audit_log:
+			'makes one entry for a removal, which is of all organizations',
+		prune_destination_audit_log: 'removes by age, of all organizations',
+	};
+
+	test('what triggers and functions do names the organization', async () => {
+		const { rows } = await service.admin.query<{ name: string; body: string }>(
+			`SELECT proname AS name, prosrc AS body FROM pg_proc
+			  WHERE pronamespace = 'public'::regnamespace AND prosrc LIKE '%public.destination%'`,
+		);
+		const found = rows.flatMap(({ name, body }) =>
+			body
+				.replace(/--.*$/gm, '')
+				.split(/;|\bBEGIN\b|\bTHEN\b|\bDECLARE\b/)
+				.filter((text) => ofOrganizations.test(text) && !text.includes('organization_id'))
+				.map(() => name),
+		);
+		expect(rows.length).toBeGreaterThan(5);
+		expect([...new Set(found)].sort()).toEqual(Object.keys(others).sort());
+	});
+});
+
+/** What reads or changes rows that belong to organizations. */
+const ofOrganizations =
+	/\b(FROM|JOIN|INTO|UPDATE|USING)\s+(ONLY\s+)?public\.destination(s|_audit_log|_settings_history|_data_keys)\b/;

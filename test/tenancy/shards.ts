@@ -46,6 +46,10 @@ export class Shards implements AsyncDisposable {
 				);
 			}
 		}
+		// What ON CONFLICT of their insertion names.
+		await admin.query(
+			'ALTER TABLE public.destination_data_keys ADD UNIQUE (organization_id, generation)',
+		);
 		return new Shards(database, admin);
 	}
 
