@@ -15,6 +15,7 @@ import { Refusal } from './refusal.ts';
 import { print, type Report, reached, titleOf } from './report.ts';
 import { newRun, saveSection, wholeRun } from './results.ts';
 import { benchRotate } from './rotate.ts';
+import { benchScale } from './scale.ts';
 import { benchSettings } from './settings.ts';
 import { benchTenancy } from './tenancy.ts';
 import { benchTesting } from './testing.ts';
@@ -30,6 +31,7 @@ const benchmarks = new Map<string, () => Promise<Report>>([
 	['indexes', benchIndexes],
 	['loading', benchLoading],
 	['rotate', benchRotate],
+	['scale', benchScale],
 	['settings', benchSettings],
 	['tenancy', benchTenancy],
 	['testing', benchTesting],
