@@ -17,6 +17,7 @@ import { newRun, saveSection, wholeRun } from './results.ts';
 import { benchRotate } from './rotate.ts';
 import { benchScale } from './scale.ts';
 import { benchSettings } from './settings.ts';
+import { benchShards } from './shards.ts';
 import { benchTenancy } from './tenancy.ts';
 import { benchTesting } from './testing.ts';
 import { benchTransaction } from './transaction.ts';
@@ -33,6 +34,7 @@ const benchmarks = new Map<string, () => Promise<Report>>([
 	['rotate', benchRotate],
 	['scale', benchScale],
 	['settings', benchSettings],
+	['shards', benchShards],
 	['tenancy', benchTenancy],
 	['testing', benchTesting],
 	['transaction', benchTransaction],
