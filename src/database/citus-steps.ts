@@ -17,6 +17,8 @@ const setLocal = (name: string, value: string): Step =>
 
 /** What Citus's coordinator sets with SET LOCAL from here on, it sets on each worker that the transaction comes to. */
 const propagate = setLocal('citus.propagate_set_commands', 'local');
+/** It is not to set the role there: it connects as that, and a function of the owner's connects as the owner. */
+const keepToItself = setLocal('citus.propagate_set_commands', 'none');
 const begin = withoutName(step('begin'));
 const commit = withoutName(step('commit'));
 
@@ -33,10 +35,10 @@ export function citusSteps(
 	const resets = inTransaction ? Object.keys(citusPlanning[earlier]) : [];
 	return {
 		before: [
-			...(inTransaction ? [] : [begin]),
+			inTransaction ? keepToItself : begin,
+			role,
 			propagate,
 			...resets.map((name) => withoutName(step(`set local "${name}" to default`))),
-			role,
 			setLocal('request.jwt.claims', scope.claims),
 			...Object.entries(settings).map(([name, value]) => setLocal(name, value)),
 		],

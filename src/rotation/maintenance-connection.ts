@@ -34,7 +34,7 @@ export class MaintenanceConnection implements AsyncDisposable {
 	/** Runs one statement and returns its rows. @param settings SQL that sets what the statement needs. */
 	async run<Row extends object>({ text, values }: Statement, settings = ''): Promise<Row[]> {
 		await this.#client
-			.query(`${begin}${this.citus ? propagate : ''}${scope}${settings}`)
+			.query(`${begin}${this.citus ? propagate : ''}${claims}${settings}`)
 			.catch((error: unknown) => {
 				const refused = error instanceof Error && sqlStateOf(error) === '42501';
 				throw refused ? mayNotSwitch('service_role', error) : translated(error);
@@ -69,11 +69,11 @@ export const byPrimaryKey = 'SET LOCAL enable_seqscan = off;';
 export const isDistributed = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc
 	WHERE pronamespace = 'public'::pg_catalog.regnamespace AND proname = 'destinations_changed_here') AS citus`;
 
-/** Of SET LOCAL, and of nothing else that sets something, workers learn behind this. */
+/** Workers learn of what SET LOCAL sets behind this. Not of the role: as that the coordinator connects to them. */
 const propagate = `SET LOCAL citus.propagate_set_commands = 'local';`;
 
-const begin = 'BEGIN;';
-const scope = `SET LOCAL ROLE service_role; SET LOCAL "request.jwt.claims" = '{"role":"service_role"}';`;
+const begin = 'BEGIN; SET LOCAL ROLE service_role;';
+const claims = `SET LOCAL "request.jwt.claims" = '{"role":"service_role"}';`;
 
 /** What pg is to connect with. @throws ConfigurationError if there is nothing to connect to. */
 export function clientConfig({

@@ -30,12 +30,18 @@ export function citusHostSteps(
 		...Object.entries(settings).map(
 			([name, value]) => `set local "${name}" to ${escapeLiteral(value)};`,
 		),
+		// The coordinator connects to workers as the role; it is not to set it there.
+		`set local citus.propagate_set_commands to 'none';`,
 		`execute pg_catalog.format('set local role to %L', case ${over}
 			when ${current('session_replication_role')} = 'replica' then '${unrecordedRole}' else '${role}' end);`,
 	];
-	const leave = ['role', claims, ...names].map(
-		(name) => `execute pg_catalog.format('set local "${name}" to %L', ${current(kept(name))});`,
-	);
+	const restore = (name: string) =>
+		`execute pg_catalog.format('set local "${name}" to %L', ${current(kept(name))});`;
+	const leave = [
+		restore('role'),
+		`set local citus.propagate_set_commands to 'local';`,
+		...[claims, ...names].map(restore),
+	];
 	return { enter: block(enter), leave: block(leave) };
 }
 

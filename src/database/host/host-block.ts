@@ -64,6 +64,8 @@ BEGIN
 	FOR setting IN SELECT key FROM pg_catalog.jsonb_each_text(host_settings) LOOP
 		EXECUTE pg_catalog.format('SET LOCAL %I TO %L', setting, given -> 'settings' ->> setting);
 	END LOOP;
+	-- The coordinator connects to workers as the role; it is not to set it there.
+	SET LOCAL citus.propagate_set_commands TO 'none';
 	EXECUTE pg_catalog.format('SET LOCAL ROLE %I', given ->> 'role');
 	sets_scope := false;
 	IF pg_catalog.starts_with(statement, 'SET LOCAL ') THEN
@@ -76,6 +78,7 @@ BEGIN
 	-- What follows may be granted to the login alone.
 	SET LOCAL ROLE NONE;
 	EXECUTE pg_catalog.format('SET LOCAL ROLE %I', host_role);
+	SET LOCAL citus.propagate_set_commands TO 'local';
 	FOR setting IN SELECT key FROM pg_catalog.jsonb_each_text(host_settings) LOOP
 		EXECUTE pg_catalog.format('SET LOCAL %I TO %L', setting, host_settings ->> setting);
 	END LOOP;
