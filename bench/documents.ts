@@ -3,8 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { indexTables } from './documents/indexes.ts';
 import { benchmarkTable, machine, readmeFigures } from './documents/tables.ts';
-import { growthPicture } from './pictures/growth.ts';
-import { peersPicture } from './pictures/peers.ts';
+import { pictures } from './pictures/pictures.ts';
 import type { WholeRun } from './results.ts';
 
 const root = new URL('../', import.meta.url);
@@ -21,8 +20,9 @@ export function writeDocuments(run: WholeRun, names: readonly string[]): void {
 	);
 	fill('docs/indexes.md', new Map([['figures', indexTables(run)]]));
 	mkdirSync(new URL('docs/pictures', root), { recursive: true });
-	writeFileSync(new URL('docs/pictures/peers.svg', root), peersPicture(run));
-	writeFileSync(new URL('docs/pictures/growth.svg', root), growthPicture(run));
+	for (const [name, draw] of pictures) {
+		writeFileSync(new URL(`docs/pictures/${name}.svg`, root), draw(run));
+	}
 	// Its tables are padded as the linter wants them.
 	execFileSync(
 		process.execPath,

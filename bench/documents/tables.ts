@@ -7,7 +7,12 @@ const unit = '× bare Prisma';
 /** By the benchmark that they show. */
 const pictures = new Map([
 	['peers', '![Time for the same work, in times bare Prisma](pictures/peers.svg)\n\n'],
-	['indexes', '![Latency by the number of destinations](pictures/growth.svg)\n\n'],
+	[
+		'indexes',
+		'![The operations that grow most with the number of destinations](pictures/growth.svg)\n\n',
+	],
+	['end-to-end', '![Where a process spends its time](pictures/time.svg)\n\n'],
+	['loading', '![How soon a loader knows of a change](pictures/freshness.svg)\n\n'],
 ]);
 
 export function machine({ run }: WholeRun): string {

@@ -1,44 +1,64 @@
 import type { WholeRun } from '../results.ts';
 import { Picture } from './svg.ts';
 
-const [width, left, right, top, rowHeight] = [860, 350, 40, 84, 16];
+const [width, left, right, top, rowHeight] = [860, 300, 130, 96, 30];
+/** How many are shown: those that grow most. */
+const worst = 5;
 
 interface Size {
 	readonly rows: number;
 	readonly ms: number;
 }
 
-/** What operations take among ten thousand destinations and among millions. */
+/** How much longer operations take among millions of destinations than among ten thousand: those that grow most. */
 export function growthPicture({ section }: WholeRun): string {
-	const operations = section('indexes')
+	const measured = section('indexes')
 		.figures.filter(({ unit }) => unit.startsWith('× among'))
-		.map(({ name, detail }) => ({ name, sizes: sizesOf(detail) }))
-		.sort((a, b) => (b.sizes[0]?.ms ?? 0) - (a.sizes[0]?.ms ?? 0));
+		.map(({ name, value, detail }) => ({ name, value, sizes: sizesOf(detail) }))
+		.sort((a, b) => b.value - a.value);
+	const operations = measured.slice(0, worst);
 	const [first] = operations;
-	if (first === undefined || first.sizes.length === 0) throw new Error('No growth was measured');
-	const times = operations.flatMap(({ sizes }) => sizes.map(({ ms }) => ms));
-	const [least, most] = [Math.min(...times) / 1.2, Math.max(...times) * 1.2];
-	// As many pixels for each factor of ten.
-	const x = (ms: number) =>
-		left + (Math.log(ms / least) / Math.log(most / least)) * (width - left - right);
-	const height = top + operations.length * rowHeight + 16;
-	const title = 'Latency by the number of destinations in the table';
+	const [smallest, largest] = [first?.sizes[0], first?.sizes.at(-1)];
+	if (first === undefined || smallest === undefined || largest === undefined) {
+		throw new Error('No growth was measured');
+	}
+	const most = 1.15 * Math.max(...operations.flatMap(({ sizes }) => sizes.map(({ ms }) => ms)));
+	const x = (ms: number) => left + (ms / most) * (width - left - right);
+	const height = top + operations.length * rowHeight + 66;
+	const bottom = height - 56;
+	const times = Math.round(largest.rows / smallest.rows);
+	const title = `With ${times} times as many destinations, no operation takes more than ${first.value.toFixed(1)} times as long`;
 	const picture = new Picture(width, height, title);
 	picture.text(16, 26, title, 'head');
-	picture.text(16, 44, 'Medians in milliseconds, on a logarithmic scale.', 'dim');
+	picture.text(
+		16,
+		44,
+		`The ${worst} of ${measured.length} operations that grow most. Medians; the number is the median ratio of ${largest.rows.toLocaleString('en')} to ${smallest.rows.toLocaleString('en')}.`,
+		'dim',
+	);
 	for (const [index, { rows }] of first.sizes.entries()) {
-		picture.dot(left + index * 130, 40, `s${index}`);
-		picture.text(left + 10 + index * 130, 44, `${rows.toLocaleString('en')} rows`);
+		picture.dot(left + index * 180, 62, `s${index}`);
+		picture.text(left + 10 + index * 180, 66, `${rows.toLocaleString('en')} destinations`);
 	}
-	for (const tick of [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200]) {
-		if (tick < least || tick > most) continue;
-		picture.line(x(tick), top - 10, x(tick), height - 12, 'rule');
-		picture.text(x(tick), top - 14, `${tick}`, 'dim', 'middle');
+	const step = most > 4 ? 1 : most > 2 ? 0.5 : 0.2;
+	for (let tick = 0; tick <= most; tick += step) {
+		picture.line(x(tick), top - 8, x(tick), bottom, 'rule');
+		picture.text(x(tick), bottom + 16, tick.toFixed(1), 'dim', 'middle');
 	}
-	for (const [index, { name, sizes }] of operations.entries()) {
-		const y = top + index * rowHeight + 8;
+	picture.text(
+		(left + width - right) / 2,
+		height - 14,
+		'milliseconds an operation',
+		'dim',
+		'middle',
+	);
+	for (const [index, { name, value, sizes }] of operations.entries()) {
+		const y = top + index * rowHeight + 12;
 		picture.text(left - 12, y + 4, name, '', 'end');
-		for (const [size, { ms }] of sizes.entries()) picture.dot(x(ms), y, `s${size}`);
+		const ms = sizes.map((size) => size.ms);
+		picture.line(x(Math.min(...ms)), y, x(Math.max(...ms)), y, 'spread');
+		for (const [size, { ms: at }] of sizes.entries()) picture.dot(x(at), y, `s${size}`);
+		picture.text(width - right + 16, y + 4, `${value.toFixed(2)} ×`);
 	}
 	return picture.toString();
 }

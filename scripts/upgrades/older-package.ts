@@ -4,11 +4,16 @@ import { join } from 'node:path';
 import { cache, root } from '../build-package.ts';
 import { Untried } from './case.ts';
 
-/**
- * What the package is upgraded from: until 1.0.0 is released an earlier commit, whose migrations were edited in place
- * since; from then on the tag of the last release.
- */
-export const olderCommit = '1e6a55e';
+/** Before the first release: an earlier commit, whose migrations were edited in place since. */
+const beforeAnyRelease = '1e6a55e';
+
+/** What the package is upgraded from: the tag of the last release, if there is one. */
+export const olderCommit = lastRelease() ?? beforeAnyRelease;
+
+function lastRelease(): string | undefined {
+	const tags = ['tag', '--merged', 'HEAD', '--list', 'v[1-9]*', '--sort=-version:refname'];
+	return execFileSync('git', tags, { cwd: root, encoding: 'utf8' }).split('\n')[0] || undefined;
+}
 
 /** A folder with what is in the tarball of {@link olderCommit}. @throws Untried where the clone does not have it */
 export function olderPackage(): string {
