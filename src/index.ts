@@ -147,8 +147,21 @@ export type {
 	PatchTestOptions,
 	TestOptions,
 } from './repository/repository.ts';
-export type { BatchOptions, PruneOptions, PurgeDeletedOptions } from './repository/retention.ts';
+export type {
+	BatchOptions,
+	PruneOptions,
+	PurgeDeletedOptions,
+	PurgeFailure,
+} from './repository/retention.ts';
 export type { SettingsWriteOptions, WriteOptions } from './repository/writer.ts';
+export type {
+	PurgeExpiredFailure,
+	PurgeExpiredOptions,
+	PurgeExpiredResult,
+	PurgePart,
+	PurgeProgress,
+} from './retention/options.ts';
+export { purgeExpired } from './retention/purge-expired.ts';
 export type {
 	SealedSettingsFailure,
 	SealedSettingsOptions,

@@ -53,6 +53,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 		'generated',
 	],
 	rotation: ['errors', 'input', 'telemetry', 'database', 'keys', 'encryption'],
+	retention: ['errors', 'input', 'database', 'repository', 'rotation'],
 	doctor: ['errors', 'ids', 'input', 'database', 'keys', 'rotation'],
 	adoption: [
 		'errors',
@@ -65,7 +66,18 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 		'doctor',
 	],
 	setup: ['errors', 'input', 'keys'],
-	cli: ['errors', 'ids', 'input', 'database', 'keys', 'rotation', 'doctor', 'adoption', 'setup'],
+	cli: [
+		'errors',
+		'ids',
+		'input',
+		'database',
+		'keys',
+		'rotation',
+		'retention',
+		'doctor',
+		'adoption',
+		'setup',
+	],
 	// Runs in browsers: test/contracts tries it.
 	contracts: ['input', 'destinations'],
 	testing: ['errors', 'input', 'destinations', 'client'],
@@ -73,7 +85,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that may import a package which others must not know. */
 const onlyIn: Readonly<Record<string, RegExp>> = {
-	pg: /^(database|keys\/kms|loading\/options|doctor|rotation|adoption|setup|testing|client|prisma\/driver)\b/,
+	pg: /^(database|keys\/kms|loading\/options|doctor|rotation|retention\/options|adoption|setup|testing|client|prisma\/driver)\b/,
 	'@opentelemetry/api': /^telemetry\/open-telemetry\.ts$/,
 	'@prisma/client': /^prisma\//,
 	'@prisma/driver-adapter-utils': /^prisma\/driver\//,

@@ -223,6 +223,11 @@ const callees: Record<string, Callee> = {
 		valid: () => ({ connectionString: service.connectionString, keys: service.keys }),
 		call: (options) => api.verifySettings(options),
 	},
+	purgeExpired: {
+		code: 'CONFIGURATION',
+		valid: () => ({ connectionString: service.connectionString, settingsKeep: 100, dryRun: true }),
+		call: (options) => api.purgeExpired(options),
+	},
 	'connection of verifySettings': {
 		code: 'CONFIGURATION',
 		valid: () => ({ connectionString: service.connectionString }),

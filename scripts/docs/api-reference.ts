@@ -30,8 +30,8 @@ const pages = [
 	],
 	[
 		'repository',
-		'Create, read, change, delete and test destinations; read the audit log.',
-		['repository/'],
+		'Create, read, change, delete, test and purge destinations; read the audit log.',
+		['repository/', 'retention/'],
 	],
 	['loading', 'Enabled destinations from memory, for processes that send events.', ['loading/']],
 	[

@@ -4,6 +4,7 @@ import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
 import { keygen } from './commands/keygen.ts';
+import { purge } from './commands/purge.ts';
 import { rotate } from './commands/rotate.ts';
 import { verify } from './commands/verify.ts';
 
@@ -14,6 +15,7 @@ export const commands: readonly Command[] = [
 	doctor,
 	verify,
 	rotate,
+	purge,
 	adopt,
 	completion(() => commands),
 ];

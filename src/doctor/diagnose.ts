@@ -7,6 +7,7 @@ import { type Finding, failure } from './finding.ts';
 import { checkHardening } from './hardening.ts';
 import { checkKeys } from './keys.ts';
 import { checkLogSequence } from './log-sequence.ts';
+import { checkLogSize } from './log-size.ts';
 import { checkLoader, checkLogins, type Login, readLogin } from './logins.ts';
 import { checkMembers } from './members.ts';
 import { checkMigrations } from './migrations.ts';
@@ -55,6 +56,7 @@ export interface Section {
 		| 'schema'
 		| 'roles'
 		| 'logins'
+		| 'log'
 		| 'platform tables'
 		| 'keys';
 	readonly findings: readonly Finding[];
@@ -145,12 +147,12 @@ async function examine(
 	]);
 	await report('schema', tenant, async () => {
 		catalog = await readCatalog(tenant, lookedAt);
-		return [
-			...checkSchema(catalog, pending, names()),
-			...(await checkStrangers(tenant, names())),
-			...(citus ? [] : await checkLogSequence(service)),
-		];
+		return [...checkSchema(catalog, pending, names()), ...(await checkStrangers(tenant, names()))];
 	});
+	await report('log', service, async () => [
+		...(citus ? [] : await checkLogSequence(service)),
+		...(citus ? [] : await checkLogSize(service)),
+	]);
 	await report('platform tables', tenant, () => checkPlatformTables(tenant, catalog));
 	await report('keys', service, () => checkKeys(service, options.keys));
 	return sections;

@@ -1,5 +1,5 @@
 import type { Scope } from '../database/scope.ts';
-import { ForbiddenError, NotFoundError, ValidationError } from '../errors.ts';
+import { ForbiddenError, NotFoundError, UnavailableError, ValidationError } from '../errors.ts';
 import { abortSignal, callback, date, wholeNumber } from '../input/checks.ts';
 import { checkOptions, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { type OrganizationOptions, organizationOptions, toolsFor } from './organization.ts';
@@ -16,10 +16,26 @@ export interface BatchOptions {
 	readonly signal?: AbortSignal | undefined;
 }
 
+/** A destination that was not purged, as when a table of the service's own refers to it. */
+export interface PurgeFailure {
+	/** UUID. */
+	readonly destinationId: string;
+	/** UUID. */
+	readonly organizationId: string;
+	/** What the database answered: an error of this package, or of pg. */
+	readonly error: unknown;
+}
+
 /** Options of {@link DestinationRepository.purgeDeleted}. */
 export interface PurgeDeletedOptions extends BatchOptions {
 	/** Purges what was soft-deleted before this. */
 	readonly olderThan: Date;
+	/**
+	 * Called for each destination that the database refuses to remove; the others are purged all the same.
+	 *
+	 * @defaultValue the error of the first is thrown, once the others are purged
+	 */
+	readonly onFailure?: ((failure: PurgeFailure) => void) | undefined;
 }
 
 /** Options of {@link DestinationRepository.pruneSettingsHistory}. At least one of the two bounds. */
@@ -38,6 +54,7 @@ const batchSchemas = {
 const purgeOptions = optionsOf({
 	...batchSchemas,
 	olderThan: date,
+	onFailure: callback<NonNullable<PurgeDeletedOptions['onFailure']>>().optional(),
 } satisfies OptionSchemas<PurgeDeletedOptions>);
 const pruneOptions = optionsOf({
 	...batchSchemas,
@@ -77,68 +94,129 @@ export async function purgeDeleted(
 	statements: Statements,
 	options: PurgeDeletedOptions,
 ): Promise<number> {
-	const { batch, olderThan, onProgress, signal } = checkOptions(purgeOptions, options);
+	const { batch, olderThan, onProgress, onFailure, signal } = checkOptions(purgeOptions, options);
+	const due: Due = { before: olderThan.toISOString(), failed: [] };
+	const errors: unknown[] = [];
 	let removed = 0;
 	for (;;) {
 		signal?.throwIfAborted();
-		const purgeBatch = statements.citus ? purgeBatchByOrganization : purgeBatchOfAll;
-		const count = await purgeBatch(statements, olderThan.toISOString(), batch);
-		if (count === 0) return removed;
-		removed += count;
+		let refused = 0;
+		const count = await purgeBatch(statements, due, batch, (failure) => {
+			refused += 1;
+			due.failed.push(failure.destinationId);
+			if (onFailure === undefined) errors.push(failure.error);
+			else onFailure(failure);
+		});
+		if (count === 0) break;
+		removed += count - refused;
 		onProgress?.({ removed });
+	}
+	if (errors.length > 0) throw errors[0];
+	return removed;
+}
+
+/** What is to be purged. */
+interface Due {
+	/** What was deleted before this. */
+	readonly before: string;
+	/** Those that were tried already. */
+	readonly failed: string[];
+}
+
+/** Behind so many the reason is not one destination's. */
+const manyFailures = 1000;
+
+/** Purges the next ones; one by one where the database refuses them together. Returns how many it is done with. */
+async function purgeBatch(
+	statements: Statements,
+	{ before, failed }: Due,
+	batch: number,
+	onFailure: (failure: PurgeFailure) => void,
+): Promise<number> {
+	// Locked, so that one that is restored meanwhile stays. One that somebody else holds is left to the next run.
+	const next = `SELECT id, organization_id FROM public.destinations
+		 WHERE deleted_at < $1 AND id <> ALL ($3::uuid[]) ORDER BY deleted_at LIMIT $2`;
+	const values = [before, batch, failed];
+	if (statements.citus) {
+		// As the statement selects them.
+		const rows = (await statements.run(next, values)) as string[][];
+		return purgeBatchByOrganization(statements, before, rows, onFailure);
+	}
+	try {
+		const [row] = await statements.run(
+			`WITH next AS (${next} FOR UPDATE SKIP LOCKED), gone AS (
+				DELETE FROM public.destinations AS d USING next
+				 WHERE d.id = next.id AND d.organization_id = next.organization_id
+				RETURNING 1)
+			 SELECT pg_catalog.count(*) FROM gone`,
+			values,
+		);
+		return Number(row?.[0]);
+	} catch (error) {
+		if (error instanceof UnavailableError || failed.length >= manyFailures) throw error;
+		const rows = await statements.run(next, values).catch(() => {
+			throw error; // in a transaction, which is over
+		});
+		let done = 0;
+		for (const [destinationId = '', organizationId = ''] of rows as string[][]) {
+			done += await purgeOne(statements, before, { destinationId, organizationId }, onFailure);
+		}
+		return done;
 	}
 }
 
-/**
- * Locked in the sub-select, so that one that is restored meanwhile stays. One that somebody else holds is left to the next
- * run.
- */
-async function purgeBatchOfAll(
+/** @returns whether it is gone, or was refused: 0 where somebody else has it. */
+async function purgeOne(
 	statements: Statements,
-	olderThan: string,
-	batch: number,
+	before: string,
+	{ destinationId, organizationId }: Pick<PurgeFailure, 'destinationId' | 'organizationId'>,
+	onFailure: (failure: PurgeFailure) => void,
 ): Promise<number> {
-	const [row] = await statements.run(
-		`WITH gone AS (
-			DELETE FROM public.destinations WHERE id IN (
-				SELECT id FROM public.destinations
-				 WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2
-				   FOR UPDATE SKIP LOCKED)
-			RETURNING 1)
-		 SELECT pg_catalog.count(*) FROM gone`,
-		[olderThan, batch],
-	);
-	return Number(row?.[0]);
+	try {
+		const rows = await statements.run(
+			`DELETE FROM public.destinations WHERE organization_id = $2 AND id IN (SELECT id FROM public.destinations
+				WHERE id = $1 AND organization_id = $2 AND deleted_at < $3 FOR UPDATE SKIP LOCKED) RETURNING id`,
+			[destinationId, organizationId, before],
+		);
+		return rows.length;
+	} catch (error) {
+		if (error instanceof UnavailableError) throw error;
+		onFailure({ destinationId, organizationId, error });
+		return 1;
+	}
 }
 
 /** The same with Citus, which locks rows of one worker at a time: those of one organization. */
 async function purgeBatchByOrganization(
 	statements: Statements,
-	olderThan: string,
-	batch: number,
+	before: string,
+	rows: readonly (readonly string[])[],
+	onFailure: (failure: PurgeFailure) => void,
 ): Promise<number> {
-	const due = await statements.run(
-		`SELECT organization_id, id FROM public.destinations
-		 WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2`,
-		[olderThan, batch],
-	);
-	const byOrganization = new Map<string | null | undefined, (string | null | undefined)[]>();
-	for (const [organizationId, id] of due) {
+	const byOrganization = new Map<string, string[]>();
+	for (const [id = '', organizationId = ''] of rows) {
 		byOrganization.set(organizationId, [...(byOrganization.get(organizationId) ?? []), id]);
 	}
-	let count = 0;
+	let done = 0;
 	for (const [organizationId, ids] of byOrganization) {
-		const gone = await statements.run(
-			`DELETE FROM public.destinations WHERE organization_id = $1 AND id IN (
-				SELECT id FROM public.destinations
-				 WHERE organization_id = $1 AND id = ANY ($2::uuid[]) AND deleted_at < $3
-				   FOR UPDATE SKIP LOCKED)
-			 RETURNING id`,
-			[organizationId, ids, olderThan],
-		);
-		count += gone.length;
+		try {
+			const gone = await statements.run(
+				`DELETE FROM public.destinations WHERE organization_id = $1 AND id IN (
+					SELECT id FROM public.destinations
+					 WHERE organization_id = $1 AND id = ANY ($2::uuid[]) AND deleted_at < $3
+					   FOR UPDATE SKIP LOCKED)
+				 RETURNING id`,
+				[organizationId, ids, before],
+			);
+			done += gone.length;
+		} catch (error) {
+			if (error instanceof UnavailableError) throw error;
+			for (const destinationId of ids) {
+				done += await purgeOne(statements, before, { destinationId, organizationId }, onFailure);
+			}
+		}
 	}
-	return count;
+	return done;
 }
 
 /** Deletes earlier settings that are too many or too old; returns how many. */

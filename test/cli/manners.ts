@@ -14,6 +14,7 @@ const sources = [
 	'adoption/options.ts',
 	'doctor/diagnose.ts',
 	'client/database.ts',
+	'retention/options.ts',
 ].map((file) => readFileSync(join(__dirname, '../../src', file), 'utf8'));
 
 /**
@@ -27,7 +28,7 @@ const codeWord = new RegExp(
 				/[A-Z]/.test(name) ? `\\b${name}\\b` : `\`${name}\\b`,
 			),
 		),
-		'\\b(?:rotateKeys|verifySettings|diagnose|adopt|createDestinationsClient)\\(\\)',
+		'\\b(?:rotateKeys|verifySettings|purgeExpired|diagnose|adopt|createDestinationsClient)\\(\\)',
 	].join('|'),
 	'g',
 );

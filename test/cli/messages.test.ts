@@ -15,6 +15,8 @@ const valid = {
 const argumentsOf = ({ name, choices }: (typeof commands)[number]) => [
 	name,
 	...(choices?.of.slice(0, 1) ?? []),
+	// It removes nothing that it was not told to.
+	...(name === 'purge' ? ['--settings-keep', '1'] : []),
 ];
 
 test.each(['--version', '-v'])('%s prints the version alone', async (option) => {
@@ -78,7 +80,8 @@ describe.each(commands.map((command) => [command.name, command] as const))(
 
 		if (used.includes('DATABASE_URL') && name !== 'init') {
 			test('a variable that is not set and has to be is named', async () => {
-				const needed = name === 'doctor' ? ['DATABASE_URL'] : Object.keys(valid);
+				const keyless = name === 'doctor' || name === 'purge';
+				const needed = keyless ? ['DATABASE_URL'] : Object.keys(valid);
 				for (const variable of needed) {
 					const environment = { ...valid, [variable]: '' };
 					const { status, stderr } = await run(argumentsOf(command), { environment });

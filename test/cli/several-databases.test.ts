@@ -37,6 +37,7 @@ const needed: Readonly<Record<string, readonly string[]>> = {
 	doctor: [],
 	verify: [],
 	rotate: [],
+	purge: ['--settings-keep', '1000'],
 };
 const ofSeveral = commands.filter(({ eachDatabase }) => eachDatabase).map(({ name }) => name);
 

@@ -150,6 +150,15 @@ test('migrate, give logins, harden, look, rotate, and seal what is in plaintext'
 		(line) => (line.endsWith('verify') ? `DATABASE_URL="$DATABASE_SERVICE_URL" ${line}` : line),
 	);
 	expect(begun.at(-1)).toMatch(/\bold\b/);
+	const purged = await type(
+		'docs/guides/operations.md',
+		['npx consent-destinations purge --deleted-older-than 90d'],
+		asLogin,
+		folder,
+	);
+	expect(purged[0]).toContain('0 entries would be removed from the log');
+	expect(purged[1]).toContain('entries were removed from the log');
+	expect((await readFile(join(folder, 'audit.jsonl'), 'utf8')).trim()).toContain(id);
 
 	const fresh = newKeys().replace(/^[^:]+/, 'new');
 	const ring = { ...asLogin, DESTINATIONS_ENCRYPTION_KEYS: `${fresh},${old}` };

@@ -101,6 +101,7 @@ const runners: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
 		'npx consent-destinations doctor': procedures,
 		'npx consent-destinations doctor --sql': procedures,
 		'npx consent-destinations verify': procedures,
+		'npx consent-destinations purge --deleted-older-than 90d': procedures,
 		'pg_dumpall --roles-only': majors,
 		'psql --quiet --file=roles.sql': majors,
 		'pg_upgrade --old-bindir="$OLD_BIN"': majors,

@@ -4,6 +4,7 @@ import {
 	createDestinationsClient,
 	createDestinationsLoader,
 	type DestinationsClient,
+	purgeExpired,
 	rotateKeys,
 	type ScopedClient,
 	type ScopedTransaction,
@@ -310,12 +311,17 @@ test('a loader polls and reads by operations, and answers from memory without on
 	expect([exporters.reports, exporters.spans()]).toEqual([[], []]);
 });
 
-test('rotation and verification are an operation each', async () => {
+test('rotation, verification and a purge are an operation each', async () => {
 	const { id } = await subject();
 	const connection = { connectionString: service.logins.serviceConnectionString };
 	const rotated = `${newKeys('2026-12')},${keys}`;
-	for (const [name, run] of Object.entries({ rotateKeys, verifySettings })) {
-		const { spans, value } = await observe(() => run({ ...connection, keys: rotated }));
+	const purged = () => purgeExpired({ ...connection, settingsKeep: 1000 });
+	for (const [name, run] of Object.entries({
+		rotateKeys: () => rotateKeys({ ...connection, keys: rotated }),
+		verifySettings: () => verifySettings({ ...connection, keys: rotated }),
+		purgeExpired: purged,
+	})) {
+		const { spans, value } = await observe(run);
 		expect(value).toMatchObject({ failed: 0 });
 		expect(spans.map((span) => span.name)).toEqual([name]);
 		for (const span of spans) expectStatement(span, true);

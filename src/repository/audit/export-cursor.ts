@@ -139,6 +139,29 @@ function jsonIn(cursor: string): unknown {
 	}
 }
 
+/** Up to where an export has seen the log. */
+export interface Exported {
+	/** The newest id that it knew. */
+	readonly newest: string;
+	/** The transactions that had begun and not ended, whose entries may come later. */
+	readonly unseen: readonly string[];
+}
+
+/** What the export with a cursor has seen. @throws ValidationError if it is of a standby, which does not know. */
+export function exportedBy(cursor: string): Exported {
+	const { newest, pending, xmax } = readExportCursor(cursor);
+	if (pending === null) throw refusal('is of a standby, which does not say what was under way');
+	const begun = Number(BigInt(pending.next) - BigInt(xmax));
+	const from = BigInt(xmax);
+	return {
+		newest,
+		unseen: [
+			...pending.running,
+			...Array.from({ length: begun }, (_, index) => String(from + BigInt(index))),
+		],
+	};
+}
+
 /**
  * Looks whether a cursor belongs to the history that the server has.
  *

@@ -28,7 +28,8 @@ export interface AuditExportOptions extends AuditFilter {
 	/** What `onCursor` of the export before was called with. @defaultValue from the first entry on */
 	readonly cursor?: string | undefined;
 	/**
-	 * Called with where the next export begins, when every entry of this one was taken. Save it once they are safe.
+	 * Called with where the next export begins, when every entry of this one was taken; and before that, each time some hundred
+	 * were, with where an export goes on that is cut off there, but not with `from` or `to`. Save it once they are safe.
 	 *
 	 * @defaultValue nothing
 	 */
@@ -62,8 +63,11 @@ export async function* exportLog(
 	const order = before === undefined ? byTime : 'written';
 	const reader = new ExportReader(statements, filter, order, opened);
 	if (before !== undefined) yield* reader.late(before);
-	yield* reader.written(before?.newest);
-	onCursor?.(exportCursorAt(opened.position));
+	// Up to an entry this export is one that knew none behind it.
+	const cursorAt = (newest: string) => exportCursorAt({ ...opened.position, newest });
+	const onPlace = order === 'written' ? (id: string) => onCursor?.(cursorAt(id)) : undefined;
+	yield* reader.written(before?.newest, onPlace);
+	onCursor?.(cursorAt(opened.position.newest));
 }
 
 /** Each worker of a cluster has transactions of its own: a cursor is of one of them, where one organization's rows are. */
@@ -104,8 +108,11 @@ class ExportReader {
 	}
 
 	/** What was written since, up to the newest that was there when this export began. */
-	async *written(newestBefore = '0'): AsyncGenerator<string, void, undefined> {
-		yield* this.#pages((query, after) => {
+	async *written(
+		newestBefore = '0',
+		onPlace?: (id: string) => void,
+	): AsyncGenerator<string, void, undefined> {
+		const textOf = (query: LogQuery, after: Place | undefined) => {
 			const { newest } = this.#opened.position;
 			const more = [...this.#isSeen(query), `id <= ${query.value(newest)}::bigint`];
 			if (this.#order === 'written') {
@@ -115,7 +122,8 @@ class ExportReader {
 				more.push(`(recorded_at, id) > ${place}`);
 			}
 			return query.page(false, more, String(batch));
-		});
+		};
+		yield* this.#pages(textOf, onPlace);
 	}
 
 	/** What commits while the export goes on belongs to the next one. A standby's snapshot does not show what that is. */
@@ -126,6 +134,7 @@ class ExportReader {
 
 	async *#pages(
 		textOf: (query: LogQuery, after: Place | undefined) => string,
+		onPlace?: (id: string) => void,
 	): AsyncGenerator<string, void, undefined> {
 		let after: Place | undefined;
 		for (;;) {
@@ -135,6 +144,7 @@ class ExportReader {
 			for (const row of found.rows) yield `${JSON.stringify(toEntry(row))}\n`;
 			if (found.last === undefined) return;
 			after = placeInTime(found.last);
+			onPlace?.(after.id);
 		}
 	}
 

@@ -1,0 +1,201 @@
+import { counted } from '../../doctor/finding.ts';
+import type {
+	PurgeExpiredFailure,
+	PurgeExpiredResult,
+	PurgePart,
+} from '../../retention/options.ts';
+import { purgeExpired } from '../../retention/purge-expired.ts';
+import { defineCommand } from '../command.ts';
+import { databaseUrl, urlsOfShards } from '../environment.ts';
+import { batch, json, textOption, type ValueOption } from '../option.ts';
+import { styled } from '../printer.ts';
+import { ProgressLine } from '../progress.ts';
+import { exitStatus, type Terminal } from '../terminal.ts';
+import { UsageError } from '../usage-error.ts';
+
+const dayMs = 86_400_000;
+/** The database keeps entries that are younger. */
+const shortestLogDays = 30;
+
+/** An age in days: `90d`. */
+function age(help: string, shortest = 0): ValueOption<Date> {
+	return {
+		value: 'AGE',
+		help,
+		read(text, option) {
+			const [, days] = /^(\d{1,5})d$/.exec(text) ?? [];
+			if (days !== undefined && Number(days) >= shortest) {
+				return new Date(Date.now() - Number(days) * dayMs);
+			}
+			const least = shortest === 0 ? '' : `, ${shortest}d or more`;
+			throw new UsageError(
+				`${option} must be a number of days such as 90d${least}, and is "${text}".`,
+			);
+		},
+	};
+}
+
+const keep: ValueOption<number> = {
+	value: 'NUMBER',
+	help: 'Keep at most so many earlier settings of each destination.',
+	read(text, option) {
+		if (/^\d{1,9}$/.test(text)) return Number(text);
+		throw new UsageError(`${option} must be a whole number, and is "${text}".`);
+	},
+};
+
+export const purge = defineCommand({
+	name: 'purge',
+	summary: 'remove for good what is older than it need be',
+	description: `Removes for good, of every organization, what is past its retention: soft-deleted destinations with their
+earlier settings, earlier settings of those that are there, and entries of the audit log. Only what an option names goes.
+
+It can be stopped or killed at any moment and run again; services go on meanwhile. Each destination and each page of entries
+that goes leaves an entry in the log: who removed it, when, and of entries how many and up to which.`,
+	options: {
+		'deleted-older-than': age('Destinations that were soft-deleted longer ago, such as 90d.'),
+		'settings-older-than': age('Earlier settings that were replaced longer ago.'),
+		'settings-keep': keep,
+		'log-older-than': age('Entries of the audit log that are older, 30d or more.', shortestLogDays),
+		export: textOption(
+			{
+				value: 'FILE',
+				isFile: true,
+				help: 'Append the log to this file first, as JSON Lines; remove nothing that is not in it.',
+			},
+			(text) => text !== '',
+			'be the name of a file',
+		),
+		'dry-run': { help: 'Count what would go; remove and export nothing.' },
+		batch: {
+			...batch,
+			help: 'Rows of one transaction, 1 to 10,000. Default: 500, of the log 5,000.',
+		},
+		...json('One JSON object a line: progress, failure, and at the end result.'),
+	},
+	environment: {
+		DATABASE_URL: 'A login that may switch to the role service_role.',
+		DATABASE_URLS: urlsOfShards,
+	},
+	// A file holds the log of one database.
+	eachDatabase: { except: ['export'] },
+	statuses: `0 if all is gone that was to go, 1 if the database refused to remove a destination,
+2 if it could not begin, 130 if it was stopped by Ctrl-C after the batch under way.`,
+	examples: `# What would go
+consent-destinations purge --deleted-older-than 90d --settings-keep 100 --log-older-than 400d --dry-run
+
+# Each night
+consent-destinations purge --deleted-older-than 90d --settings-keep 100
+
+# Thirteen months of the log stay in the database, and all of it in a file
+consent-destinations purge --log-older-than 400d --export /var/backups/destinations-audit.jsonl`,
+	async run(options, terminal) {
+		const bounds = {
+			deletedOlderThan: options['deleted-older-than'],
+			settingsOlderThan: options['settings-older-than'],
+			settingsKeep: options['settings-keep'],
+			logOlderThan: options['log-older-than'],
+		};
+		if (Object.values(bounds).every((bound) => bound === undefined)) {
+			throw new UsageError(
+				'Name what is to go: --deleted-older-than, --settings-older-than, --settings-keep or --log-older-than.',
+			);
+		}
+		if (options.export !== undefined && bounds.logOlderThan === undefined) {
+			throw new UsageError('--export goes with --log-older-than.');
+		}
+		const dryRun = options['dry-run'];
+		const { stdout, signal } = terminal;
+		const lines = new PartLines(terminal);
+		try {
+			const result = await purgeExpired({
+				...bounds,
+				...{ dryRun, signal, exportTo: options.export, batchSize: options.batch },
+				connectionString: databaseUrl(terminal.environment),
+				onProgress({ part, done, total }) {
+					if (options.json) stdout.json({ event: 'progress', part, done, total });
+					else if (!dryRun) lines.show(part, done, total);
+				},
+				onFailure(failure) {
+					if (options.json) stdout.json({ event: 'failure', ...failure });
+					else lines.failed(failure);
+				},
+			});
+			lines.end();
+			if (options.json) stdout.json({ event: 'result', dryRun, ...result });
+			else print(result, bounds, dryRun, terminal);
+			if (result.stopped) return exitStatus.stopped;
+			return result.failed > 0 ? exitStatus.failed : exitStatus.done;
+		} finally {
+			lines.end();
+		}
+	},
+});
+
+const partNames: Readonly<Record<PurgePart, string>> = {
+	destinations: 'Destinations',
+	settings: 'Earlier settings',
+	export: 'Export of the log',
+	log: 'The log',
+};
+
+/** A line of progress for each part. */
+class PartLines {
+	readonly #terminal: Terminal;
+	#part: PurgePart | undefined;
+	#line: ProgressLine | undefined;
+
+	constructor(terminal: Terminal) {
+		this.#terminal = terminal;
+	}
+
+	show(part: PurgePart, done: number, total: number): void {
+		if (part !== this.#part) {
+			this.end();
+			this.#part = part;
+			this.#line = new ProgressLine(this.#terminal.stderr);
+			if (total > 0) this.#terminal.stderr.line(`${partNames[part]}: ${counted(total, 'row')}.`);
+		}
+		if (total > 0) this.#line?.show({ done, total, failed: 0 });
+	}
+
+	failed({ destinationId, organizationId, code, constraint }: PurgeExpiredFailure): void {
+		this.#line?.clear();
+		this.#terminal.stdout.line(
+			styled('red', code),
+			` destination ${destinationId} of organization ${organizationId}${constraint === undefined ? '' : `: ${constraint}`}`,
+		);
+	}
+
+	end(): void {
+		this.#line?.end();
+	}
+}
+
+function print(
+	{ destinations, settings, log, exported, failed, stopped }: PurgeExpiredResult,
+	bounds: Readonly<Record<string, unknown>>,
+	dryRun: boolean,
+	{ stdout }: Terminal,
+): void {
+	const line = (count: number, what: string, verb: string) =>
+		stdout.line(`${what} ${dryRun ? 'would be' : count === 1 ? 'was' : 'were'} ${verb}.`);
+	if (bounds.deletedOlderThan !== undefined) {
+		line(destinations, counted(destinations, 'destination'), 'purged');
+	}
+	if ((bounds.settingsOlderThan ?? bounds.settingsKeep) !== undefined) {
+		line(settings, counted(settings, 'earlier setting'), 'deleted');
+	}
+	if (exported > 0) line(exported, counted(exported, 'entry', 'entries'), 'exported');
+	if (bounds.logOlderThan !== undefined) {
+		line(log, counted(log, 'entry', 'entries'), 'removed from the log');
+	}
+	if (failed > 0) {
+		stdout.line(
+			`The database refused to remove ${counted(failed, 'destination')}: see above. Something of your own refers to them, or a trigger of yours forbids it.`,
+		);
+	}
+	if (stopped) {
+		stdout.line('Stopped. What is done stays done: run the same command again to go on.');
+	}
+}
