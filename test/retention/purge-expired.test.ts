@@ -167,7 +167,7 @@ describe('an export before the log is pruned', () => {
 		const file = newFile();
 		const old = await entriesOfLongAgo(service, 600);
 		await purge({ logOlderThan: olderThan, exportTo: file });
-		await writeFile(file, '{"id": "half of a li', { flag: 'a' });
+		await writeFile(file, `{"id": "half of ${'a long line '.repeat(1000)}`, { flag: 'a' });
 		const more = await entriesOfLongAgo(service, 3);
 		expect(await purge({ logOlderThan: olderThan, exportTo: file })).toMatchObject({ exported: 4 });
 		const ids = await exportedIds(file);
