@@ -25,7 +25,7 @@ BEGIN
   ELSIF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
     RAISE EXCEPTION USING
       ERRCODE = 'insufficient_privilege',
-      MESSAGE = format('%I is no superuser, so nothing was changed', current_user),
+      MESSAGE = format('%I is not a superuser, so nothing was changed', current_user),
       HINT = 'Roles get LOGIN here, and entries of the log an organization. Have an administrator run it.';
   ELSIF to_regprocedure('public.delete_purged_destination_settings()') IS NULL THEN
     RAISE EXCEPTION USING
@@ -320,7 +320,7 @@ GRANT EXECUTE ON FUNCTION public.destinations_changed_here(jsonb, integer) TO de
 ALTER POLICY destinations_organization_isolation ON public.destinations
   USING (organization_id = public.destinations_claim('organization_id'))
   WITH CHECK (organization_id = public.destinations_claim('organization_id'));
--- That keys were rotated is no organization's concern, as on one server.
+-- No organization reads the entries of key rotations, as on one server.
 ALTER POLICY destination_audit_log_organization_isolation ON public.destination_audit_log
   USING (organization_id = public.destinations_claim('organization_id') AND action <> 'keys_rotated');
 ALTER POLICY destination_audit_log_recording ON public.destination_audit_log

@@ -121,7 +121,10 @@ const runners: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
 		'psql "$DATABASE_URL" --single-transaction': by('test/scale/cluster.ts', "'citus.sql'"),
 		'psql "$DATABASE_URL" -v ON_ERROR_STOP=1': by('test/scale/cluster.ts', "'citus-nodes.sql'"),
 		'psql "$DATABASE_URL" -c "CREATE EXTENSION citus"': by('scripts/citus/local.sh', 'EXTENSION'),
-		'psql "$DATABASE_URL" -c "SELECT citus_': by('scripts/citus/local.sh', 'citus_add_node'),
+		'psql "$DATABASE_URL" -c "SELECT citus_set_coordinator_host(\'coordinator.internal\', 5432)"':
+			by('scripts/citus/local.sh', 'citus_set_coordinator_host'),
+		'psql "$DATABASE_URL" -c "SELECT citus_add_node(\'worker-1.internal\', 5432), citus_add_node(\'worker-2.internal\', 5432)"':
+			by('scripts/citus/local.sh', 'citus_add_node'),
 		'psql "$DATABASE_URL" -c "SET session_replication_role': by(
 			'test/scale/citus.test.ts',
 			'truncate_local_data_after_distributing_table',
