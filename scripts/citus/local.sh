@@ -25,7 +25,8 @@ citus.node_conninfo = 'sslmode=prefer'
 citus.shard_count = 8
 SETTINGS
   fi
-  "$programs/pg_ctl" --pgdata "$folder/$node" --log "$folder/$node.log" --wait start >/dev/null </dev/null
+  "$programs/pg_ctl" --pgdata "$folder/$node" status >/dev/null ||
+    "$programs/pg_ctl" --pgdata "$folder/$node" --log "$folder/$node.log" --wait start >/dev/null </dev/null
   psql=("$programs/psql" -X -q -v ON_ERROR_STOP=1 -h 127.0.0.1 -U postgres -p "$port")
   "${psql[@]}" -At -c "SELECT 1 FROM pg_database WHERE datname = 'destinations_test'" postgres | grep -q 1 ||
     "${psql[@]}" -c 'CREATE DATABASE destinations_test' postgres

@@ -23,10 +23,11 @@ export function countSettings(
 	return count(
 		statements,
 		`FROM (SELECT replaced_at,
-				pg_catalog.row_number() OVER (PARTITION BY destination_id ORDER BY version DESC) AS place
+				pg_catalog.row_number() OVER (PARTITION BY organization_id, destination_id ORDER BY version DESC) AS place
 			  FROM public.destination_settings_history AS history
 			 WHERE NOT EXISTS (SELECT FROM public.destinations AS d
-				WHERE d.id = history.destination_id AND d.deleted_at < $3::timestamptz)) AS earlier
+				WHERE d.organization_id = history.organization_id AND d.id = history.destination_id
+				  AND d.deleted_at < $3::timestamptz)) AS earlier
 		 WHERE place > $1::bigint OR replaced_at < $2::timestamptz`,
 		[keep ?? null, olderThan?.toISOString() ?? null, deletedOlderThan?.toISOString() ?? null],
 	);

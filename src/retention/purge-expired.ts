@@ -8,7 +8,7 @@ import { type Exported, exportedBy } from '../repository/audit/export-cursor.ts'
 import { pruneLog } from '../repository/audit/prune.ts';
 import { type PurgeFailure, pruneSettingsHistory, purgeDeleted } from '../repository/retention.ts';
 import { Statements } from '../repository/statements.ts';
-import { clientConfig } from '../rotation/maintenance-connection.ts';
+import { clientConfig, MaintenanceConnection } from '../rotation/maintenance-connection.ts';
 import { countBehind, countDeleted, countEntries, countSettings } from './counts.ts';
 import { ExportFile } from './export-file.ts';
 import {
@@ -51,7 +51,10 @@ export async function purgeExpired(given: PurgeExpiredOptions): Promise<PurgeExp
 	checkBounds(options);
 	const config = { ...clientConfig(options), max: 1 };
 	// Not named, so that it works behind a pooler in transaction mode.
-	const pool = new ScopedPool(config, { namedStatements: false });
+	const pool = new ScopedPool(config, {
+		namedStatements: false,
+		citus: await distributed(options),
+	});
 	try {
 		const kind = { name: 'purgeExpired', operation: 'purgeExpired', table: 'destinations' };
 		return await pool.operations.run(kind, () =>
@@ -60,6 +63,12 @@ export async function purgeExpired(given: PurgeExpiredOptions): Promise<PurgeExp
 	} finally {
 		await pool.close();
 	}
+}
+
+/** Whether the tables are distributed by Citus, as the other commands find out, too. */
+async function distributed(options: PurgeExpiredOptions): Promise<boolean> {
+	await using connection = await MaintenanceConnection.open(options);
+	return connection.citus;
 }
 
 function checkBounds(options: PurgeExpiredOptions): void {

@@ -22,7 +22,7 @@ export class MaintenanceConnection implements AsyncDisposable {
 		this.citus = citus;
 	}
 
-	static async open(options: SealedSettingsOptions): Promise<MaintenanceConnection> {
+	static async open(options: Parameters<typeof clientConfig>[0]): Promise<MaintenanceConnection> {
 		const client = new Client(clientConfig(options));
 		// A lost connection fails the statement that waits for it; Node would end the process besides.
 		client.on('error', () => {});

@@ -3,6 +3,7 @@ import {
 	createDestinationsClient,
 	createDestinationsLoader,
 	type DestinationsLoader,
+	purgeExpired,
 	rotateKeys,
 	verifySettings,
 } from '../../src/index.ts';
@@ -488,6 +489,27 @@ describeOnCitus('a cluster', () => {
 		await expect(service.admin.query('DELETE FROM public.destination_audit_log')).rejects.toThrow(
 			'append-only',
 		);
+	}, 120_000);
+
+	test('the purge of what is past its retention does all three in one run', async () => {
+		const { gone } = await newTenant(service, service.db);
+		const bounds = {
+			connectionString: service.logins.service,
+			deletedOlderThan: new Date(),
+			settingsKeep: 0,
+			logOlderThan: new Date(Date.now() - 31 * 86_400_000),
+		};
+		await service.admin.query(`SELECT run_command_on_shards('public.destination_audit_log', $c$DO $x$ BEGIN SET LOCAL session_replication_role = replica;
+			UPDATE %s SET recorded_at = recorded_at - interval '60 days' WHERE action = 'created'; END $x$$c$)`);
+		const due = await purgeExpired({ ...bounds, dryRun: true });
+		expect(due).toMatchObject({ failed: 0, stopped: false });
+		expect(Math.min(due.destinations, due.settings, due.log)).toBeGreaterThan(0);
+		expect(await purgeExpired(bounds)).toEqual(due);
+		expect(await purgeExpired(bounds)).toMatchObject({ destinations: 0, settings: 0, log: 0 });
+		const { rows } = await service.admin.query('SELECT FROM public.destinations WHERE id = $1', [
+			gone.id,
+		]);
+		expect(rows).toEqual([]);
 	}, 120_000);
 
 	describe('a loader', () => {
