@@ -90,7 +90,8 @@ export const organizationReads: readonly Operation[] = [
 	},
 	{
 		name: 'findMany, deleted, a page of thousands',
-		by: [byAge],
+		// Where statistics say that most of what is deleted is this organization's, the shorter index is read.
+		by: [byAge, 'idx_destinations_deleted_at'],
 		run: (actors) =>
 			actors
 				.large()

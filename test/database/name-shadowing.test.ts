@@ -212,8 +212,12 @@ async function packageFunctions(): Promise<PackageFunction[]> {
 }
 
 describe('a function with another path is noticed', () => {
-	/** They name nothing but by its schema, and the rows of their statement. */
+	/**
+	 * They name nothing but by its schema, and the rows of their statement. The first compares rows of two columns, which Postgres
+	 * refuses to do by an operator without a B-tree, so that a shadow of it is never called.
+	 */
 	const nothingToShadow = [
+		'delete_purged_destination_settings()',
 		'keep_replaced_destination_settings()',
 		'log_rotated_destination_settings()',
 	];

@@ -21,7 +21,7 @@ const row = (changes: Partial<StoredRow> = {}): StoredRow => ({
 	environment: 'production',
 	settings: '{}',
 	settingsEncrypted: true,
-	requiredConsent: '["marketing"]',
+	requiredConsent: '{marketing}',
 	testMode: false,
 	version: 1,
 	...changes,
