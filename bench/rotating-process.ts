@@ -1,11 +1,11 @@
-/** A process that rotates, as the command does, whenever it is told to, and watches its memory. */
+/** A process that rotates, as the command does, on request, and watches its memory. */
 import { constants, setPriority } from 'node:os';
 import { rotateKeys } from '../src/index.ts';
 
 export interface RotationOrder {
 	readonly connectionString: string;
 	readonly keys: string;
-	/** After how many rows to stop; without it, at the end or when told `'stop'`. */
+	/** After how many rows to stop; without it, at the end or at the message `'stop'`. */
 	readonly rows?: number;
 }
 

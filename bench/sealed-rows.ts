@@ -93,7 +93,7 @@ async function insertPages(
 				AS row (id, organization, type, environment, settings)`,
 			columns,
 		);
-		// It is told where it is awaited.
+		// Whoever awaits it hears of it.
 		inserting.catch(() => {});
 	}
 	await inserting;

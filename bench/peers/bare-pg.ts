@@ -11,7 +11,7 @@ const columns = `id, organization_id AS "organizationId", type, name, descriptio
 /** pg as it comes: SQL with parameters. */
 export function barePg(connectionString: string): Peer {
 	const pool = new Pool({ connectionString });
-	// As the server stops, a connection that is being closed may still be told so.
+	// As the server stops, a connection that is being closed may still report that.
 	pool.on('error', () => {});
 	const rows = async (sql: string, values: unknown[]) =>
 		(await pool.query<Read & Record<string, unknown>>(sql, values)).rows;

@@ -53,7 +53,7 @@ function prismaPeer(name: string, prisma: PrismaClient): Peer {
 /**
  * The work, by Prisma's own operations.
  *
- * @param of gives the client's model for an organization, or for the system where there is none.
+ * @param of returns the client's model for an organization, or for the system where there is none.
  */
 export function destinationWork(
 	of: (organizationId?: string) => DestinationDelegate,

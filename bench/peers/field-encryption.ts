@@ -16,7 +16,7 @@ interface Cloak {
 }
 
 /**
- * Prisma 7's client no longer says what its models are, so the extension is told: this is the part of the data
+ * Prisma 7's client no longer says what its models are, so the extension is given that: this is the part of the data
  * model that it looks at. It encrypts text only, so settings are stored as an encrypted JSON text.
  */
 const dmmf = {

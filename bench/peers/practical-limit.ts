@@ -35,7 +35,7 @@ export function practicalLimit(
 ): Peer {
 	const tenants = new Pool({ connectionString: logins.connectionString });
 	const service = new Pool({ connectionString: logins.serviceConnectionString });
-	// As the server stops, connections that are being closed may still be told so.
+	// As the server stops, connections that are being closed may still report that.
 	for (const pool of [tenants, service]) pool.on('error', () => {});
 	const keys = new Map<string, TenantKey>();
 	const keyOf = (organizationId: string): TenantKey => {

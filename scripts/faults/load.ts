@@ -21,7 +21,7 @@ export interface LoadOptions {
 	readonly seed: number;
 }
 
-/** Workers, each of which acts for several organizations at once, until it is told to stop. */
+/** Workers, each of which acts for several organizations at once, until it is stopped. */
 export class Load {
 	readonly workers: readonly Worker[];
 	readonly finished: Finished[] = [];

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -30,6 +31,16 @@ export class HostDatabase {
 		await this.client.query(`CREATE ROLE ${name} ${attributes}`);
 		this.dropLater(name);
 		return name;
+	}
+
+	/** A new role that made the tables, and is no superuser. */
+	async migratedByOwner(): Promise<string> {
+		const owner = await this.createRole(`owner_${randomUUID().slice(0, 8)}`);
+		await this.client.query(`
+			GRANT CREATE ON SCHEMA public TO ${owner};
+			DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO ${owner}', current_database()); END $$`);
+		await this.as(owner, () => migrate(this.client));
+		return owner;
 	}
 
 	dropLater(...roles: string[]): void {

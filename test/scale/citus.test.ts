@@ -457,6 +457,11 @@ describeOnCitus('a cluster', () => {
 		).toMatchObject({ failed: 0 });
 	}, 120_000);
 
+	/** Has the entries of creations be two months older. */
+	const ageCreations = () =>
+		service.admin.query(`SELECT run_command_on_shards('public.destination_audit_log', $c$DO $x$ BEGIN SET LOCAL session_replication_role = replica;
+			UPDATE %s SET recorded_at = recorded_at - interval '60 days' WHERE action = 'created'; END $x$$c$)`);
+
 	test('retention removes deleted destinations, earlier settings and old entries, and records it', async () => {
 		const tenants = [await newTenant(service, service.db), await newTenant(service, service.db)];
 		const destinations = service.db.asService().destinations;
@@ -478,8 +483,7 @@ describeOnCitus('a cluster', () => {
 		const asService = (text: string) =>
 			service.db.asService().prisma.$queryRawUnsafe<{ removed: number }[]>(text);
 		expect(await asService(prune)).toEqual([{ removed: 0 }]);
-		await service.admin.query(`SELECT run_command_on_shards('public.destination_audit_log', $c$DO $x$ BEGIN SET LOCAL session_replication_role = replica;
-			UPDATE %s SET recorded_at = recorded_at - interval '60 days' WHERE action = 'created'; END $x$$c$)`);
+		await ageCreations();
 		const [{ removed } = { removed: 0 }] = await asService(prune);
 		expect(removed).toBeGreaterThan(3);
 		const { rows: record } = await service.admin.query(
@@ -499,8 +503,7 @@ describeOnCitus('a cluster', () => {
 			settingsKeep: 0,
 			logOlderThan: new Date(Date.now() - 31 * 86_400_000),
 		};
-		await service.admin.query(`SELECT run_command_on_shards('public.destination_audit_log', $c$DO $x$ BEGIN SET LOCAL session_replication_role = replica;
-			UPDATE %s SET recorded_at = recorded_at - interval '60 days' WHERE action = 'created'; END $x$$c$)`);
+		await ageCreations();
 		const due = await purgeExpired({ ...bounds, dryRun: true });
 		expect(due).toMatchObject({ failed: 0, stopped: false });
 		expect(Math.min(due.destinations, due.settings, due.log)).toBeGreaterThan(0);

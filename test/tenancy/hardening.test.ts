@@ -8,11 +8,11 @@ import {
 	verifySettings,
 } from '../../src/index.ts';
 import { run } from '../cli/command-line.ts';
-import { HostDatabase, migrate } from '../database/migrations.ts';
+import { HostDatabase } from '../database/migrations.ts';
 import { newKey } from '../rotation/sealed-service.ts';
 import { metaPixel, posthog } from '../support/destinations.ts';
 import { grantScript } from '../support/grant-script.ts';
-import { Deployment, newName, type Tenant } from './deployment.ts';
+import { Deployment, type Tenant } from './deployment.ts';
 import { refusal } from './refusal.ts';
 
 // The whole life of a service on a database that prisma/grants/hardening.sql was run on. What it refuses beside this, to
@@ -211,11 +211,7 @@ describe.each(['tenant', 'service'] as const)('SQL of the %s', (who) => {
 test('an owner who is no superuser migrates on, and dumps', async () => {
 	const host = await HostDatabase.open();
 	try {
-		const owner = await host.createRole(newName());
-		const { rows } = await host.client.query('SELECT current_database() AS name');
-		await host.client.query(`GRANT CREATE ON DATABASE ${rows[0].name} TO ${owner};
-			GRANT CREATE ON SCHEMA public TO ${owner}`);
-		await host.as(owner, () => migrate(host.client));
+		const owner = await host.migratedByOwner();
 		const logins = {
 			tenant_login: 'authenticated',
 			service_login: 'service_role',

@@ -90,8 +90,8 @@ export class WriteRewriter implements Writes, RowWriter {
 				rewriteListWrites(this, related, nested, byOrganization ? id : undefined);
 				continue;
 			}
-			const told = rewriteOneWrites(this, related, nested);
-			if (byOrganization) organizationId = told;
+			const named = rewriteOneWrites(this, related, nested);
+			if (byOrganization) organizationId = named;
 		}
 		return organizationId;
 	}

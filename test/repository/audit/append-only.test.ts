@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
-import { HostDatabase, migrate } from '../../database/migrations.ts';
+import { HostDatabase } from '../../database/migrations.ts';
 import { type DestinationRow, envelope, refusal, Session } from '../../database/session.ts';
 import { added } from './log.ts';
 
@@ -67,11 +66,7 @@ describe.each(forgeries)('%s', (sql) => {
 test('the owner, no superuser, is refused all of it, and reads nothing', async () => {
 	const host = await HostDatabase.open();
 	try {
-		const owner = await host.createRole(`owner_${randomUUID().slice(0, 8)}`);
-		await host.client.query(`
-			GRANT CREATE ON SCHEMA public TO ${owner};
-			DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO ${owner}', current_database()); END $$`);
-		await host.as(owner, () => migrate(host.client));
+		const owner = await host.migratedByOwner();
 		await host.client.query(`
 			INSERT INTO organizations DEFAULT VALUES;
 			INSERT INTO destinations (organization_id, type, name) SELECT id, 'console', 'x' FROM organizations`);

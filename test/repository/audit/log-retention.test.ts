@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { HostDatabase, migrate } from '../../database/migrations.ts';
+import { HostDatabase } from '../../database/migrations.ts';
 import { type Claims, type Role, refusal, Session } from '../../database/session.ts';
 import { added } from './log.ts';
 
@@ -189,11 +189,7 @@ describe('a superuser', () => {
 test('the owner, no superuser, removes by the function what is old, which is on record', async () => {
 	const host = await HostDatabase.open();
 	try {
-		const owner = await host.createRole(`owner_${randomUUID().slice(0, 8)}`);
-		await host.client.query(`
-			GRANT CREATE ON SCHEMA public TO ${owner};
-			DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO ${owner}', current_database()); END $$`);
-		await host.as(owner, () => migrate(host.client));
+		const owner = await host.migratedByOwner();
 		await host.client.query(`
 			SET session_replication_role = replica;
 			INSERT INTO destination_audit_log (action, role, login, transaction_id, recorded_at)
