@@ -133,11 +133,11 @@ const goes = `SELECT 'index ' || indexrelid::regclass FROM pg_index WHERE indrel
 
 /** What would be lost, or go on with the table that is replaced. */
 const obstacles = `
-	SELECT format('The login %I does not own it: run this as its owner, or as a member of that role.', current_user)
+	SELECT format('The login %I does not own it. Set DATABASE_URL to the URL of its owner, or of a member of that role.', current_user)
 		FROM pg_class WHERE oid = ${table} AND NOT pg_has_role(relowner, 'USAGE')
 	UNION ALL SELECT format('Row level security hides its rows from the login %I: ALTER TABLE public.destinations NO FORCE ROW LEVEL SECURITY, or run this as a superuser.', current_user)
 		FROM pg_class WHERE oid = ${table} AND pg_has_role(relowner, 'USAGE') AND row_security_active(oid)
-	UNION ALL SELECT format('The table %s refers to it, and the login %I does not own that table: run this as a member of both owners.',
+	UNION ALL SELECT format('The table %s refers to it, and the login %I does not own that table. Set DATABASE_URL to the URL of a member of both owners.',
 			conrelid::regclass, current_user)
 		FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
 		WHERE contype = 'f' AND confrelid = ${table} AND NOT pg_has_role(relowner, 'USAGE')

@@ -1,14 +1,18 @@
 import { startupParameterOf, starvation } from '../database/pooler-errors.ts';
+import { sqlStateOf } from '../database/sql-errors.ts';
 import type { DestinationsError } from '../errors.ts';
 
 /** An error's message, with what the user of a command can do: services have options that commands do not have. */
-export function forCommands({ message, cause }: DestinationsError): string {
+export function forCommands({ code, message, cause }: DestinationsError): string {
 	const parameter = startupParameterOf(cause);
 	if (parameter !== undefined) {
 		return `The pooler refuses what a session begins with: ${parameter}. Leave options out of the URL, or let it name the server itself.`;
 	}
 	if (starvation(cause) !== undefined) {
 		return 'The server, or the pooler before it, takes no more connections, so nothing more was done. Try again a little later. If it lasts, raise max_connections of the server, or default_pool_size and max_client_conn in pgbouncer.ini.';
+	}
+	if (code === 'CONFIGURATION' && sqlStateOf(cause) === '42501') {
+		return "The login cannot switch to the role service_role. Set DATABASE_SERVICE_URL to the URL of the service's login, which `consent-destinations init` or prisma/grants/logins.sql creates.";
 	}
 	return message;
 }

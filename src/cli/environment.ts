@@ -40,6 +40,19 @@ export function databaseUrl(environment: Environment, variable: Variable = 'DATA
 	);
 }
 
+/** What the help says of the two variables where a command works as the service. */
+export const serviceLogin = {
+	DATABASE_URL: 'The login of a service that has one for everything.',
+	DATABASE_URLS: urlsOfShards,
+	DATABASE_SERVICE_URL: 'The login of asService(), where there are two. It is used instead.',
+	DATABASE_SERVICE_URLS: 'In its place those of DATABASE_URLS, in the same order.',
+} as const satisfies Partial<Record<Variable, string>>;
+
+/** The URL of the service's login, of which there is one where no other is for tenants. @throws ConfigurationError as {@link databaseUrl} */
+export function serviceUrl(environment: Environment): string {
+	return optionalUrl(environment, 'DATABASE_SERVICE_URL') ?? databaseUrl(environment);
+}
+
 /** The same of a variable that need not be set. */
 export function optionalUrl(environment: Environment, variable: Variable): string | undefined {
 	const url = environment[variable] || undefined;

@@ -33,10 +33,17 @@ function refused(cause: unknown): DestinationsError | undefined {
 	return cause instanceof DatabaseError ? violationOf(cause) : undefined;
 }
 
-/** For a login that may not switch to the role of its scope. */
+/** For a login that may not switch to the role of its scope: more often the wrong login than one that lacks a right. */
 export function mayNotSwitch(role: Scope['role'], cause: Error): ConfigurationError {
 	return new ConfigurationError(
-		`The database login may not switch to the role ${role}: ${cause.message}. As an administrator: GRANT ${role} TO the login (prisma/grants/logins.sql).`,
+		`The database login may not switch to the role ${role}: ${cause.message}. Use ${logins[role]}, which prisma/grants/logins.sql creates, or have an administrator run: GRANT ${role} TO the login.`,
 		{ cause },
 	);
 }
+
+/** The login of each role, with the variable that `consent-destinations init` writes for it. */
+const logins: Readonly<Record<Scope['role'], string>> = {
+	authenticated: 'the login for tenants (DATABASE_URL)',
+	service_role: 'the login of the service (DATABASE_SERVICE_URL)',
+	destinations_loader: 'the login of loaders (DATABASE_LOADER_URL)',
+};

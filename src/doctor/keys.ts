@@ -73,7 +73,7 @@ export async function checkKeys(
 		return [
 			...findings,
 			warning(`Keys in use were not counted: ${uses.message}`, {
-				fix: 'It takes a login that may switch to service_role (DATABASE_SERVICE_URL); `verify` goes through tables of any size.',
+				fix: "Set DATABASE_SERVICE_URL to the URL of the service's login; `verify` goes through tables of any size.",
 			}),
 		];
 	}

@@ -87,11 +87,14 @@ function sparing({ administrator }: Login, findings: readonly Finding[]): Findin
 
 /** What a service's logins may do. @param service the second login, where there is one. */
 export function checkLogins(tenant: Login, service: Login | undefined): Finding[] {
-	const findings = sparing(tenant, powersOf(tenant));
-	if (service !== undefined && service.name !== tenant.name) {
+	const elsewhere = misplaced(tenant, 'authenticated');
+	const findings = elsewhere ? [elsewhere] : sparing(tenant, powersOf(tenant));
+	const serviceElsewhere = service && misplaced(service, 'service_role');
+	if (serviceElsewhere !== undefined) findings.push(serviceElsewhere);
+	else if (service !== undefined && service.name !== tenant.name) {
 		findings.push(...sparing(service, powersOf(service)));
 	}
-	if (tenant.notTenant !== undefined) {
+	if (tenant.notTenant !== undefined && elsewhere === undefined) {
 		findings.push(
 			failure(`${tenant.name} cannot switch to the role authenticated: ${tenant.notTenant}`, {
 				fix: 'forOrganization() needs it:',
@@ -107,14 +110,14 @@ export function checkLogins(tenant: Login, service: Login | undefined): Finding[
 			}),
 		);
 	}
-	if (server.notService !== undefined) {
+	if (server.notService !== undefined && serviceElsewhere === undefined) {
 		const report = service === undefined ? warning : failure;
 		findings.push(
 			report(`${server.name} cannot switch to the role service_role: ${server.notService}`, {
 				fix:
 					service === undefined
-						? 'asService(), rotate and verify need a login that may. Set DATABASE_SERVICE_URL to it, so that doctor sees what it sees.'
-						: 'asService(), rotate and verify need it:',
+						? "Set DATABASE_SERVICE_URL to the URL of the service's login: asService(), rotate, verify and purge need it."
+						: 'asService(), rotate, verify and purge need it:',
 				...(service === undefined ? {} : { sql: `GRANT service_role TO ${server.name};` }),
 			}),
 		);
@@ -123,8 +126,40 @@ export function checkLogins(tenant: Login, service: Login | undefined): Finding[
 	return findings;
 }
 
+/** Of each role that statements run as: why a login cannot switch to it, and the variable of the login that can. */
+const roles = {
+	authenticated: { refused: 'notTenant', variable: 'DATABASE_URL', whose: 'the login for tenants' },
+	service_role: {
+		refused: 'notService',
+		variable: 'DATABASE_SERVICE_URL',
+		whose: "the service's login",
+	},
+	destinations_loader: {
+		refused: 'notLoader',
+		variable: 'DATABASE_LOADER_URL',
+		whose: 'the login of loaders',
+	},
+} as const;
+
+/**
+ * A login that can switch to another role than it is here for is the login of another variable: to grant it the role, or to
+ * take its own from it, would break the separation of logins.
+ */
+function misplaced(login: Login, role: keyof typeof roles): Finding | undefined {
+	const { refused, variable, whose } = roles[role];
+	const others = Object.entries(roles).filter(([, other]) => login[other.refused] === undefined);
+	const [[other] = []] = others;
+	if (login[refused] === undefined || other === undefined) return undefined;
+	return failure(
+		`${login.name} cannot switch to the role ${role}, but can switch to ${other}: ${variable} has the URL of another login`,
+		{ fix: `Set ${variable} to the URL of ${whose}.` },
+	);
+}
+
 /** What the login of loaders can do: switch to its role, and no other. */
 export function checkLoader(login: Login): Finding[] {
+	const elsewhere = misplaced(login, 'destinations_loader');
+	if (elsewhere !== undefined) return [elsewhere];
 	return sparing(login, loaderFindings(login));
 }
 

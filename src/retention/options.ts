@@ -30,7 +30,11 @@ export interface PurgeExpiredFailure {
 
 /** Options of {@link purgeExpired}. At least one bound. */
 export interface PurgeExpiredOptions {
-	/** URL of the database, with a login that can switch to service_role. @defaultValue the environment variable `DATABASE_URL`, unless `connection` names a host */
+	/**
+	 * URL of the database, with a login that can switch to the role `service_role`.
+	 *
+	 * @defaultValue the environment variable `DATABASE_SERVICE_URL`, or else `DATABASE_URL`, unless `connection` names a host
+	 */
 	readonly connectionString?: string | undefined;
 	/** Options of pg's client, such as TLS (https://node-postgres.com/apis/client). @defaultValue none */
 	readonly connection?: ClientConfig | undefined;

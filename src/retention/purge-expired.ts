@@ -8,7 +8,7 @@ import { type Exported, exportedBy } from '../repository/audit/export-cursor.ts'
 import { pruneLog } from '../repository/audit/prune.ts';
 import { type PurgeFailure, pruneSettingsHistory, purgeDeleted } from '../repository/retention.ts';
 import { Statements } from '../repository/statements.ts';
-import { clientConfig, MaintenanceConnection } from '../rotation/maintenance-connection.ts';
+import { MaintenanceConnection, serviceConfig } from '../rotation/maintenance-connection.ts';
 import { countBehind, countDeleted, countEntries, countSettings } from './counts.ts';
 import { ExportFile } from './export-file.ts';
 import {
@@ -49,7 +49,7 @@ const shortestLogDays = 30;
 export async function purgeExpired(given: PurgeExpiredOptions): Promise<PurgeExpiredResult> {
 	const options = checkConfiguration('purgeExpired()', purgeExpiredOptions, given);
 	checkBounds(options);
-	const config = { ...clientConfig(options), max: 1 };
+	const config = { ...serviceConfig(options), max: 1 };
 	// Not named, so that it works behind a pooler in transaction mode.
 	const pool = new ScopedPool(config, {
 		namedStatements: false,

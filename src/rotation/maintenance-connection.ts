@@ -22,8 +22,8 @@ export class MaintenanceConnection implements AsyncDisposable {
 		this.citus = citus;
 	}
 
-	static async open(options: Parameters<typeof clientConfig>[0]): Promise<MaintenanceConnection> {
-		const client = new Client(clientConfig(options));
+	static async open(options: Address): Promise<MaintenanceConnection> {
+		const client = new Client(serviceConfig(options));
 		// A lost connection fails the statement that waits for it; Node would end the process besides.
 		client.on('error', () => {});
 		await translateErrors(client.connect());
@@ -76,21 +76,30 @@ const begin = 'BEGIN; SET LOCAL ROLE service_role;';
 const claims = `SET LOCAL "request.jwt.claims" = '{"role":"service_role"}';`;
 
 /** What pg is to connect with. @throws ConfigurationError if there is nothing to connect to. */
-export function clientConfig({
-	connectionString,
-	connection,
-}: Pick<SealedSettingsOptions, 'connectionString' | 'connection'>): ClientConfig {
+export function clientConfig(
+	{ connectionString, connection }: Address,
+	variable = 'DATABASE_URL',
+): ClientConfig {
 	return {
 		application_name: 'consent-destinations',
 		...withDatabaseAddress(
 			connectionString,
 			checkClientOptions('`connection`', connection),
 			'connection',
+			variable,
 		),
 	};
 }
 
+type Address = Pick<SealedSettingsOptions, 'connectionString' | 'connection'>;
+
+/** The same for what works as the service, which may have a login of its own. */
+export function serviceConfig(address: Address): ClientConfig {
+	const hasOwn = Boolean(process.env.DATABASE_SERVICE_URL);
+	return clientConfig(address, hasOwn ? 'DATABASE_SERVICE_URL' : 'DATABASE_URL');
+}
+
 /** Where a run is an operation, of the name that its function has. */
 export function maintenanceOperations(options: SealedSettingsOptions): Operations {
-	return new Operations(placeOf(clientConfig(options)));
+	return new Operations(placeOf(serviceConfig(options)));
 }

@@ -11,7 +11,7 @@ export interface SealedSettingsOptions {
 	/**
 	 * URL of the database, with a login that may switch to the role `service_role`.
 	 *
-	 * @defaultValue the environment variable `DATABASE_URL`, unless `connection` names a host
+	 * @defaultValue the environment variable `DATABASE_SERVICE_URL`, or else `DATABASE_URL`, unless `connection` names a host
 	 */
 	readonly connectionString?: string | undefined;
 	/** Options of pg's client, such as TLS (https://node-postgres.com/apis/client). @defaultValue none */

@@ -72,7 +72,7 @@ export class Administration implements AsyncDisposable {
 		} catch (error) {
 			await this.#client.query('ROLLBACK').catch(() => {});
 			throw new ConfigurationError(
-				`The logins were not made: ${messageOf(error)}. DATABASE_URL must be of a superuser, or of a role with CREATEROLE that may grant authenticated, service_role and destinations_loader (prisma/grants/logins.sql).`,
+				`The logins were not created: ${messageOf(error)}. Set DATABASE_URL to the URL of a superuser, or of a role with CREATEROLE that can grant authenticated, service_role and destinations_loader (prisma/grants/logins.sql).`,
 			);
 		}
 	}

@@ -11,6 +11,8 @@ export interface Ended {
 export interface Surroundings {
 	readonly environment?: Record<string, string>;
 	readonly isTTY?: boolean;
+	/** The folder of the service. */
+	readonly folder?: string;
 	readonly signal?: AbortSignal;
 	/** Called with everything that is printed to stderr. */
 	readonly onStderr?: (text: string) => void;
@@ -19,7 +21,7 @@ export interface Surroundings {
 /** Runs a command line in this process, on a terminal of the test's making. */
 export async function run(
 	args: readonly string[],
-	{ environment = {}, isTTY = false, signal, onStderr }: Surroundings = {},
+	{ environment = {}, isTTY = false, folder, signal, onStderr }: Surroundings = {},
 ): Promise<Ended> {
 	const printed = { stdout: '', stderr: '' };
 	const output = (name: 'stdout' | 'stderr') => ({
@@ -34,6 +36,7 @@ export async function run(
 		stdout: output('stdout'),
 		stderr: output('stderr'),
 		environment,
+		folder,
 		signal: signal ?? new AbortController().signal,
 	});
 	const ended = { status, ...printed };

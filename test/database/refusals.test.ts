@@ -147,6 +147,6 @@ test('a login that may not switch is told which role, and how', () => {
 	const cause = new Error('permission denied to set role');
 	expectError(mayNotSwitch('service_role', cause), cause, [
 		ConfigurationError,
-		'The database login may not switch to the role service_role: permission denied to set role. As an administrator: GRANT service_role TO the login (prisma/grants/logins.sql).',
+		'The database login may not switch to the role service_role: permission denied to set role. Use the login of the service (DATABASE_SERVICE_URL), which prisma/grants/logins.sql creates, or have an administrator run: GRANT service_role TO the login.',
 	]);
 });

@@ -137,7 +137,6 @@ test('migrate, give logins, harden, look, rotate, and seal what is in plaintext'
 		.forOrganization(organizationId)
 		.destinations.create(destinationOf(organizationId));
 
-	const asLogin = { ...asService, DATABASE_URL: logins.serviceConnectionString };
 	const begun = await type(
 		'docs/guides/operations.md',
 		[
@@ -146,14 +145,12 @@ test('migrate, give logins, harden, look, rotate, and seal what is in plaintext'
 			'npx consent-destinations verify',
 		],
 		{ ...asService, DESTINATIONS_ENCRYPTION_KEYS: old },
-		service.folder,
-		(line) => (line.endsWith('verify') ? `DATABASE_URL="$DATABASE_SERVICE_URL" ${line}` : line),
 	);
 	expect(begun.at(-1)).toMatch(/\bold\b/);
 	const purged = await type(
 		'docs/guides/operations.md',
 		['npx consent-destinations purge --deleted-older-than 90d'],
-		asLogin,
+		asService,
 		folder,
 	);
 	expect(purged[0]).toContain('0 entries would be removed from the log');
@@ -161,7 +158,7 @@ test('migrate, give logins, harden, look, rotate, and seal what is in plaintext'
 	expect((await readFile(join(folder, 'audit.jsonl'), 'utf8')).trim()).toContain(id);
 
 	const fresh = newKeys().replace(/^[^:]+/, 'new');
-	const ring = { ...asLogin, DESTINATIONS_ENCRYPTION_KEYS: `${fresh},${old}` };
+	const ring = { ...asService, DESTINATIONS_ENCRYPTION_KEYS: `${fresh},${old}` };
 	const rotated = await type(
 		'docs/guides/keys.md',
 		[
@@ -192,7 +189,7 @@ test('migrate, give logins, harden, look, rotate, and seal what is in plaintext'
 			'npx consent-destinations rotate --from-plaintext',
 			'npx consent-destinations verify',
 		],
-		{ ...asLogin, DESTINATIONS_ENCRYPTION_KEYS: fresh },
+		{ ...asService, DESTINATIONS_ENCRYPTION_KEYS: fresh },
 	);
 	expect(sealed.at(-1)).toContain('all of them open');
 	const [plain] = await now.forOrganization(other).destinations.findByOrganization(other);

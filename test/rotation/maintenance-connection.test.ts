@@ -118,10 +118,18 @@ describe.each([
 	['rotateKeys', rotateKeys],
 	['verifySettings', verifySettings],
 ])('%s', (name, call) => {
-	const url = process.env.DATABASE_URL;
+	const { DATABASE_URL, DATABASE_SERVICE_URL } = process.env;
 	afterEach(() => {
-		if (url === undefined) delete process.env.DATABASE_URL;
-		else process.env.DATABASE_URL = url;
+		for (const [variable, url] of Object.entries({ DATABASE_URL, DATABASE_SERVICE_URL })) {
+			if (url === undefined) delete process.env[variable];
+			else process.env[variable] = url;
+		}
+	});
+
+	it("connects as the service's login where there are two", async () => {
+		process.env.DATABASE_URL = service.logins.connectionString;
+		process.env.DATABASE_SERVICE_URL = service.logins.serviceConnectionString;
+		expect(await call({ keys: service.keys })).toMatchObject({ failed: 0 });
 	});
 
 	it('refuses options of a connection that pg does not know', async () => {

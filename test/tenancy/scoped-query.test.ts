@@ -242,7 +242,7 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 		expect(error).toBeInstanceOf(ConfigurationError);
 		expect(error).toMatchObject({
 			message:
-				'The database login may not switch to the role service_role: permission denied to set role "service_role". As an administrator: GRANT service_role TO the login (prisma/grants/logins.sql).',
+				'The database login may not switch to the role service_role: permission denied to set role "service_role". Use the login of the service (DATABASE_SERVICE_URL), which prisma/grants/logins.sql creates, or have an administrator run: GRANT service_role TO the login.',
 			cause: { code: '42501' },
 		});
 		await grant('GRANT service_role TO');

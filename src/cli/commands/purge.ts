@@ -6,7 +6,7 @@ import type {
 } from '../../retention/options.ts';
 import { purgeExpired } from '../../retention/purge-expired.ts';
 import { defineCommand } from '../command.ts';
-import { databaseUrl, urlsOfShards } from '../environment.ts';
+import { serviceLogin, serviceUrl } from '../environment.ts';
 import { batch, json, textOption, type ValueOption } from '../option.ts';
 import { styled } from '../printer.ts';
 import { ProgressLine } from '../progress.ts';
@@ -73,10 +73,7 @@ that goes leaves an entry in the log: who removed it, when, and of entries how m
 		},
 		...json('One JSON object a line: progress, failure, and at the end result.'),
 	},
-	environment: {
-		DATABASE_URL: 'A login that may switch to the role service_role.',
-		DATABASE_URLS: urlsOfShards,
-	},
+	environment: serviceLogin,
 	// A file holds the log of one database.
 	eachDatabase: { except: ['export'] },
 	statuses: `0 if all is gone that was to go, 1 if the database refused to remove a destination,
@@ -111,7 +108,7 @@ consent-destinations purge --log-older-than 400d --export /var/backups/destinati
 			const result = await purgeExpired({
 				...bounds,
 				...{ dryRun, signal, exportTo: options.export, batchSize: options.batch },
-				connectionString: databaseUrl(terminal.environment),
+				connectionString: serviceUrl(terminal.environment),
 				onProgress({ part, done, total }) {
 					if (options.json) stdout.json({ event: 'progress', part, done, total });
 					else if (!dryRun) lines.show(part, done, total);

@@ -5,7 +5,7 @@ import type {
 	SealedSettingsOptions,
 	SealedSettingsProgress,
 } from '../../rotation/options.ts';
-import { databaseUrl, encryptionKeys, sealingKeys, urlsOfShards } from '../environment.ts';
+import { encryptionKeys, sealingKeys, serviceLogin, serviceUrl } from '../environment.ts';
 import { batch, json, organization, type Values } from '../option.ts';
 import { styled } from '../printer.ts';
 import { ProgressLine } from '../progress.ts';
@@ -20,8 +20,7 @@ export const sealedSettingsOptions = {
 
 /** What such a command reads of the environment. */
 export const sealedSettingsEnvironment = {
-	DATABASE_URL: 'A login that may switch to the role service_role.',
-	DATABASE_URLS: urlsOfShards,
+	...serviceLogin,
 	DESTINATIONS_ENCRYPTION_KEYS: sealingKeys,
 } as const;
 
@@ -74,7 +73,7 @@ function runOptions(
 	failures: Failures,
 ): SealedSettingsOptions {
 	return {
-		connectionString: databaseUrl(environment),
+		connectionString: serviceUrl(environment),
 		keys: encryptionKeys(environment),
 		organizationId: given.organization,
 		batchSize: given.batch,
