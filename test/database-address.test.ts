@@ -73,6 +73,11 @@ describe('an address that leads to several servers, or cannot be read, is refuse
 	const addresses: Record<string, [PoolConfig, RegExp]> = {
 		'two hosts with ports': [
 			{ connectionString: 'postgresql://u:s3cret@one:5432,two:5433/x' },
+			several,
+		],
+		'two addresses of IPv6': [{ connectionString: 'postgresql://u:s3cret@[::1],[::2]/x' }, several],
+		'a comma in a password with a slash': [
+			{ connectionString: 'postgresql://u:s3,cret/s3cret@one:5432/x' },
 			unreadable,
 		],
 		'two hosts': [{ connectionString: 'postgresql://u:s3cret@one,two/x' }, several],

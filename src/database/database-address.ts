@@ -34,6 +34,9 @@ export function withDatabaseAddress<Options extends ClientConfig>(
 /** What libpq knows to do with several servers, and pg ignores. */
 const ofSeveralServers = ['target_session_attrs', 'load_balance_hosts'];
 
+/** A comma between hosts, of which `URL` reads none with a port. What stands before the last `@` is the login. */
+const severalHosts = /^[a-z]+:\/\/(?:.*@)?(?!.*@)[^/?]*,/i;
+
 /** A URL, or the path of a socket's folder (https://node-postgres.com/features/connecting#connection-uri). */
 const addresses = /^(postgres(ql)?:|socket:|\/)/i;
 
@@ -52,17 +55,20 @@ export function newClient(config: ClientConfig): Client {
 		client = new Client(config);
 	} catch (cause) {
 		const { syscall, message } = cause as NodeJS.ErrnoException;
-		if (syscall === undefined) throw unreadable();
+		if (syscall === undefined) {
+			throw severalHosts.test(connectionString ?? '')
+				? ofSeveral('names several hosts')
+				: unreadable();
+		}
 		throw new ConfigurationError(
 			`A file that the URL of the database names cannot be read: ${message}`,
 		);
 	}
 	const parameters = parseUrl(connectionString ?? '')?.searchParams;
 	const several = ofSeveralServers.filter((name) => parameters?.has(name));
-	if (several.length === 0 && !client.host.includes(',')) return client;
-	throw new ConfigurationError(
-		`The address of the database ${several.length === 0 ? 'names several hosts' : `has ${several.join(' and ')}`}, and pg connects to one and does not choose. Name one host that leads to the primary: a DNS name, a virtual IP or a proxy such as HAProxy, which a failover moves.`,
-	);
+	if (several.length > 0) throw ofSeveral(`has ${several.join(' and ')}`);
+	if (client.host.includes(',')) throw ofSeveral('names several hosts');
+	return client;
 }
 
 /** Where pg would connect to, by its own reading of its options. Nothing is known of those that it cannot read. */
@@ -73,6 +79,12 @@ export function placeOf(config: ClientConfig): Partial<Pick<Client, 'host' | 'po
 	} catch {
 		return {};
 	}
+}
+
+function ofSeveral(what: string): ConfigurationError {
+	return new ConfigurationError(
+		`The address of the database ${what}, and pg connects to one and does not choose. Name one host that leads to the primary: a DNS name, a virtual IP or a proxy such as HAProxy, which a failover moves.`,
+	);
 }
 
 function unreadable(): ConfigurationError {

@@ -78,6 +78,26 @@ describe.each(commands.map((command) => [command.name, command] as const))(
 			});
 		}
 
+		const urls = used.filter((variable) => variable.startsWith('DATABASE_'));
+		if (urls.length > 0) {
+			test.each(urls)('%s with several hosts is said to have them', async (variable) => {
+				for (const hosts of [
+					'127.0.0.1:1,127.0.0.1:2',
+					'127.0.0.1,localhost:1',
+					'[::1]:1,[::1]:2',
+				]) {
+					const one = variable === 'DATABASE_URLS' ? { DATABASE_URL: '' } : {};
+					const url = `postgres://u:s3cret@${hosts}/none`;
+					const environment = { ...valid, ...one, [variable]: url };
+					const { status, stdout, stderr } = await run(argumentsOf(command), { environment });
+					expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+					expect(stderr).toMatch(
+						new RegExp(`^CONFIGURATION: ${variable}: .* names several hosts, .* Name one host`),
+					);
+				}
+			});
+		}
+
 		if (used.includes('DATABASE_URL') && name !== 'init') {
 			test('a variable that is not set and has to be is named', async () => {
 				const keyless = name === 'doctor' || name === 'purge';
