@@ -4,15 +4,16 @@ import { join } from 'node:path';
 import { cache, root } from '../build-package.ts';
 import { Untried } from './case.ts';
 
-/** Before the first release: an earlier commit, whose migrations were edited in place since. */
-const beforeAnyRelease = '1e6a55e';
+/**
+ * What the package is upgraded from: the tag of the last release. Before the first one, the commit that edited a migration
+ * last: its database is the one that the newer package expects.
+ */
+export const olderCommit =
+	firstLine('tag', '--merged', 'HEAD', '--list', 'v[1-9]*', '--sort=-version:refname') ||
+	firstLine('log', '--max-count=1', '--format=%h', '--', 'prisma/migrations');
 
-/** What the package is upgraded from: the tag of the last release, if there is one. */
-export const olderCommit = lastRelease() ?? beforeAnyRelease;
-
-function lastRelease(): string | undefined {
-	const tags = ['tag', '--merged', 'HEAD', '--list', 'v[1-9]*', '--sort=-version:refname'];
-	return execFileSync('git', tags, { cwd: root, encoding: 'utf8' }).split('\n')[0] || undefined;
+function firstLine(...args: string[]): string {
+	return execFileSync('git', args, { cwd: root, encoding: 'utf8' }).split('\n')[0] ?? '';
 }
 
 /** A folder with what is in the tarball of {@link olderCommit}. @throws Untried where the clone does not have it */

@@ -135,6 +135,8 @@ describe('the script for tables that the platform had', () => {
 		try {
 			await database.client.query(`
 				ALTER TABLE organizations ADD COLUMN plan text DEFAULT 'free';
+				COMMENT ON TABLE organizations IS NULL;
+				COMMENT ON TABLE users IS NULL;
 				DROP POLICY organizations_tenant_isolation ON organizations;
 				DROP POLICY organizations_service_access ON organizations;
 				DROP POLICY users_tenant_isolation ON users;

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { diagnose } from '../../src/doctor/diagnose.ts';
+import { readCatalog } from '../catalog/catalog.ts';
 import { HostDatabase, migrate } from '../database/migrations.ts';
+import { grantScript } from '../support/grant-script.ts';
 import { expectComplaints } from './examined.ts';
 
 let host: HostDatabase;
@@ -16,18 +16,16 @@ beforeEach(async () => {
 });
 afterEach(() => host.close());
 
-const complaints = async () => {
-	const sections = await diagnose({ connectionString: host.connectionString });
+const complaints = async ({ connectionString } = host) => {
+	const sections = await diagnose({ connectionString });
 	return sections
 		.filter(({ name }) => name === 'schema' || name === 'platform tables')
 		.flatMap(({ findings }) => findings)
 		.filter(({ severity }) => severity !== 'ok');
 };
 
-const runScript = async () =>
-	host.client.query(
-		await readFile(join(process.cwd(), 'prisma/grants/platform-tables.sql'), 'utf8'),
-	);
+const runScript = async ({ client } = host) =>
+	client.query(await grantScript('platform-tables.sql'));
 
 test("the platform's own tables and schema auth are not compared, missing grants name the script", async () => {
 	const found = await complaints();
@@ -69,6 +67,32 @@ test('ids that tenants may read without row level security', async () => {
 	);
 	await runScript();
 	expect(await complaints()).toEqual([]);
+});
+
+test('the script leaves tables that the migrations made as they are, whichever of the two', async () => {
+	const made: Record<string, string> = {
+		both: '',
+		users:
+			'CREATE TABLE organizations (id uuid PRIMARY KEY); ALTER TABLE organizations ENABLE ROW LEVEL SECURITY',
+		organizations:
+			'CREATE TABLE users (id uuid PRIMARY KEY); ALTER TABLE users ENABLE ROW LEVEL SECURITY',
+	};
+	for (const [what, setup] of Object.entries(made)) {
+		const other = await HostDatabase.open(setup);
+		try {
+			await migrate(other.client);
+			const of = async () =>
+				(await readCatalog(other.connectionString)).filter((line) =>
+					/ public\.(organizations|users)\b/.test(line),
+				);
+			const before = await of();
+			await runScript(other);
+			if (what === 'both') expect(await of()).toEqual(before);
+			expect([what, await complaints(other)]).toEqual([what, []]);
+		} finally {
+			await other.close();
+		}
+	}
 });
 
 test('tables that the migrations made are compared', async () => {
