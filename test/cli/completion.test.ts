@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { commands } from '../../src/cli/commands.ts';
+import { commandsOf } from '../docs/command-lines.ts';
+import { bundle } from '../support/bundle.ts';
 import { run } from './command-line.ts';
 
 /** A script that prints, for lines whose last word is not finished, what the shell offers, with `==` before each. */
@@ -92,6 +94,41 @@ test.each(installed)(
 		}
 	},
 );
+
+/** What a shell begins with, and how it shows that it completes the command. */
+const completed: Readonly<Record<string, readonly [before: string, shown: string]>> = {
+	bash: ['', 'complete -p consent-destinations'],
+	zsh: ['autoload -U compinit; compinit -u -D', 'print $_comps[consent-destinations]'],
+	fish: ['', 'fish -c \'complete -C "consent-destinations comp"\''],
+};
+
+test.each(installed)('what the guide says installs it in %s', async (name) => {
+	const folder = await mkdtemp(join(tmpdir(), 'completion-'));
+	const program = await bundle('src/cli/bin.ts');
+	try {
+		const bin = join(folder, 'node_modules/.bin');
+		await mkdir(bin, { recursive: true });
+		const script = `#!/bin/sh\nexec '${process.execPath}' '${program.file}' "$@"\n`;
+		await writeFile(join(bin, 'consent-destinations'), script, { mode: 0o755 });
+		const [before = '', shown = ''] = completed[name] ?? [];
+		const typed = commandsOf(
+			'docs/guides/operations.md',
+			'export PATH="$PWD/node_modules/.bin:$PATH"',
+			...(name === 'fish'
+				? ['mkdir -p ~/.config/fish/completions', 'consent-destinations completion fish']
+				: [`source <(consent-destinations completion ${name})`]),
+		);
+		const printed = execFileSync(name, ['-c', [before, ...typed, shown].join('\n')], {
+			cwd: folder,
+			encoding: 'utf8',
+			env: { PATH: process.env.PATH, TERM: 'dumb', HOME: folder },
+		});
+		expect(printed).toMatch(/_consent_destinations|completion/);
+	} finally {
+		await program.remove();
+		await rm(folder, { recursive: true });
+	}
+});
 
 const optionsOf = (command: (typeof commands)[number] | undefined) =>
 	Object.keys(command?.options ?? {}).map((option) => `--${option}`);

@@ -11,6 +11,7 @@ export type Runner =
 
 const by = (file: string, shown: string): Runner => ({ by: file, shown });
 const procedures = by('test/docs/procedures.test.ts', 'commandsOf(path, ...beginnings)');
+const completion = by('test/cli/completion.test.ts', "'docs/guides/operations.md'");
 const restore = by('test/docs/restore.test.ts', 'operations.md');
 const quickStart = by('test/packaging/quick-start.test.ts', 'docs/guides/service.md');
 const majors = by('scripts/upgrades/majors.ts', 'docs/guides/operations.md');
@@ -102,6 +103,11 @@ const runners: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
 		'npx consent-destinations doctor --sql': procedures,
 		'npx consent-destinations verify': procedures,
 		'npx consent-destinations purge --deleted-older-than 90d': procedures,
+		'export PATH="$PWD/node_modules/.bin:$PATH"': completion,
+		'source <(consent-destinations completion bash)': completion,
+		'source <(consent-destinations completion zsh)': completion,
+		'mkdir -p ~/.config/fish/completions': completion,
+		'consent-destinations completion fish': completion,
 		'pg_dumpall --roles-only': majors,
 		'psql --quiet --file=roles.sql': majors,
 		'pg_upgrade --old-bindir="$OLD_BIN"': majors,

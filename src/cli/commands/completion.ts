@@ -26,6 +26,7 @@ source <(consent-destinations completion bash)
 source <(consent-destinations completion zsh)
 
 # fish
+mkdir -p ~/.config/fish/completions
 consent-destinations completion fish > ~/.config/fish/completions/consent-destinations.fish`,
 		async run(_, { stdout }, shell) {
 			stdout.lines(shells[shell]?.(all()) ?? '');
