@@ -9,11 +9,11 @@ export function freshnessPicture({ section }: WholeRun): string {
 	const read = (pattern: RegExp) => Number(pattern.exec(detail)?.[1] ?? Number.NaN);
 	const interval = read(/interval of (\d+) ms/);
 	return barPicture({
-		title: `A loader answers with 99 of 100 changes within ${Math.round(value)} ms of their COMMIT`,
-		subtitle: `${read(/(\d+) changes/)} changes by eight writers; the loader asks the database each ${interval} ms.`,
+		title: `A loader knows 99 of 100 changes within ${Math.round(value)} ms of their COMMIT`,
+		subtitle: `${read(/(\d+) changes/)} changes by eight writers. The loader polls the database every ${interval} ms.`,
 		axis: 'milliseconds from COMMIT to the first answer that has the change',
 		unit: 'ms',
-		mark: { at: interval, name: `interval: ${interval} ms` },
+		mark: { at: interval, name: `polls every ${interval} ms` },
 		bars: [
 			{ name: 'half of the changes', value: read(/p50 (\d+)/) },
 			{ name: '95 of 100', value: read(/p95 (\d+)/) },

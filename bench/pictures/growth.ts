@@ -33,7 +33,7 @@ export function growthPicture({ section }: WholeRun): string {
 	picture.text(
 		16,
 		44,
-		`The ${worst} of ${measured.length} operations that grow most. Medians; the number is the median ratio of ${largest.rows.toLocaleString('en')} to ${smallest.rows.toLocaleString('en')}.`,
+		`The ${worst} of ${measured.length} operations that grow most. A dot is a median; the number compares ${largest.rows.toLocaleString('en')} destinations with ${smallest.rows.toLocaleString('en')}.`,
 		'dim',
 	);
 	for (const [index, { rows }] of first.sizes.entries()) {
@@ -48,7 +48,7 @@ export function growthPicture({ section }: WholeRun): string {
 	picture.text(
 		(left + width - right) / 2,
 		height - 14,
-		'milliseconds an operation',
+		'milliseconds for one operation',
 		'dim',
 		'middle',
 	);

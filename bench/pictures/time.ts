@@ -1,7 +1,7 @@
 import type { WholeRun } from '../results.ts';
 import { barPicture } from './bars.ts';
 
-/** Where a process of a service spends the time in which it computes. */
+/** Where a process of a service spends its time while it is busy. */
 export function timePicture({ section }: WholeRun): string {
 	const bars = section('end-to-end')
 		.figures.filter(({ name, unit }) => unit === '%' && name.startsWith('time in '))
@@ -12,10 +12,10 @@ export function timePicture({ section }: WholeRun): string {
 	const own = bars.find(({ shown }) => shown);
 	if (own === undefined) throw new Error('No time was measured in this package');
 	return barPicture({
-		title: `${Math.round(own.value)} % of the time that requests take of a process is spent in this package`,
+		title: `A busy process of a service spends ${Math.round(own.value)} % of its time in this package`,
 		subtitle:
-			'One process of a service under load, sampled each half a millisecond: reads, updates and creations.',
-		axis: 'per cent of the time in which the process is not idle',
+			'One process under load, sampled every half millisecond: reads, updates and creations.',
+		axis: 'per cent of the time in which the process is busy',
 		unit: '%',
 		bars,
 	});

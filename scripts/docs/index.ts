@@ -13,7 +13,8 @@ import { formatted, root } from './generated-file.ts';
 import { leastReadingEase, readingEase } from './reading-ease.ts';
 
 const folder = 'docs/api';
-const files = [...[entityDiagram(), ...(await apiReference())].map(formatted), ...addressed()];
+const [tables, picture] = entityDiagram();
+const files = [...[tables, ...(await apiReference())].map(formatted), picture, ...addressed()];
 const paths = new Set(files.map(({ path }) => path));
 const known = existsSync(join(root, folder)) ? await readdir(join(root, folder)) : [];
 const leftOver = known.map((name) => `${folder}/${name}`).filter((path) => !paths.has(path));

@@ -31,7 +31,6 @@ test('every block is of a language that a test looks at', () => {
 		...['ts', 'typescript'], // examples.test.ts, run.test.ts
 		'js', // test/packaging
 		...['prisma', 'ini', 'dockerfile'], // test/hosts, test/packaging/registry, test/packaging/dockerfile.test.ts
-		'mermaid', // docs:check
 	]);
 	const blocks = documents()
 		.filter(({ path }) => !path.startsWith('docs/api/'))
