@@ -15,7 +15,7 @@ const uuidAsRead = /^\{?(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}\}?$/i;
  * writes would never open again. Any other text stays as it is.
  */
 export function canonicalId(id: string): string {
-	if (!uuidAsRead.test(id)) return id;
+	if (canonicalUuid.test(id) || !uuidAsRead.test(id)) return id;
 	const digits = id.replaceAll(/[{}-]/g, '').toLowerCase();
 	return [
 		digits.slice(0, 8),

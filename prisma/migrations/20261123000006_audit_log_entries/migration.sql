@@ -17,17 +17,18 @@ CREATE FUNCTION public.destination_settings_fields(destination uuid, from_versio
 AS $$
 DECLARE
   change jsonb;
+  names text;
 BEGIN
   -- Not as the variable's default: the block's EXCEPTION does not hold for its DECLARE.
   change := current_setting('request.jwt.claims', true)::jsonb -> 'settings_change';
-  IF change ->> 'id' = destination::text AND (change ->> 'version')::integer = from_version
-    AND jsonb_typeof(change -> 'fields') = 'array'
-    AND jsonb_array_length(change -> 'fields') BETWEEN 1 AND 50
-    AND NOT EXISTS (
-      SELECT FROM jsonb_array_elements(change -> 'fields') AS field
-       WHERE jsonb_typeof(field) <> 'string' OR field #>> '{}' !~ '^[a-z][A-Za-z]{0,39}$')
-  THEN
-    RETURN jsonb_build_object('fields', change -> 'fields');
+  IF change ->> 'id' = destination::text AND (change ->> 'version')::integer = from_version THEN
+    -- Read as text: a query over its elements would cost twice as much as all the rest.
+    names := change ->> 'fields';
+    IF names ~ '^\["[a-z][A-Za-z]*"(, "[a-z][A-Za-z]*")*\]$' AND names !~ '[A-Za-z]{41}'
+      AND jsonb_array_length(change -> 'fields') <= 50
+    THEN
+      RETURN jsonb_build_object('fields', change -> 'fields');
+    END IF;
   END IF;
   RETURN '{}';
 EXCEPTION

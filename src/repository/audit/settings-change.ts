@@ -36,6 +36,6 @@ export function withCopy(scope: Scope, copy: Copy): Scope {
 
 /** Behind those that are there, whose order the policies go by. */
 function withClaim(scope: Scope, claim: object): Scope {
-	const claims: object = JSON.parse(scope.claims);
-	return { ...scope, claims: JSON.stringify({ ...claims, ...claim }) };
+	// Claims are an object that has a role.
+	return { ...scope, claims: `${scope.claims.slice(0, -1)},${JSON.stringify(claim).slice(1)}` };
 }
