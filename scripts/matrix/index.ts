@@ -1,22 +1,30 @@
-/** Runs the tests on every supported Node and Postgres; `--quick` on those farthest from `npm test`. */
+/**
+ * Runs the tests on every supported Node and Postgres, and deploys into every layout of a database; `--quick` runs those
+ * on what is farthest from `npm test`, `--layouts` only deploys.
+ */
 import { unpacked } from '../../test/packaging/packed.ts';
 import { root } from '../build-package.ts';
 import { type Cell, everything, nodes, postgreses, quick } from './cells.ts';
+import { deployEverywhere } from './layouts.ts';
 import { type CellResult, runCell } from './run-cell.ts';
 
-const options = process.argv.slice(2);
-const unknown = options.find((option) => option !== '--quick');
-if (unknown !== undefined) fail(`There is no option ${unknown}, only --quick.`);
+const given = process.argv.slice(2).join(' ');
+const cellsOf: Readonly<Record<string, readonly Cell[]>> = {
+	'': everything,
+	'--quick': quick,
+	'--layouts': [],
+};
+const cells =
+	cellsOf[given] ?? fail(`There is no option ${given}, only --quick or --layouts, one of them.`);
 if (`${process.platform}-${process.arch}` !== 'linux-x64') {
 	fail('The matrix takes Node and Postgres from npm packages for linux-x64, and runs there alone.');
 }
 
 process.chdir(root);
-const cells = options.includes('--quick') ? quick : everything;
 // What npm would send; the tests of its installation take the same one.
 const builtPackage = await unpacked();
 const rows = [['Node', 'Postgres', 'tests', 'passed', 'seconds', 'result']];
-const failures: string[] = [];
+const failures = given === '--quick' ? [] : await deployEverywhere();
 for (const cell of cells) {
 	const result: CellResult = await runCell(cell, builtPackage);
 	const name = `Node ${nodes[cell.node]}, Postgres ${releaseOf(cell)}`;

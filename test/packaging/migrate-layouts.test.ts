@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Client } from 'pg';
 import { healthy } from '../adoption/state.ts';
 import { newKeys } from '../support/encryption.ts';
 import {
@@ -9,7 +8,6 @@ import {
 	createLogin,
 	expectDone,
 	newestPrisma,
-	newName,
 	nothingToDo,
 	offline,
 	onHost,
@@ -120,35 +118,6 @@ describe('in a service, `npx prisma migrate deploy` migrates', () => {
 			}),
 		));
 
-	test("Supabase's layout, as a login that is no superuser", () =>
-		onHost(platform, async (host) => {
-			const owner = await host.createRole(`${newName()}_auth`);
-			const login = await createLogin(host, 'CREATEROLE');
-			await host.client.query(`
-				GRANT anon, authenticated, service_role TO ${login.name};
-				ALTER TABLE organizations OWNER TO ${login.name};
-				ALTER TABLE users OWNER TO ${login.name};
-				GRANT CREATE ON SCHEMA public TO ${login.name};
-				DO $$ BEGIN
-					EXECUTE format('GRANT CREATE ON DATABASE %I TO ${login.name}', current_database());
-				END $$;
-				CREATE SCHEMA auth AUTHORIZATION ${owner};
-				CREATE FUNCTION auth.jwt() RETURNS jsonb LANGUAGE sql STABLE AS
-					$$ SELECT nullif(current_setting('request.jwt.claims', true), '')::jsonb $$;
-				ALTER FUNCTION auth.jwt() OWNER TO ${owner};
-				GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role, ${login.name};
-				ALTER DEFAULT PRIVILEGES FOR ROLE ${login.name}
-					GRANT ALL ON TABLES TO anon, authenticated, service_role`);
-			const before = await functionOf(host.client, 'auth.jwt()');
-			await expectDone(service, login, {
-				'migrate deploy': applied,
-				'migrate status': upToDate,
-			});
-			expect(await functionOf(host.client, 'auth.jwt()')).toEqual(before);
-			await healthy({ host }, newKeys());
-			expect(await tables(host.client)).toEqual(expect.arrayContaining(own));
-		}));
-
 	test('as a login that may not create schemas, once its owner made the one of the history', () =>
 		onHost(`${platform} CREATE SCHEMA auth`, async (host) => {
 			const login = await createLogin(host);
@@ -165,11 +134,3 @@ describe('in a service, `npx prisma migrate deploy` migrates', () => {
 			await expectDone(service, login, { 'migrate deploy': applied });
 		}));
 });
-
-async function functionOf(client: Client, name: string): Promise<unknown> {
-	const { rows } = await client.query(
-		`SELECT to_jsonb(p) FROM pg_proc AS p WHERE oid = $1::regprocedure`,
-		[name],
-	);
-	return rows;
-}
