@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { commands } from '../../src/cli/commands.ts';
 
 const root = join(__dirname, '../..');
 const changeset = join(root, 'node_modules/@changesets/cli/bin.js');
@@ -30,6 +31,23 @@ test('the next version can be made, and its CHANGELOG says what every changeset 
 	} finally {
 		rmSync(copy, { recursive: true });
 	}
+});
+
+test('until the first release one changeset says what it has, how to begin, and what is promised', () => {
+	const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+	if (version !== '0.0.0') return;
+	// There is no version before it, of which others could say what changed.
+	const saying = readdirSync(join(root, '.changeset')).filter(
+		(name) =>
+			name.endsWith('.md') &&
+			words(summaryOf(readFileSync(join(root, '.changeset', name), 'utf8'))),
+	);
+	expect(saying).toEqual(['first-release.md']);
+	const text = readFileSync(join(root, '.changeset/first-release.md'), 'utf8');
+	for (const { name } of commands) expect(text).toContain(`\`${name}\``);
+	expect(text).toMatch(
+		/\*\*What it has\*\*[\s\S]*\*\*How to begin\*\*[\s\S]*\*\*What is promised from now on\*\*/,
+	);
 });
 
 function summaryOf(changeset: string): string {
