@@ -18,6 +18,7 @@ import {
 	type Shard,
 	ShardMap,
 	shardsOf,
+	shareOfPool,
 	urlList,
 } from '../database/shards.ts';
 import { parseAllowedHosts, testSettings } from '../destinations/connection-test/test-settings.ts';
@@ -57,7 +58,8 @@ export interface DestinationsClientOptions {
 	 */
 	readonly connectionString?: string | undefined;
 	/**
-	 * Options of pg's pool: the size, timeouts, TLS (https://node-postgres.com/apis/pool).
+	 * Options of pg's pool: the size, timeouts, TLS (https://node-postgres.com/apis/pool). `max` is of each login, and of each replica; of `shards` it is
+	 * of all together.
 	 *
 	 * @defaultValue 10 connections
 	 */
@@ -83,8 +85,9 @@ export interface DestinationsClientOptions {
 	readonly replicas?: readonly string[] | undefined;
 	/**
 	 * Databases that share the organizations among them: each has all tables, and the rows of some. With `route`, which says where
-	 * an organization is, and without `connectionString`, `serviceConnectionString` and `replicas`, which each shard has of its own. `pool` is
-	 * of each: with 10 databases and a `max` of 5 there are 50 connections at most.
+	 * an organization is, and without `connectionString`, `serviceConnectionString` and `replicas`, which each shard has of its own. `pool.max`
+	 * is of all together: each has an equal share, so that none takes another's, and with 10 databases a `max` of 50 is 5 of each. Fewer than one of
+	 * each are refused. 10 by default, or one of each where there are more.
 	 *
 	 * `forOrganization()` works on the database of that organization alone. `asService()` works on all: lists are merged, a
 	 * destination is looked for everywhere unless its organization is named, and Prisma and transactions need `asService({ shard })`.
@@ -201,7 +204,8 @@ export class DestinationsClient implements AsyncDisposable {
 		const { namedStatements = true, citus = false, onOperation, route } = options;
 		const shards = shardsAmong(options, pool);
 		const tools = {
-			...{ pool, namedStatements, citus, onOperation },
+			...{ namedStatements, citus, onOperation },
+			pool: shards === undefined ? pool : shareOfPool(of, pool, shards.length, usualConnections),
 			encryption: settingsEncryption(options.keys, options.plaintext),
 			testConnection: connectionTester(parseAllowedHosts(options.allowedHosts)),
 			seenRows: Math.ceil(maxSeenRows / (shards?.length ?? 1)),
@@ -387,6 +391,9 @@ limitArguments(DestinationsClient.prototype, {
 });
 
 const of = 'createDestinationsClient()';
+
+/** As many as pg's pool has at most. */
+const usualConnections = 10;
 
 /** The shards that options name; nothing where they are of one database. @throws ConfigurationError if they are of both. */
 function shardsAmong(

@@ -1,3 +1,4 @@
+import type { PoolConfig } from 'pg';
 import { z } from 'zod';
 import {
 	ConfigurationError,
@@ -59,6 +60,32 @@ export function shardsOf(of: string, given: unknown, variable: string): Shard[] 
 		}
 	});
 	return shards;
+}
+
+/**
+ * Options of pg for the pool of each shard: what `max` and `min` say is of all together, and each has an equal share.
+ *
+ * @param of what the options are of, for errors.
+ * @param usual how many connections there are at most where `max` does not say.
+ * @throws ConfigurationError if there are fewer connections than shards: one of them would have none.
+ */
+export function shareOfPool(
+	of: string,
+	{ max, min, ...others }: PoolConfig,
+	shards: number,
+	usual: number,
+): PoolConfig {
+	const all = max ?? Math.max(usual, shards);
+	if (all < shards) {
+		throw new ConfigurationError(
+			`${of}: \`pool.max\` is ${all}, and there are ${shards} databases. It bounds the connections to all of them together, of which each has at least one: pass ${shards} or more.`,
+		);
+	}
+	return {
+		...others,
+		max: Math.floor(all / shards),
+		...(min !== undefined && { min: Math.floor(min / shards) }),
+	};
 }
 
 /** @throws ConfigurationError if two of them are one database: its rows would be listed twice. */

@@ -33,9 +33,9 @@ export interface DestinationsLoaderOptions {
 	readonly route?: Route | undefined;
 	/**
 	 * Options of pg's pool: timeouts, TLS (https://node-postgres.com/apis/pool). Where the address leads to several
-	 * servers, leave `max` at 1: what is loaded must come from the server that is polled.
+	 * servers, leave `max` at 1: what is loaded must come from the server that is polled. `max` is of all `shards` together, as the client's.
 	 *
-	 * @defaultValue 1 connection; 5 seconds to connect, and for a statement
+	 * @defaultValue 1 connection, of each of `shards`; 5 seconds to connect, and for a statement
 	 */
 	readonly pool?: PoolConfig | undefined;
 	/**

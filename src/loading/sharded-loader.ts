@@ -1,6 +1,7 @@
 import { placeOf, withDatabaseAddress } from '../database/database-address.ts';
+import { checkPoolOptions } from '../database/pg-options.ts';
 import { checkUuid } from '../database/scope.ts';
-import { ofShard, refuseTwice, ShardMap, shardsOf } from '../database/shards.ts';
+import { ofShard, refuseTwice, ShardMap, shardsOf, shareOfPool } from '../database/shards.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
 import {
 	ConfigurationError,
@@ -64,12 +65,15 @@ export class ShardedLoader implements Record<keyof DestinationsLoader, unknown>,
 		const urls = shardsOf(of, shards, 'DATABASE_LOADER_URLS').map(
 			(shard) => shard.connectionString,
 		);
+		const checked = checkPoolOptions(`\`pool\` of ${of}`, pool);
+		// One for each, unless `max` says more.
+		const share = shareOfPool(of, checked, urls.length, urls.length);
 		const made = urls.map((url, at) => {
 			try {
 				const { host, port, database } = placeOf(withDatabaseAddress(url, pool, 'pool'));
 				const loader = open({
 					...others,
-					pool,
+					pool: share,
 					connectionString: url,
 					...(maxOrganizations && { maxOrganizations: Math.ceil(maxOrganizations / urls.length) }),
 				});

@@ -9,7 +9,6 @@ import {
 	UnsupportedError,
 	ValidationError,
 } from '../../src/index.ts';
-import { until } from '../loading/loading.ts';
 import { posthog } from '../support/destinations.ts';
 import { newKeys } from '../support/encryption.ts';
 import { Exporters } from '../telemetry/exporters.ts';
@@ -186,42 +185,6 @@ describe('a shard that is down', () => {
 		await destinations.softDelete(here.id);
 		await expect(destinations.purgeDeleted({ olderThan: new Date() })).rejects.toThrow(place);
 		expect(await sharded.counts('destinations', `id = '${here.id}'`)).toEqual([0, 0, 0]);
-	});
-});
-
-describe('pools', () => {
-	test('are one for each database and login, bounded, opened at first use and empty when idle', async () => {
-		const db = sharded.open({ pool: { max: 2, idleTimeoutMillis: 100 } });
-		const [first, second] = [await make(0), await make(1)];
-		expect(db.stats()).toMatchObject({ total: 0, idle: 0, waiting: 0 });
-		const read = ({ organizationId, id }: typeof first) =>
-			db.forOrganization(organizationId).destinations.findById(id);
-		await read(first);
-		expect(db.stats().shards.map(({ total }) => total)).toEqual([1, 0, 0]);
-		const reads = Array.from({ length: 20 }, (_, at) => read(at % 2 ? first : second));
-		await Promise.all(reads);
-		const { total, tenants, service, shards } = db.stats();
-		expect(shards.map((shard) => shard.total)).toEqual([2, 2, 0]);
-		expect({ total, tenants: tenants.total, service: service.total }).toEqual({
-			...{ total: 4, tenants: 4, service: 0 },
-		});
-		expect(shards.map(({ database }) => database)).toEqual(
-			sharded.shards.map(({ url }) => expect.stringContaining(new URL(url).pathname)),
-		);
-		await until(() => db.stats().total === 0);
-	});
-
-	test('close() closes all, and refuses also where nothing was opened', async () => {
-		const db = sharded.open();
-		const [first, second] = [await make(0), await make(1)];
-		await db.forOrganization(first.organizationId).destinations.findById(first.id);
-		await db.close();
-		expect(db.stats().total).toBe(0);
-		for (const { organizationId, id } of [first, second]) {
-			const { destinations } = db.forOrganization(organizationId);
-			await expect(destinations.findById(id)).rejects.toThrow(/client was closed/);
-		}
-		await expect(db.asService().destinations.list()).rejects.toThrow(/client was closed/);
 	});
 });
 
