@@ -36,17 +36,23 @@ const shardOptions = optionsOf({
 	replicas: urlList.optional(),
 } satisfies OptionSchemas<Shard>);
 
+/** For where `shards` is an option; {@link shardsOf} checks each. */
+export const shardsOption = z.custom<readonly (string | Shard)[]>();
+
 /**
  * The shards that options name, or the environment variable with spaces between the URLs.
  *
  * @param of what the options are of, for errors.
+ * @param variable where options need not name them, because there is `route`.
  * @throws ConfigurationError if there are none, one cannot be read, or one is named twice. It quotes no URL.
  */
-export function shardsOf(of: string, given: unknown, variable: string): Shard[] {
-	const listed = given ?? (process.env[variable] ?? '').split(/\s+/).filter(Boolean);
+export function shardsOf(of: string, given: unknown, variable?: string): Shard[] {
+	const listed = given ?? (process.env[variable ?? ''] ?? '').split(/\s+/).filter(Boolean);
 	if (!Array.isArray(listed) || listed.length === 0) {
 		throw new ConfigurationError(
-			`${of}: with \`route\`, \`shards\` must be a list of at least one database, or ${variable} have their URLs with spaces between.`,
+			variable === undefined
+				? `${of}: \`shards\` must be a list of at least one database.`
+				: `${of}: with \`route\`, \`shards\` must be a list of at least one database, or ${variable} have their URLs with spaces between.`,
 		);
 	}
 	const shards = Array.from<unknown>(listed).map((shard, at) =>

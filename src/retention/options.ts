@@ -1,13 +1,16 @@
 import type { ClientConfig } from 'pg';
 import { z } from 'zod';
+import { type Shard, shardsOption } from '../database/shards.ts';
 import { abortSignal, callback, date, flag, text, wholeNumber } from '../input/checks.ts';
 import { type OptionSchemas, optionsOf } from '../input/options.ts';
 
 /** What is purged, in this order; `export` is the copy of the log that is made before its entries go. */
 export type PurgePart = 'destinations' | 'settings' | 'export' | 'log';
 
-/** How far a purge is. */
+/** How far a purge is, on one database. */
 export interface PurgeProgress {
+	/** Host, port and name of the database, where it is one of `shards`. */
+	readonly database?: string;
 	/** What is removed, or exported. */
 	readonly part: PurgePart;
 	/** Rows that are gone, or exported. */
@@ -18,6 +21,8 @@ export interface PurgeProgress {
 
 /** A destination that the database refused to remove, as when a table of the service's own refers to it. */
 export interface PurgeExpiredFailure {
+	/** Host, port and name of the database, where it is one of `shards`. */
+	readonly database?: string;
 	/** UUID. */
 	readonly destinationId: string;
 	/** UUID. */
@@ -36,6 +41,13 @@ export interface PurgeExpiredOptions {
 	 * @defaultValue the environment variable `DATABASE_SERVICE_URL`, or else `DATABASE_URL`, unless `connection` names a host
 	 */
 	readonly connectionString?: string | undefined;
+	/**
+	 * Databases that share the organizations among them, as the client's option of this name and without `connectionString` and `exportTo`: the run goes over one after
+	 * the other, each with `serviceConnectionString` where it has one. What goes wrong on one is thrown once the others are done, and the message names it.
+	 *
+	 * @defaultValue one database
+	 */
+	readonly shards?: readonly (string | Shard)[] | undefined;
 	/** Options of pg's client, such as TLS (https://node-postgres.com/apis/client). @defaultValue none */
 	readonly connection?: ClientConfig | undefined;
 	/** Purges destinations that were soft-deleted before this. @defaultValue none are purged */
@@ -83,6 +95,7 @@ export interface PurgeExpiredResult {
 
 export const purgeExpiredOptions = optionsOf({
 	connectionString: text.optional(),
+	shards: shardsOption.optional(),
 	connection: z.custom<ClientConfig>().optional(),
 	deletedOlderThan: date.optional(),
 	settingsOlderThan: date.optional(),

@@ -8,6 +8,7 @@ import { type Exported, exportedBy } from '../repository/audit/export-cursor.ts'
 import { pruneLog } from '../repository/audit/prune.ts';
 import { type PurgeFailure, pruneSettingsHistory, purgeDeleted } from '../repository/retention.ts';
 import { Statements } from '../repository/statements.ts';
+import { runOnEachDatabase, sumOf } from '../rotation/each-database.ts';
 import { MaintenanceConnection, serviceConfig } from '../rotation/maintenance-connection.ts';
 import { countBehind, countDeleted, countEntries, countSettings } from './counts.ts';
 import { ExportFile } from './export-file.ts';
@@ -47,8 +48,24 @@ const shortestLogDays = 30;
  * ```
  */
 export async function purgeExpired(given: PurgeExpiredOptions): Promise<PurgeExpiredResult> {
-	const options = checkConfiguration('purgeExpired()', purgeExpiredOptions, given);
+	const options = checkConfiguration(of, purgeExpiredOptions, given);
 	checkBounds(options);
+	const { results, stopped } = await runOnEachDatabase(of, options, purgeOne);
+	const sum = (name: Exclude<keyof PurgeExpiredResult, 'stopped'>) =>
+		sumOf(results, (result) => result[name]);
+	return {
+		destinations: sum('destinations'),
+		settings: sum('settings'),
+		log: sum('log'),
+		exported: sum('exported'),
+		failed: sum('failed'),
+		stopped,
+	};
+}
+
+const of = 'purgeExpired()';
+
+async function purgeOne(options: PurgeExpiredOptions): Promise<PurgeExpiredResult> {
 	const config = { ...serviceConfig(options), max: 1 };
 	// Not named, so that it works behind a pooler in transaction mode.
 	const pool = new ScopedPool(config, {
@@ -72,7 +89,8 @@ async function distributed(options: PurgeExpiredOptions): Promise<boolean> {
 }
 
 function checkBounds(options: PurgeExpiredOptions): void {
-	const { deletedOlderThan, settingsOlderThan, settingsKeep, logOlderThan, exportTo } = options;
+	const { deletedOlderThan, settingsOlderThan, settingsKeep, logOlderThan, exportTo, shards } =
+		options;
 	const problem = [deletedOlderThan, settingsOlderThan, settingsKeep, logOlderThan].every(
 		(bound) => bound === undefined,
 	)
@@ -82,8 +100,10 @@ function checkBounds(options: PurgeExpiredOptions): void {
 			: logOlderThan !== undefined &&
 					logOlderThan.getTime() > Date.now() - shortestLogDays * 86_400_000
 				? `\`logOlderThan\` must be ${shortestLogDays} days ago or longer: entries that are younger stay in the log`
-				: undefined;
-	if (problem !== undefined) throw new ConfigurationError(`purgeExpired(): ${problem}.`);
+				: exportTo !== undefined && shards !== undefined
+					? '`exportTo` is of one database: with `shards`, call it for each, with a file of its own'
+					: undefined;
+	if (problem !== undefined) throw new ConfigurationError(`${of}: ${problem}.`);
 }
 
 class Purge {

@@ -1,5 +1,6 @@
 import type { ClientConfig } from 'pg';
 import { z } from 'zod';
+import { type Shard, shardsOption } from '../database/shards.ts';
 import { type Keys, keysOption } from '../encryption/settings-encryption.ts';
 import type { DestinationsErrorCode } from '../errors.ts';
 import { abortSignal, callback, text } from '../input/checks.ts';
@@ -14,6 +15,13 @@ export interface SealedSettingsOptions {
 	 * @defaultValue the environment variable `DATABASE_SERVICE_URL`, or else `DATABASE_URL`, unless `connection` names a host
 	 */
 	readonly connectionString?: string | undefined;
+	/**
+	 * Databases that share the organizations among them, as the client's option of this name and without `connectionString`: the run goes over one after
+	 * the other, each with `serviceConnectionString` where it has one. What goes wrong on one is thrown once the others are done, and the message names it.
+	 *
+	 * @defaultValue one database
+	 */
+	readonly shards?: readonly (string | Shard)[] | undefined;
 	/** Options of pg's client, such as TLS (https://node-postgres.com/apis/client). @defaultValue none */
 	readonly connection?: ClientConfig | undefined;
 	/**
@@ -34,8 +42,10 @@ export interface SealedSettingsOptions {
 	readonly onFailure?: ((failure: SealedSettingsFailure) => void) | undefined;
 }
 
-/** How far a run is. */
+/** How far a run is, on one database. */
 export interface SealedSettingsProgress {
+	/** Host, port and name of the database, where it is one of `shards`. */
+	readonly database?: string;
 	/** Rows looked at. */
 	readonly done: number;
 	/** Rows to look at, as counted at the start. */
@@ -46,6 +56,8 @@ export interface SealedSettingsProgress {
 
 /** A row whose settings do not open. Never holds settings or keys. */
 export interface SealedSettingsFailure {
+	/** Host, port and name of the database, where it is one of `shards`. */
+	readonly database?: string;
 	/** The table: `destinations`, or `destination_settings_history` for settings that were replaced. */
 	readonly table: EncryptedTable['name'];
 	/** UUID. */
@@ -64,6 +76,7 @@ export const listedFailures = 1000;
 /** Schemas of {@link SealedSettingsOptions}. Which rows are meant is checked as input, when a run begins. */
 export const sealedSettingsSchemas = {
 	connectionString: text.optional(),
+	shards: shardsOption.optional(),
 	connection: z.custom<ClientConfig>().optional(),
 	keys: keysOption.optional(),
 	organizationId: z.custom<string>().optional(),

@@ -5,6 +5,7 @@ import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/opti
 import { Keyring } from '../keys/keyring.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
 import { checkPrimaryKey } from './check-primary-key.ts';
+import { firstFailures, runOnEachDatabase, sumOf } from './each-database.ts';
 import { type EncryptedTable, encryptedTablesOf } from './encrypted-tables.ts';
 import {
 	byPrimaryKey,
@@ -86,11 +87,22 @@ const pausesMs = [0, 200, 400, 800, 1600];
  * ```
  */
 export async function rotateKeys(given: RotateKeysOptions = {}): Promise<RotateKeysResult> {
-	const options = checkConfiguration('rotateKeys()', rotateOptions, given);
-	const run = new Run(options);
-	const kind = { name: 'rotateKeys', operation: 'rotateKeys', table: 'destinations' };
-	return maintenanceOperations(options).run(kind, () => rotateAll(run, options));
+	const options = checkConfiguration(of, rotateOptions, given);
+	const { results, stopped } = await runOnEachDatabase(of, options, (one: RotateKeysOptions) => {
+		const run = new Run(one);
+		const kind = { name: 'rotateKeys', operation: 'rotateKeys', table: 'destinations' };
+		return maintenanceOperations(one).run(kind, () => rotateAll(run, one));
+	});
+	return {
+		rotated: sumOf(results, ({ rotated }) => rotated),
+		busy: sumOf(results, ({ busy }) => busy),
+		failed: sumOf(results, ({ failed }) => failed),
+		failures: firstFailures(results),
+		stopped,
+	};
 }
+
+const of = 'rotateKeys()';
 
 async function rotateAll(run: Run, options: RotateKeysOptions): Promise<RotateKeysResult> {
 	const keys = run.tenantKeys();

@@ -5,6 +5,7 @@ import { checkPlaintext, storedForm } from '../encryption/stored-settings.ts';
 import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { shownKeyId } from '../keys/key-provider.ts';
 import type { TenantKeys } from '../keys/tenant-keys.ts';
+import { firstFailures, runOnEachDatabase, sumOf } from './each-database.ts';
 import { type EncryptedTable, encryptedTablesOf } from './encrypted-tables.ts';
 import {
 	byPrimaryKey,
@@ -74,11 +75,32 @@ export interface VerifySettingsResult {
 export async function verifySettings(
 	given: VerifySettingsOptions = {},
 ): Promise<VerifySettingsResult> {
-	const options = checkConfiguration('verifySettings()', verifyOptions, given);
-	const run = new Run(options);
-	const kind = { name: 'verifySettings', operation: 'verifySettings', table: 'destinations' };
-	return maintenanceOperations(options).run(kind, () => verifyAll(run, options));
+	const options = checkConfiguration(of, verifyOptions, given);
+	const { results, stopped } = await runOnEachDatabase(
+		of,
+		options,
+		(one: VerifySettingsOptions) => {
+			const run = new Run(one);
+			const kind = { name: 'verifySettings', operation: 'verifySettings', table: 'destinations' };
+			return maintenanceOperations(one).run(kind, () => verifyAll(run, one));
+		},
+	);
+	const keys = new Map<string, number>();
+	for (const [id, count] of results.flatMap((result) => Object.entries(result.keys))) {
+		keys.set(id, (keys.get(id) ?? 0) + count);
+	}
+	return {
+		checked: sumOf(results, ({ checked }) => checked),
+		keys: Object.fromEntries(keys),
+		plaintext: sumOf(results, ({ plaintext }) => plaintext),
+		empty: sumOf(results, ({ empty }) => empty),
+		failed: sumOf(results, ({ failed }) => failed),
+		failures: firstFailures(results),
+		stopped,
+	};
 }
+
+const of = 'verifySettings()';
 
 async function verifyAll(run: Run, options: VerifySettingsOptions): Promise<VerifySettingsResult> {
 	const keys = run.tenantKeys();
