@@ -60,9 +60,9 @@ export function shardsOf(of: string, given: unknown, variable?: string): Shard[]
 			? { connectionString: shard }
 			: checkConfiguration(`shards[${at}] of ${of}`, shardOptions, shard),
 	);
-	shards.forEach(({ connectionString }, at) => {
-		if (connectionString === '') {
-			throw new ConfigurationError(`${of}: the URL of shards[${at}] is empty.`);
+	shards.forEach(({ connectionString, serviceConnectionString }, at) => {
+		if (connectionString === '' || serviceConnectionString === '') {
+			throw new ConfigurationError(`${of}: a URL of shards[${at}] is empty.`);
 		}
 	});
 	return shards;

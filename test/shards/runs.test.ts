@@ -101,6 +101,11 @@ describe.each(Object.entries(runs))('%s', (name, run) => {
 		['none', { shards: [] }, /`shards` must be a list of at least one database/],
 		['one twice', { shards: [down, down] }, /shards\[1\] is the same database as shards\[0\]/],
 		['one that cannot be read', { shards: ['secret-of-nobody'] }, /shards\[0\].*cannot be read/],
+		[
+			'an empty URL of the second login',
+			{ shards: [{ ...down, serviceConnectionString: '' }] },
+			/URL of shards\[0\] is empty/,
+		],
 		['one besides', { connectionString: down.connectionString }, /`connectionString`/],
 		['an address besides', { connection: { host: 'localhost' } }, /`connection`/],
 		['an unknown option of one', { shards: [{ ...down, route: '' }] }, /shards\[0\].*route/],
