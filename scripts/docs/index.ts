@@ -14,7 +14,7 @@ import { leastReadingEase, readingEase } from './reading-ease.ts';
 
 const folder = 'docs/api';
 const [tables, picture] = entityDiagram();
-const files = [...[tables, ...(await apiReference())].map(formatted), picture, ...addressed()];
+const files = [...[tables, ...(await apiReference())].map(formatted), picture, ...addressed(root)];
 const paths = new Set(files.map(({ path }) => path));
 const known = existsSync(join(root, folder)) ? await readdir(join(root, folder)) : [];
 const leftOver = known.map((name) => `${folder}/${name}`).filter((path) => !paths.has(path));
