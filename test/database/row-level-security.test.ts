@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { HostDatabase } from './migrations.ts';
 import { type DestinationRow, refusal, Session } from './session.ts';
 
 let session: Session;
@@ -427,6 +428,34 @@ describe('other roles', () => {
 			expect((await refusal(insert)).code).toBe(DENIED);
 		} finally {
 			await clone.close();
+		}
+	});
+
+	test('an owner that has every role, anon among them, logs and removes what others do', async () => {
+		const host = await HostDatabase.open();
+		try {
+			const { client } = host;
+			const owner = await host.migratedByOwner();
+			await client.query(
+				`GRANT anon, authenticated, service_role, destinations_loader TO ${owner}`,
+			);
+			await client.query(`
+				SET ROLE service_role;
+				INSERT INTO organizations DEFAULT VALUES;
+				INSERT INTO destinations (organization_id, type, name, settings, settings_encrypted)
+					SELECT id, 'console', 'x', '{"a": 1}', false FROM organizations;
+				UPDATE destinations SET settings = '{"a": 2}';
+				UPDATE destinations SET deleted_at = now();
+				RESET ROLE;
+				SET session_replication_role = replica;
+				UPDATE destination_audit_log SET recorded_at = now() - interval '1 year';
+				RESET session_replication_role`);
+			const { rows } = await client.query(`
+				SELECT (SELECT count(*)::integer FROM destination_audit_log) AS entries, removed::integer
+				FROM prune_destination_audit_log(now() - interval '40 days', 0, 100)`);
+			expect(rows).toEqual([{ entries: 3, removed: 3 }]);
+		} finally {
+			await host.close();
 		}
 	});
 

@@ -112,24 +112,25 @@ GRANT SELECT (organization_id, transaction_id) ON public.destination_audit_log T
 GRANT SELECT (id, organization_id, wrapped_key) ON public.destination_data_keys TO destinations_loader;
 
 -- anon: nothing. Restrictive, because without any policy there is no access either, but a permissive policy
--- that somebody adds for anon would open the table.
+-- that somebody adds for anon would open the table. It binds anon itself: a policy counts for every role that inherits
+-- anon, and the owner, as which triggers and retention write, may be one of them.
 
 CREATE POLICY destinations_no_anonymous ON public.destinations
   AS RESTRICTIVE FOR ALL TO anon
-  USING (false)
-  WITH CHECK (false);
+  USING (current_user <> 'anon')
+  WITH CHECK (current_user <> 'anon');
 CREATE POLICY destination_audit_log_no_anonymous ON public.destination_audit_log
   AS RESTRICTIVE FOR ALL TO anon
-  USING (false)
-  WITH CHECK (false);
+  USING (current_user <> 'anon')
+  WITH CHECK (current_user <> 'anon');
 CREATE POLICY destination_settings_history_no_anonymous ON public.destination_settings_history
   AS RESTRICTIVE FOR ALL TO anon
-  USING (false)
-  WITH CHECK (false);
+  USING (current_user <> 'anon')
+  WITH CHECK (current_user <> 'anon');
 CREATE POLICY destination_data_keys_no_anonymous ON public.destination_data_keys
   AS RESTRICTIVE FOR ALL TO anon
-  USING (false)
-  WITH CHECK (false);
+  USING (current_user <> 'anon')
+  WITH CHECK (current_user <> 'anon');
 
 -- The owner: the triggers write log and history as the owner, whom FORCE binds. It may only inside a trigger, or where
 -- prune_destination_audit_log() runs. CURRENT_USER is the login that migrates: where the tables get another owner, these
