@@ -23,7 +23,9 @@ vm.compileFunction = (source, parameters, options = {}) => {
 		return compileFunction(source, parameters, { ...options, cachedData: known.cachedData });
 	}
 	const result = compileFunction(source, parameters, { ...options, produceCachedData: true });
-	compiled.set(options.filename, { source, cachedData: result.cachedData });
+	// A copy: the buffer belongs to the global object of this test file, and would keep all of it in memory.
+	const cachedData = result.cachedData && Buffer.from(result.cachedData);
+	compiled.set(options.filename, { source, cachedData });
 	return result;
 };
 
