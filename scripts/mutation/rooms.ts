@@ -163,8 +163,8 @@ const rooms = {
 		tests: ['repository/audit/purge.test.ts'],
 	},
 	'seen-rows': {
-		sources: ['repository/seen-rows.ts'],
-		tests: ['repository/seen-rows.test.ts'],
+		sources: ['encryption/seen-rows.ts'],
+		tests: ['encryption/seen-rows.test.ts'],
 	},
 	'loading-memory': {
 		sources: [

@@ -22,6 +22,7 @@ import {
 	urlList,
 } from '../database/shards.ts';
 import { parseAllowedHosts, testSettings } from '../destinations/connection-test/test-settings.ts';
+import { maxSeenRows } from '../encryption/seen-rows.ts';
 import {
 	type Keys,
 	keysOption,
@@ -34,7 +35,6 @@ import { callback, flag, text } from '../input/checks.ts';
 import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/options.ts';
 import { settingsEncryption } from '../prisma/extension/destinations-extension.ts';
 import type { TestConnection } from '../repository/connection-test.ts';
-import { maxSeenRows } from '../repository/seen-rows.ts';
 import type { OnOperation } from '../telemetry/operations.ts';
 import { ClientDatabase } from './client-database.ts';
 import type { Database } from './database.ts';

@@ -10,6 +10,7 @@ import { outOfTime } from '../database/scoped-connection.ts';
 import type { ScopedSql } from '../database/scoped-sql.ts';
 import { sqlStateOf, transientError } from '../database/sql-errors.ts';
 import { translated } from '../database/translate-errors.ts';
+import type { SeenRows } from '../encryption/seen-rows.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { UnsupportedError } from '../errors.ts';
 import { limitedTo } from '../input/argument-count.ts';
@@ -25,7 +26,6 @@ import {
 import { AuditLog } from '../repository/audit/audit-log.ts';
 import type { ConnectionTests } from '../repository/connection-tests.ts';
 import { DestinationRepository } from '../repository/repository.ts';
-import type { SeenRows } from '../repository/seen-rows.ts';
 import { Statements } from '../repository/statements.ts';
 import { DestinationTable } from '../repository/table.ts';
 import type { RepositoryTools } from '../repository/tools.ts';

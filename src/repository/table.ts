@@ -8,6 +8,7 @@ import type { DestinationType } from '../destinations/registry.ts';
 import { markUnopened, settingsError } from '../destinations/unopened.ts';
 import type { ValidatedCreate, ValidatedUpdate } from '../destinations/validate.ts';
 import { openRow, type ReadRow } from '../encryption/open-row.ts';
+import type { SeenDestination, SeenRows } from '../encryption/seen-rows.ts';
 import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
 import { uuidv7 } from '../ids/uuidv7.ts';
 import {
@@ -27,7 +28,6 @@ import {
 	selected,
 	toRow,
 } from './rows.ts';
-import type { SeenDestination, SeenRows } from './seen-rows.ts';
 
 /** The row that an update means. One of settings names all of its identity. */
 export type Target = Pick<Identity, 'id'> & Partial<Identity> & Pick<DestinationFilter, 'version'>;

@@ -1,8 +1,8 @@
 import { isSameSettings } from '../destinations/same-settings.ts';
 import type { ValidatedUpdate } from '../destinations/validate.ts';
+import type { SeenDestination } from '../encryption/seen-rows.ts';
 import { ValidationError } from '../errors.ts';
 import { changedFields } from './audit/settings-change.ts';
-import type { SeenDestination } from './seen-rows.ts';
 import type { DestinationTable, UpdatedOrRead } from './table.ts';
 
 /**

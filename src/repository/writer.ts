@@ -14,6 +14,7 @@ import {
 	validateUpdate,
 } from '../destinations/validate.ts';
 import type { Environment } from '../destinations/vocabulary.ts';
+import type { SeenDestination } from '../encryption/seen-rows.ts';
 import { NotFoundError, ValidationError } from '../errors.ts';
 import { flag } from '../input/checks.ts';
 import { checkArgument, checkOptions, type OptionSchemas } from '../input/options.ts';
@@ -29,7 +30,6 @@ import {
 } from './existing.ts';
 import { noSuchDestination } from './not-found.ts';
 import { type OrganizationOptions, organizationOptions, toolsFor } from './organization.ts';
-import type { SeenDestination } from './seen-rows.ts';
 import type { DestinationTable, Original, Target } from './table.ts';
 import type { RepositoryTools } from './tools.ts';
 import { untilWon } from './until-won.ts';

@@ -2,10 +2,10 @@ import type { Database } from '../../src/client/database.ts';
 import { openScope, type ScopedClient } from '../../src/client/open-scope.ts';
 import { organizationScope, type Scope } from '../../src/database/scope.ts';
 import { testSettingsOn } from '../../src/destinations/connection-test/test-settings.ts';
+import { SeenRows } from '../../src/encryption/seen-rows.ts';
 import { type Keys, SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
 import { ConnectionTests } from '../../src/repository/connection-tests.ts';
 import type { DestinationRepository } from '../../src/repository/repository.ts';
-import { SeenRows } from '../../src/repository/seen-rows.ts';
 import type { Handler, LocalProvider } from '../destinations/support/local-provider.ts';
 import type { Service } from './service.ts';
 

@@ -1,8 +1,8 @@
 import type { Destination } from '../destinations/destination.ts';
-import type { ReadRow } from '../encryption/open-row.ts';
-import type { SettingsEncryption } from '../encryption/settings-encryption.ts';
-import { openAtHand } from '../encryption/stored-settings.ts';
 import { DestinationsError } from '../errors.ts';
+import type { ReadRow } from './open-row.ts';
+import type { SettingsEncryption } from './settings-encryption.ts';
+import { openAtHand } from './stored-settings.ts';
 
 /** What is needed of a destination to change its settings. */
 export type SeenDestination = Pick<

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { ReadRow } from '../../src/encryption/open-row.ts';
+import { SeenRows } from '../../src/encryption/seen-rows.ts';
 import { SettingsEncryption } from '../../src/encryption/settings-encryption.ts';
-import { SeenRows } from '../../src/repository/seen-rows.ts';
 
 const ring = `one:${randomBytes(32).toString('hex')}`;
 const encryption = new SettingsEncryption(ring);
