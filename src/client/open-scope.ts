@@ -98,10 +98,10 @@ export interface ScopeTools {
 
 /** The clients of a scope. Opens no connection. */
 export function openScope(database: Database, scope: Scope, tools: ScopeTools): ScopedClient {
-	const { encryption, replicas } = tools;
+	const { encryption } = tools;
 	const { operations } = database.pool;
 	// The view has what the type says; see `scopeClient`.
-	const view = scopeClient(database.prisma, encryption, scope, operations, replicas);
+	const view = scopeClient(database.prisma, tools, scope, operations);
 	const prisma = view as unknown as ScopedPrismaClient;
 	const transact: ScopedClient['transaction'] = async (work, options) => {
 		checkArgument('work', workOfTransaction, work);

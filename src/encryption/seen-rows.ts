@@ -32,7 +32,7 @@ export class SeenRows {
 		this.#maxRows = maxRows;
 	}
 
-	/** @param row as it was sent, with its settings sealed. */
+	/** @param row as it was sent, with its settings sealed. A row of which not all columns were read is left out. */
 	note({
 		id,
 		organizationId,
@@ -42,7 +42,8 @@ export class SeenRows {
 		settings,
 		settingsEncrypted,
 	}: ReadRow): void {
-		if (typeof id !== 'string') return;
+		if (typeof id !== 'string' || settings === undefined) return;
+		if (environment === undefined || version === undefined) return;
 		this.#rows.delete(id);
 		if (settingsEncrypted !== true || isLong(settings)) return;
 		const seen = { id, organizationId, type, environment, version, envelope: settings };

@@ -79,12 +79,18 @@ test('the last version counts, and one that is not kept takes the place of none'
 	}
 });
 
-test('a row whose id was not selected is none', async () => {
-	const made = await row();
-	const unnamed = { ...made, id: undefined } as unknown as Row;
-	expect(seen(made, unnamed).open(made.id, undefined, encryption)?.version).toBe(3);
-	expect(seen(unnamed).open(undefined as never, undefined, encryption)).toBeUndefined();
-	seen({ settingsEncrypted: true });
+test.each(['id', 'settings', 'environment', 'version'] as const)(
+	'a row of which %s was not selected is none',
+	async (name) => {
+		const made = await row();
+		const { [name]: _, ...others } = made;
+		expect(seen(made, others).open(made.id, undefined, encryption)?.version).toBe(3);
+		expect(seen(others).open(made.id, undefined, encryption)).toBeUndefined();
+	},
+);
+
+test('nothing is not a row', () => {
+	expect(seen({}).open(undefined as never, undefined, encryption)).toBeUndefined();
 });
 
 test('a ciphertext is kept up to its bound', async () => {

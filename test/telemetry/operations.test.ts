@@ -228,6 +228,24 @@ test.each(prismaCalls)('prisma.$delegate.$operation is one operation', async (ca
 	]);
 });
 
+test('new settings by Prisma are one operation that succeeds, also where others changed the row since', async () => {
+	const { id } = await subject();
+	const settings = (apiKey: string) =>
+		system.prisma.destination.update({ where: { id }, data: { settings: { apiKey } } });
+	const known = await observe(() => settings(`${canary}2`));
+	const [text, ...others] = String(
+		expectOperation('prisma.destination.update', known).attributes['db.query.text'],
+	).split('; ');
+	expect(others).toEqual([]);
+	expect(text).toMatch(/^UPDATE "public"\."destinations" SET [^;]+ RETURNING [^;]+$/);
+	expect(known.reports).toMatchObject([{ outcome: 'ok', rows: 1 }]);
+	await service.admin.query('UPDATE destinations SET name = $1 WHERE id = $2', [canary, id]);
+	const changed = await observe(() => settings(`${canary}3`));
+	expectOperation('prisma.destination.update', changed);
+	// The one that is looked up, and the one that is written.
+	expect(changed.reports).toMatchObject([{ outcome: 'ok', rows: 2 }]);
+});
+
 test.each(['withDeleted', 'onlyDeleted'] as const)(
 	'a read of %s() is an operation of that name',
 	async (name) => {

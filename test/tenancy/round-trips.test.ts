@@ -75,36 +75,77 @@ describe.each([true, false])('with namedStatements: %s', (namedStatements) => {
 		expect(sent.types.includes('P')).toBe(!namedStatements);
 	});
 
-	const newSettings = (destinations: typeof client.destinations) => {
-		let change = 0;
-		return () => {
-			change += 1;
-			return destinations.update(a.own.id, { settings: { apiKey: `phc_new_${change}` } });
-		};
+	const roads: Record<string, (client: ReturnType<typeof open>) => (key: string) => unknown> = {
+		'the repository': ({ destinations }) => {
+			return (apiKey) => destinations.update(a.own.id, { settings: { apiKey } });
+		},
+		Prisma: ({ prisma }) => {
+			return (apiKey) =>
+				prisma.destination.update({
+					where: { id: a.own.id },
+					data: { name: apiKey, settings: { apiKey } },
+				});
+		},
+	};
+	let change = 0;
+	const newSettings = (road: string, of: ReturnType<typeof open>) => async () => {
+		change += 1;
+		await roads[road]?.(of)(`phc_new_${namedStatements}_${change}`);
 	};
 
-	test('new settings take one, where the client knows what they change', async () => {
-		const sent = await sentFor(newSettings(client.destinations));
-		expect(sent).toMatchObject({ roundTrips: 1, writes: 1, simpleQueries: [] });
+	test.each(Object.keys(roads))(
+		'new settings by %s take one, where the client knows what they change',
+		async (road) => {
+			const sent = await sentFor(newSettings(road, client));
+			expect(sent).toMatchObject({ roundTrips: 1, writes: 1, simpleQueries: [] });
+		},
+	);
+
+	const readings: Record<string, (client: ReturnType<typeof open>) => PromiseLike<unknown>> = {
+		'the repository': ({ destinations }) => destinations.findById(a.own.id),
+		Prisma: ({ prisma }) => prisma.destination.findUnique({ where: { id: a.own.id } }),
+	};
+	test.each(
+		Object.keys(roads).flatMap((road) => Object.keys(readings).map((read) => [road, read])),
+	)('new settings by %s take one after a read by %s', async (road, read) => {
+		const reading = open(namedStatements);
+		await readings[read]?.(reading);
+		wire.take();
+		await newSettings(road, reading)();
+		expect(wire.take().roundTrips).toBe(1);
 	});
 
-	test('new settings take two, where others changed the destination since, or nobody read it', async () => {
-		const connected = open(namedStatements);
-		await connected.destinations.findByType('console');
-		const [changed, unread] = [
-			newSettings(client.destinations),
-			newSettings(connected.destinations),
-		];
-		const other = deployment.open().forOrganization(a.id).destinations;
-		let rename = 0;
-		const sent = await sentFor(async () => {
-			rename += 1;
-			await other.update(a.own.id, { name: `Renamed ${rename}` });
-			await changed();
+	// By Prisma, an update says no more than that there is no such row.
+	test.each([
+		['the repository', 2],
+		['Prisma', 3],
+	])(
+		'new settings by %s take %i, where others changed the destination since, and two where nobody read it',
+		async (road, roundTrips) => {
+			const connected = open(namedStatements);
+			await connected.destinations.findByType('console');
+			const [changed, unread] = [newSettings(road, client), newSettings(road, connected)];
+			const other = deployment.open().forOrganization(a.id).destinations;
+			let rename = 0;
+			const sent = await sentFor(async () => {
+				rename += 1;
+				await other.update(a.own.id, { name: `Renamed ${rename}` });
+				await changed();
+			});
+			expect(sent).toMatchObject({ roundTrips, writes: roundTrips, simpleQueries: [] });
+			wire.take();
+			await unread();
+			expect(wire.take().roundTrips).toBe(2);
+		},
+	);
+
+	test('what is read in a transaction is looked up again', async () => {
+		const reading = open(namedStatements);
+		await reading.transaction(async (tx) => {
+			for (const read of Object.values(readings)) await read({ ...reading, ...tx });
 		});
-		expect(sent).toMatchObject({ roundTrips: 2, writes: 2, simpleQueries: [] });
 		wire.take();
-		await unread();
+		await newSettings('Prisma', reading)();
 		expect(wire.take().roundTrips).toBe(2);
 	});
 

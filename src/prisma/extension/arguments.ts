@@ -1,6 +1,9 @@
 /** Arguments of a Prisma operation: a copy, which is rewritten in place. The caller's object is never touched. */
 export type Arguments = Record<string, unknown>;
 
+/** Sends an operation with arguments that were rewritten. */
+export type Send = (args: Arguments) => PromiseLike<unknown>;
+
 /** The value as an object to look into; nothing for everything else, which is left for Prisma to refuse. */
 export function asObject(value: unknown): Arguments | undefined {
 	return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,15 +1,17 @@
 import { checkAuthor, type Scope } from '../../database/scope.ts';
+import type { SeenRows } from '../../encryption/seen-rows.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { type RaisedIssue, ValidationError } from '../../errors.ts';
-import type { Arguments } from './arguments.ts';
+import { type Arguments, asObject, type Send } from './arguments.ts';
 import { copyArguments, refusalArgument } from './copy-arguments.ts';
-import type { FieldNames, Model } from './models.ts';
+import { type FieldNames, isDestination, type Model } from './models.ts';
 import { openResult } from './open-result.ts';
 import { planOperation } from './operations.ts';
 import { nameOrganization } from './own-organization.ts';
-import { identityOfNew, type LookUp, type NewRow, seal } from './seal.ts';
+import { identityOfNew, type LookUp, type NewRow, seal, type Writes } from './seal.ts';
 import type { Batch } from './transaction.ts';
 import { asOneStatement, idOfUpsert, isTaken, onlyKnownRow } from './upsert.ts';
+import { writeToSeen } from './write-to-seen.ts';
 
 /** One operation of Prisma, as it was called. */
 export interface Operation {
@@ -21,6 +23,8 @@ export interface Operation {
 	readonly extended?: boolean;
 	/** The scope that it runs in, which says whom it may name as author, and whose rows are meant. */
 	readonly scope?: Scope;
+	/** The destinations that its client saw. Left out in a transaction, which may be rolled back with what it wrote. */
+	readonly seen?: SeenRows | undefined;
 	/** The batch that it is part of. It is committed when results come, so that opening them must not fail. */
 	readonly batch?: Batch | undefined;
 	/** The relations of a call of Prisma's fluent API, where Prisma says them. */
@@ -28,8 +32,6 @@ export interface Operation {
 	/** The names of the schema. @defaultValue those of this package's schema */
 	readonly names?: FieldNames | undefined;
 }
-
-type Send = (args: Arguments) => PromiseLike<unknown>;
 
 /** Runs an operation with settings sealed on the way in and opened on the way out, and deleted rows hidden. */
 export async function runOperation(
@@ -92,27 +94,41 @@ interface Attempt extends Operation {
 
 async function attempt(
 	encryption: SettingsEncryption,
-	{ model, operation, args, extended = false, scope, batch, fluent, atOnce = false }: Attempt,
+	called: Attempt,
 	lookUp: LookUp,
 	send: Send,
 ): Promise<unknown> {
+	const { model, operation, args, extended = false, scope, seen, batch, fluent } = called;
 	const { result: plan, opening = {}, writes } = planOperation(model, operation, args);
 	const { organizationId } = scope ?? {};
 	if (organizationId !== undefined) nameOrganization(model, operation, args, organizationId);
-	if (writes !== undefined) {
-		if (scope !== undefined) checkAuthors(scope, writes.newRows);
-		const look = lookUpIn(batch, writes.newRows, lookUp);
-		const existing = await seal(encryption, model, args, writes, look);
-		// Other writes have no such update.
-		onlyKnownRow(args, existing);
-		if (atOnce) asOneStatement(model, args);
+	const change = { model, operation, args, organizationId, writes };
+	const written = seen && (await writeToSeen(encryption, seen, change, send));
+	if (written === undefined && writes !== undefined) {
+		await sealWrites(encryption, called, writes, lookUp);
 	}
-	const result = await send(args);
+	const result = written ?? (await send(args));
 	if (plan === undefined) return result;
 	const { manyRows = false, mustOpen = false } = opening;
+	if (!manyRows && isDestination(model)) seen?.note(asObject(result) ?? {});
 	const must = mustOpen && batch === undefined;
 	const options = { manyRows, mustOpen: must, prismaReads: extended, fluent };
 	return openResult(encryption, plan, result, options);
+}
+
+/** Has a write sealed, with what it changes looked up. */
+async function sealWrites(
+	encryption: SettingsEncryption,
+	{ model, args, scope, batch, atOnce = false }: Attempt,
+	writes: Writes,
+	lookUp: LookUp,
+): Promise<void> {
+	if (scope !== undefined) checkAuthors(scope, writes.newRows);
+	const look = lookUpIn(batch, writes.newRows, lookUp);
+	const existing = await seal(encryption, model, args, writes, look);
+	// Other writes have no such update.
+	onlyKnownRow(args, existing);
+	if (atOnce) asOneStatement(model, args);
 }
 
 function checkAuthors(scope: Scope, rows: readonly NewRow[]): void {

@@ -48,7 +48,7 @@ export interface Writes {
 }
 
 /** Validated settings, and the row that they are sealed to. */
-interface Sealing {
+export interface Sealing {
 	readonly data: Arguments;
 	readonly identity: Identity<string>;
 	readonly settings: object;
@@ -64,7 +64,7 @@ interface Sealing {
 export async function seal(
 	encryption: SettingsEncryption,
 	model: Model,
-	{ data, create, update }: Arguments,
+	args: Arguments,
 	{ newRows, existingRows }: Writes,
 	lookUp: LookUp,
 ): Promise<ReadonlySet<string>> {
@@ -81,11 +81,21 @@ export async function seal(
 			sealings.push({ ...sealing, stored });
 		}
 	}
+	await sealAll(encryption, model, args, sealings);
+	return new Set(rows.keys());
+}
+
+/** Seals all settings in the arguments of a write, in place. */
+export async function sealAll(
+	encryption: SettingsEncryption,
+	model: Model,
+	{ data, create, update }: Arguments,
+	sealings: readonly Sealing[],
+): Promise<void> {
 	const known = new Set<unknown>(sealings.map((sealing) => sealing.data));
 	for (const part of [data, create, update]) refuseOthers(model, part, known);
 	// All at once, so that a key provider is asked once however many rows there are.
 	await Promise.all(sealings.map((sealing) => sealOne(encryption, sealing)));
-	return new Set(rows.keys());
 }
 
 /**
@@ -140,7 +150,11 @@ function validateNew(data: Arguments, identity: Identity<string>): Sealing {
 }
 
 /** @param environment the one that the row has where the data names none. */
-function validate(data: Arguments, identity: Identity<string>, environment: unknown): Sealing {
+export function validate(
+	data: Arguments,
+	identity: Identity<string>,
+	environment: unknown,
+): Sealing {
 	const given = data.settings === undefined ? {} : data.settings;
 	const named = asObject(data.environment)?.set ?? data.environment ?? environment;
 	// `validateSettings` refuses a text that names no type; Prisma or the database refuse another environment.

@@ -90,11 +90,15 @@ function isEmpty(data: Arguments): boolean {
 	return Object.values(data).every((value) => value === undefined);
 }
 
-function reachesRelations(model: Model, { include, select, create, update }: Arguments): boolean {
+/** Whether an operation reads or writes more than one table, which takes several statements. */
+export function reachesRelations(
+	model: Model,
+	{ include, select, data, create, update }: Arguments,
+): boolean {
 	const names = [...Object.keys(model.relations), '_count'];
 	return (
 		include !== undefined ||
-		[select, create, update].some((part) =>
+		[select, data, create, update].some((part) =>
 			names.some((name) => asObject(part)?.[name] !== undefined),
 		)
 	);

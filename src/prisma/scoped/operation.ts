@@ -1,4 +1,5 @@
 import type { Scope } from '../../database/scope.ts';
+import type { SeenRows } from '../../encryption/seen-rows.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { UnsupportedError, ValidationError } from '../../errors.ts';
 import { type Arguments, asObject } from '../extension/arguments.ts';
@@ -56,15 +57,24 @@ export class ModelOperation {
 			]);
 	}
 
-	/** Runs it on a Prisma client without the extension. */
-	async run(encryption: SettingsEncryption, scope: Scope, client: Methods): Promise<unknown> {
+	/**
+	 * Runs it on a Prisma client without the extension.
+	 *
+	 * @param seen left out in a transaction, which may be rolled back with what it wrote.
+	 */
+	async run(
+		encryption: SettingsEncryption,
+		scope: Scope,
+		client: Methods,
+		seen?: SeenRows,
+	): Promise<unknown> {
 		const model = modelNamed(this.#delegate);
 		const given = withSteps(this.#args, this.#steps);
 		const { operation, args } = withoutBatching(this.#operation, given);
 		const on = client as unknown as LookUpClient;
 		const result = await runOperation(
 			encryption,
-			{ model, operation, args, scope },
+			{ model, operation, args, scope, seen },
 			async (ids) => lookUpOn(on, ids, {}, scope.organizationId),
 			(sent) =>
 				// A delegate's methods give Prisma promises.

@@ -5,6 +5,7 @@ import {
 } from '../../database/execution-context.ts';
 import type { Replicas } from '../../database/replicas.ts';
 import type { Scope } from '../../database/scope.ts';
+import type { SeenRows } from '../../encryption/seen-rows.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
 import { ForbiddenError, ValidationError } from '../../errors.ts';
 import type { OperationKind } from '../../telemetry/operation.ts';
@@ -21,11 +22,12 @@ import { call, type Method, type Methods, rawMethods, view } from './view.ts';
 interface Scoped {
 	readonly client: Methods;
 	readonly encryption: SettingsEncryption;
+	readonly seen: SeenRows;
 	readonly scope: Scope;
 	/** Where what is done runs as operations. */
 	readonly operations: Operations;
 	/** Where reads are sent that are in no transaction; the primary, where there are none. */
-	readonly replicas: Replicas | undefined;
+	readonly replicas?: Replicas | undefined;
 }
 
 /** How a promise of a scoped client is run, by itself or inside a transaction. */
@@ -33,7 +35,8 @@ interface DeferredOperation extends Scoped {
 	readonly kind: OperationKind;
 	readonly ranRawSql: boolean;
 	readonly mayLagBehind: boolean;
-	readonly run: (client: Methods) => PromiseLike<unknown>;
+	/** @param seen left out in a transaction. */
+	readonly run: (client: Methods, seen?: SeenRows) => PromiseLike<unknown>;
 }
 
 const deferredOperations = new WeakMap<object, DeferredOperation>();
@@ -50,13 +53,12 @@ const deferredOperations = new WeakMap<object, DeferredOperation>();
  */
 export function scopeClient(
 	client: object,
-	encryption: SettingsEncryption,
+	{ encryption, seen, replicas }: Pick<Scoped, 'encryption' | 'seen' | 'replicas'>,
 	scope: Scope,
 	operations: Operations,
-	replicas?: Replicas,
 ): Methods {
 	// A Prisma client is an object of methods, and of such objects.
-	const scoped = { client: client as Methods, encryption, scope, operations, replicas };
+	const scoped = { client: client as Methods, encryption, seen, scope, operations, replicas };
 	const delegates = new Map<PropertyKey, Methods>();
 	const raw: RawSql = (method, args, kind = rawKind(method)) =>
 		scopePromise({
@@ -93,7 +95,7 @@ function scopeOperation(scoped: Scoped, operation: ModelOperation, kind: Operati
 			kind,
 			ranRawSql: false,
 			mayLagBehind: operation.mayLagBehind,
-			run: (on) => operation.run(scoped.encryption, scoped.scope, on),
+			run: (on, seen) => operation.run(scoped.encryption, scoped.scope, on, seen),
 		},
 		(relation) => {
 			const follow = operation.follow(relation);
@@ -120,8 +122,10 @@ function scopePromise(
 }
 
 function start(operation: DeferredOperation): Promise<unknown> {
-	const { client, scope, operations, replicas, kind, ranRawSql, mayLagBehind, run } = operation;
-	const attempt = (reading?: Reading) => runToEnd({ scope, reading, ranRawSql }, () => run(client));
+	const { client, seen, scope, operations, replicas, kind, ranRawSql, mayLagBehind, run } =
+		operation;
+	const attempt = (reading?: Reading) =>
+		runToEnd({ scope, reading, ranRawSql }, () => run(client, seen));
 	return operations.run(kind, () =>
 		mayLagBehind && replicas !== undefined ? replicas.read(scope, attempt) : attempt(),
 	);
