@@ -26,7 +26,6 @@ import { benchTransaction } from './transaction.ts';
 const benchmarks = new Map<string, () => Promise<Report>>([
 	['peers', benchPeers],
 	['end-to-end', benchEndToEnd],
-	['adopt', benchAdopt],
 	['audit', benchAudit],
 	['destinations', benchDestinations],
 	['import', benchImport],
@@ -41,7 +40,8 @@ const benchmarks = new Map<string, () => Promise<Report>>([
 	['transaction', benchTransaction],
 ]);
 const names = [...benchmarks.keys()];
-/** Only where it is named: its rows fill a disk, and nobody needs its figures each time. */
+/** Only where they are named: their rows take many minutes, and no document shows their figures. */
+benchmarks.set('adopt', benchAdopt);
 benchmarks.set('log', benchLog);
 /** Makes the tables and pictures anew from the last whole run, without measuring. */
 const documents = 'documents';
