@@ -33,17 +33,22 @@ export function countSettings(
 	);
 }
 
-/** How many entries of the log were recorded before a time, and the greatest id of them. */
+/** How many entries of the log were recorded before a time, and the smallest and the greatest id of them. */
 export async function countEntries(
 	statements: Statements,
 	olderThan: Date,
-): Promise<{ readonly total: number; readonly lastId: string | null }> {
+): Promise<{
+	readonly total: number;
+	readonly ids: { readonly first: string; readonly last: string } | undefined;
+}> {
 	const [row] = await statements.run(
-		`SELECT pg_catalog.count(*), pg_catalog.max(id) FROM public.destination_audit_log
+		`SELECT pg_catalog.count(*), pg_catalog.min(id), pg_catalog.max(id) FROM public.destination_audit_log
 		 WHERE recorded_at < $1::timestamptz`,
 		[olderThan.toISOString()],
 	);
-	return { total: Number(row?.[0]), lastId: row?.[1] ?? null };
+	const [total, first = null, last = null] = row ?? [];
+	const ids = first === null || last === null ? undefined : { first, last };
+	return { total: Number(total), ids };
 }
 
 /** How many entries are behind an id. */

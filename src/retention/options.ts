@@ -69,7 +69,7 @@ export interface PurgeExpiredOptions {
 	readonly dryRun?: boolean | undefined;
 	/** Rows of one transaction, 1 to 10,000. @defaultValue 500, of the log 5,000 */
 	readonly batchSize?: number | undefined;
-	/** Stops after the transaction under way. Nothing is lost: the next run goes on. @defaultValue never */
+	/** Stops after the transactions under way. Nothing is lost: the next run goes on. @defaultValue never */
 	readonly signal?: AbortSignal | undefined;
 	/** Called when a part begins and after each transaction. */
 	readonly onProgress?: ((progress: PurgeProgress) => void) | undefined;

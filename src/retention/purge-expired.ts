@@ -66,7 +66,7 @@ export async function purgeExpired(given: PurgeExpiredOptions): Promise<PurgeExp
 const of = 'purgeExpired()';
 
 async function purgeOne(options: PurgeExpiredOptions): Promise<PurgeExpiredResult> {
-	const config = { ...serviceConfig(options), max: 1 };
+	const config = { ...serviceConfig(options), max: 2 };
 	// Not named, so that it works behind a pooler in transaction mode.
 	const pool = new ScopedPool(config, {
 		namedStatements: false,
@@ -182,13 +182,13 @@ class Purge {
 	async #log(): Promise<void> {
 		const { logOlderThan: olderThan } = this.#options;
 		if (olderThan === undefined) return;
-		const { total, lastId } = await countEntries(this.#statements, olderThan);
+		const { total, ids } = await countEntries(this.#statements, olderThan);
 		if (this.#counts('log', total)) return;
 		const exported = await this.#export();
 		const { batch, signal, onProgress } = this.#batches('log', total, 5000);
-		if (lastId === null) return;
+		if (ids === undefined) return;
 		await pruneLog(this.#statements, {
-			...{ olderThan, lastId, batch, exported, signal },
+			...{ olderThan, ids, batch, exported, signal },
 			onProgress: (removed) => onProgress({ removed }),
 		});
 	}

@@ -1,5 +1,11 @@
+import type { Client } from 'pg';
 import { posthog } from '../support/destinations.ts';
 import type { Service } from '../support/service.ts';
+
+/** What has a superuser's connection. */
+interface Admin {
+	readonly admin: Client;
+}
 
 /** A time that all of them are before, and no other row. */
 export const olderThan = new Date('2021-01-01');
@@ -22,7 +28,7 @@ export async function deletedLongAgo(service: Service, count: number): Promise<s
 }
 
 /** Entries of the log, the first of which is the oldest; returns their ids. */
-export async function entriesOfLongAgo(service: Service, count: number): Promise<string[]> {
+export async function entriesOfLongAgo(service: Admin, count: number): Promise<string[]> {
 	const rows = await pastTriggers(
 		service,
 		`INSERT INTO destination_audit_log
@@ -33,14 +39,14 @@ export async function entriesOfLongAgo(service: Service, count: number): Promise
 	return rows.map(({ id }) => id);
 }
 
-async function pastTriggers(service: Service, sql: string): Promise<{ id: string }[]> {
+async function pastTriggers(service: Admin, sql: string): Promise<{ id: string }[]> {
 	await service.admin.query('SET session_replication_role = replica');
 	const { rows } = await service.admin.query<{ id: string }>(sql);
 	await service.admin.query('RESET session_replication_role');
 	return rows;
 }
 
-export async function logIds(service: Service): Promise<string[]> {
+export async function logIds(service: Admin): Promise<string[]> {
 	const { rows } = await service.admin.query<{ id: string }>(
 		'SELECT id FROM destination_audit_log ORDER BY id',
 	);

@@ -169,9 +169,9 @@ CREATE TRIGGER trigger_log_pruned_destination_audit_log
   REFERENCING OLD TABLE AS old_rows
   FOR EACH STATEMENT EXECUTE FUNCTION public.log_pruned_destination_audit_log();
 
--- Removes entries that were recorded before a time, from the oldest on: it looks at so many behind `after_id` as
--- `page_size` says, and returns how many of them went and the last that it looked at, NULL where there was none. A page is
--- a short transaction, which locks nothing that anybody else wants.
+-- Removes entries that were recorded before a time, of as many ids behind `after_id` as `page_size` says. It returns how many
+-- went, and the id behind which the next entry is, NULL where there is none. A page is a short transaction, which locks nothing
+-- that anybody else wants; pages of other ids may go at the same time.
 --
 -- Where the log is exported, `exported_to` is the newest id that the export knew, and `unseen` are the transactions that it did
 -- not see yet: their entries stay.
@@ -199,14 +199,14 @@ BEGIN
       HINT = 'Name a time that is 30 days ago or longer.';
   END IF;
   SET LOCAL destinations.log_retention = 'on';
-  SELECT max(page.id) INTO last_id FROM (
-    SELECT id FROM public.destination_audit_log
-     WHERE id > coalesce(after_id, 0) ORDER BY id LIMIT greatest(1, least(page_size, 10000))) AS page;
+  last_id := coalesce(after_id, (SELECT id - 1 FROM public.destination_audit_log ORDER BY id LIMIT 1))
+    + greatest(1, least(page_size, 10000));
   DELETE FROM public.destination_audit_log
    WHERE id > coalesce(after_id, 0) AND id <= last_id AND recorded_at < recorded_before
      AND (exported_to IS NULL OR id <= exported_to)
      AND transaction_id <> ALL (coalesce(unseen, '{}'));
   GET DIAGNOSTICS removed = ROW_COUNT;
+  last_id := (SELECT id - 1 FROM public.destination_audit_log WHERE id > last_id ORDER BY id LIMIT 1);
   SET LOCAL destinations.log_retention = 'off';
 END
 $$;
