@@ -21,8 +21,13 @@ test('there are examples to look at', () => {
 	expect(inDocstrings.length).toBeGreaterThan(20);
 });
 
+const wrong = { place: 'somewhere.md:1', language: 'ts', flags: [], code: 'acme.nothing();' };
+/** Of all at once: to read the sources of this package takes most of the time. */
+const errors = typeErrors([...inDocuments, ...inDocstrings, wrong]);
+const isOfWrong = (error: string) => error.startsWith(wrong.place);
+
 test('every example in the documents and docstrings compiles', () => {
-	expect(typeErrors([...inDocuments, ...inDocstrings])).toEqual([]);
+	expect(errors.filter((error) => !isOfWrong(error))).toEqual([]);
 });
 
 test('each program of a framework is one that `npm run test:hosts` serves', () => {
@@ -34,10 +39,7 @@ test('each program of a framework is one that `npm run test:hosts` serves', () =
 });
 
 test('what does not compile is reported by its place', () => {
-	const [first] = inDocuments;
-	const wrong = { place: 'somewhere.md:1', language: 'ts', flags: [], code: 'acme.nothing();' };
-	expect(first).toBeDefined();
-	expect(typeErrors([wrong])).toEqual([
+	expect(errors.filter(isOfWrong)).toEqual([
 		expect.stringMatching(/^somewhere\.md:1 line 1: Property 'nothing' does not exist/),
 	]);
 });
