@@ -136,6 +136,12 @@ const runners: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
 			'truncate_local_data_after_distributing_table',
 		),
 	},
+	'docs/guides/shards.md': {
+		'psql "$OLD_URL" -v organization="$ORGANIZATION_ID"': by(
+			'test/shards/move.test.ts',
+			"'docs/guides/shards.md'",
+		),
+	},
 	'docs/guides/service.md': {
 		'npm init -y && npm pkg set type=module': { notRun: 'is of npm, and makes an empty project' },
 		'npm install @consent-io/destinations': published('install'),

@@ -40,7 +40,7 @@ const allowed = [
 	/^prisma\/config\.(mjs|d\.mts)$/,
 	/^prisma\/engine\/(connection|engine|locate|say-created|schema-engine|url)\.mjs$/,
 	/^prisma\/grants\/(give-up-adoption|hardening|logins|platform-tables|tenants-elsewhere)\.sql$/,
-	/^prisma\/scale\/citus(-nodes)?\.sql$/,
+	/^prisma\/scale\/(citus(-nodes)?|move-(in|out|remove))\.sql$/,
 	/^prisma\/migrations\/migration_lock\.toml$/,
 	/^prisma\/migrations\/\d{14}_[a-z_]+\/migration\.sql$/,
 ];
