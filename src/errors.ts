@@ -19,7 +19,7 @@ export type DestinationsErrorCode =
  * - `not_valid`: anything that has no code of its own
  * - `wrong_type`: `params.expected`, such as `string` or `boolean`
  * - `wrong_format`: the text is not of the form that it must have
- * - `wrong_value`: something else was given in its place: `params.is`, in English
+ * - `wrong_value`: something else was given instead: `params.is`, in English
  * - `too_long`: more than `params.maximum` characters
  * - `out_of_range`: less than `params.minimum` or more than `params.maximum`
  * - `not_in_list`: one of `params.allowed` is right
@@ -73,7 +73,7 @@ export interface ErrorOfDestination {
  *
  * Distinguish errors by `code`, which is stable, not by message. No error of this
  * package holds a key or a setting: not in its message, its cause or its JSON.
- * Where stored settings do not open, `destinationId` and `organizationId` say whose they are.
+ * Where stored settings do not decrypt, `destinationId` and `organizationId` say whose they are.
  *
  * @example
  * ```ts
@@ -89,7 +89,7 @@ export abstract class DestinationsError extends Error {
 	abstract readonly code: DestinationsErrorCode;
 	/** Whether the same call may succeed by itself, a little later. */
 	readonly retryable: boolean = false;
-	/** The destination whose stored settings did not open, a UUID; not there in any other error. */
+	/** The destination whose stored settings did not decrypt, a UUID; not there in any other error. */
 	declare readonly destinationId?: string;
 	/** The organization of that destination, a UUID; not there in any other error. */
 	declare readonly organizationId?: string;
@@ -180,7 +180,7 @@ export class ForbiddenError extends DestinationsError {
 }
 
 /**
- * Stored settings did not open: altered, moved from another row, or sealed under other key bytes.
+ * Stored settings did not decrypt: altered, moved from another row, or encrypted under other key bytes.
  * The error does not say which of these it was, because an attacker could use the difference.
  */
 export class DecryptionFailedError extends DestinationsError {

@@ -1,6 +1,6 @@
 -- Logins for services: one that may act as a tenant and nothing else, one that may act for every organization,
--- and one that may switch to destinations_loader, for processes that send events. With the first two, SQL that a
--- tenant smuggles into a tenant's connection cannot reach service_role; with a single login that may do both,
+-- and one that may switch to destinations_loader, for processes that send events. With the first two, SQL that is
+-- injected into a tenant's connection cannot reach service_role; with a single login that may do both,
 -- `SET ROLE service_role` is one statement away. The third reads what is switched on, and writes nothing.
 --
 -- Run it after the migrations, as a superuser or as a role with CREATEROLE that may grant the three roles

@@ -40,7 +40,7 @@ BEGIN
         ERRCODE = 'datatype_mismatch',
         MESSAGE = format('%s must have a column "%s" of type uuid, but %s', source, elsewhere.key,
           coalesce('it is of type ' || key_type::text, 'there is none')),
-        HINT = format('Policies and the claims of a token compare uuids, and settings are sealed to one. Add a second key: ALTER TABLE %s ADD COLUMN public_id uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE; and name it here.', source);
+        HINT = format('Policies and the claims of a token compare uuids, and encrypted settings are bound to one. Add a second key: ALTER TABLE %s ADD COLUMN public_id uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE; and name it here.', source);
     ELSIF NOT EXISTS (
       SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
        WHERE i.indrelid = source AND a.attname = elsewhere.key AND a.attnotnull AND i.indnkeyatts = 1

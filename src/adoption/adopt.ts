@@ -36,13 +36,13 @@ const noRows = { plaintext: 0, sealed: 0, empty: 0 };
 
 /**
  * Makes a table `destinations` that was created by hand into this package's own. The rows keep
- * their ids and times, settings are sealed by the envelopes of this package, and each row gets an entry in the log.
+ * their ids and times, settings are encrypted by the envelopes of this package, and each row gets an entry in the log.
  *
  * New tables are made and filled beside the old one, which stays in use; then they take its place in one transaction.
  * It can be killed at any moment and run again.
  *
  * @throws ConfigurationError if keys or connection are missing or malformed, or an option is unknown.
- * @throws RetryError while another adoption is under way in the database, or if a lock could not be had.
+ * @throws RetryError while another adoption is under way in the database, or if a lock was unavailable.
  * @throws UnavailableError if the database cannot be reached. What was done stays.
  */
 export async function adopt(given: AdoptOptions = {}): Promise<Adopted> {

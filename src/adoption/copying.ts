@@ -48,7 +48,7 @@ export class Copying {
 		this.#batchSize = options.batchSize ?? defaultBatchSize;
 	}
 
-	/** Begins to count anew. */
+	/** Begins to count again. */
 	begin(): void {
 		Object.assign(this.rows, { plaintext: 0, sealed: 0, empty: 0 });
 		this.unfit = 0;

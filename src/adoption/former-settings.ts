@@ -2,7 +2,7 @@ import { createDecipheriv, createHash } from 'node:crypto';
 import { ConfigurationError } from '../errors.ts';
 import { isPlainObject } from '../input/plain-object.ts';
 
-/** What an earlier application wrote for sealed settings: hexadecimal, all three. */
+/** What an earlier application wrote for encrypted settings: hexadecimal, all three. */
 export interface FormerEnvelope {
 	readonly encrypted: string;
 	readonly iv: string;
@@ -14,10 +14,10 @@ const algorithm = 'aes-256-gcm';
 const keyBytes = 32;
 const nonceBytes = 12;
 const tagBytes = 16;
-/** What every such row was sealed with, whoever's it is. */
+/** What every such row was encrypted with, whoever's it is. */
 const additionalData = Buffer.from('destinations-settings');
 
-/** Whether settings are sealed as `{ encrypted, iv, tag }`. No type of destination has settings of these names. */
+/** Whether settings are encrypted as `{ encrypted, iv, tag }`. No type of destination has settings of these names. */
 export function isFormerEnvelope(settings: unknown): settings is FormerEnvelope {
 	if (!isPlainObject(settings)) return false;
 	const { encrypted, iv, tag } = settings;
@@ -28,7 +28,7 @@ export function isFormerEnvelope(settings: unknown): settings is FormerEnvelope 
 	);
 }
 
-/** Opens what was sealed as `{ encrypted, iv, tag }` with one key for all rows. */
+/** Decrypts what was encrypted as `{ encrypted, iv, tag }` with one key for all rows. */
 export class FormerSealing {
 	readonly #ways: readonly ((iv: Buffer) => readonly [key: Buffer, nonce: Buffer])[];
 
@@ -36,7 +36,7 @@ export class FormerSealing {
 	constructor(key: string) {
 		if (!/^[0-9a-f]{64}$/i.test(key)) {
 			throw new ConfigurationError(
-				'DESTINATIONS_FORMER_KEY must be the 64 hexadecimal digits of the key with which the settings were sealed so far.',
+				'DESTINATIONS_FORMER_KEY must be the 64 hexadecimal digits of the key that encrypted the settings so far.',
 			);
 		}
 		const bytes = Buffer.from(key, 'hex');
@@ -48,7 +48,7 @@ export class FormerSealing {
 		];
 	}
 
-	/** The JSON that was sealed; undefined where the key does not open it. */
+	/** The JSON that was encrypted; undefined where the key does not decrypt it. */
 	open({ encrypted, iv, tag }: FormerEnvelope): string | undefined {
 		for (const way of this.#ways) {
 			try {

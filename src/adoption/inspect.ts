@@ -121,7 +121,7 @@ async function names(
 	return rows.map(({ text }) => text);
 }
 
-/** Indexes, constraints, policies and grants come anew, as the migrations make them. */
+/** Indexes, constraints, policies and grants come again, as the migrations make them. */
 const goes = `SELECT 'index ' || indexrelid::regclass FROM pg_index WHERE indrelid = ${table}
 	UNION ALL SELECT 'policy ' || quote_ident(polname) FROM pg_policy WHERE polrelid = ${table}
 	UNION ALL SELECT 'constraint ' || quote_ident(conname) FROM pg_constraint WHERE conrelid = ${table} AND contype IN ('c', 'f')

@@ -16,7 +16,7 @@ export interface AdoptOptions {
 	readonly connection?: ClientConfig | undefined;
 	/** The keys: `id:hex,id:hex`, or a provider. @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS` */
 	readonly keys?: Keys | undefined;
-	/** 64 hexadecimal digits: the key of settings that are sealed as `{ encrypted, iv, tag }`. @defaultValue there are none */
+	/** 64 hexadecimal digits: the key of settings that are encrypted as `{ encrypted, iv, tag }`. @defaultValue there are none */
 	readonly formerKey?: string | undefined;
 	/** @defaultValue `'look'` */
 	readonly goal?: AdoptionGoal | undefined;

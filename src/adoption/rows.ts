@@ -89,18 +89,18 @@ export async function selectDuplicates(transaction: Transaction): Promise<UnfitR
 const duplicate =
 	'another live row has the same organization, type and environment: keep one, and set deleted_at of the others';
 
-/** Opens the settings of rows, judges the rows as the package judges what is created, and seals the settings anew. */
+/** Decrypts the settings of rows, judges the rows as the package judges what is created, and encrypts the settings again. */
 export class Judge {
 	readonly #keys: TenantKeys;
 	readonly #former: FormerSealing | undefined;
 
-	/** @param former what opens settings that are sealed, where its key was given. */
+	/** @param former what opens settings that are encrypted, where its key was given. */
 	constructor(keys: TenantKeys, former: FormerSealing | undefined) {
 		this.#keys = keys;
 		this.#former = former;
 	}
 
-	/** @param seals whether the settings are sealed too, which takes most of the time; else they are left empty. */
+	/** @param seals whether the settings are encrypted too, which takes most of the time; else they are left empty. */
 	async judge(rows: readonly FormerRow[], seals = true): Promise<Judged> {
 		const fit: FitRow[] = [];
 		const unfitRows: UnfitRow[] = [];
@@ -132,11 +132,12 @@ export class Judge {
 		if (this.#former === undefined) {
 			return {
 				reason:
-					'settings: are sealed; set DESTINATIONS_FORMER_KEY to the key they were sealed with',
+					'settings: are encrypted; set DESTINATIONS_FORMER_KEY to the key that encrypted them',
 			};
 		}
 		const json = this.#former.open(stored);
-		if (json === undefined) return { reason: 'settings: do not open with DESTINATIONS_FORMER_KEY' };
+		if (json === undefined)
+			return { reason: 'settings: do not decrypt with DESTINATIONS_FORMER_KEY' };
 		return { form: 'sealed', settings: opened(json) };
 	}
 
@@ -147,7 +148,7 @@ export class Judge {
 	}
 }
 
-/** What an earlier application sealed need not be JSON; then it is not settings of any type. */
+/** What an earlier application encrypted need not be JSON; then it is not settings of any type. */
 function opened(json: string): object {
 	try {
 		const value: unknown = JSON.parse(json);

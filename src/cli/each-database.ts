@@ -37,7 +37,7 @@ export async function runOnEach(
 	command.check(args);
 	for (const option of command.eachDatabase?.except ?? []) {
 		if (!args.includes(`--${option}`)) continue;
-		throw new UsageError(`--${option} is of one database: set DATABASE_URL, not DATABASE_URLS.`);
+		throw new UsageError(`--${option} works on one database: set DATABASE_URL, not DATABASE_URLS.`);
 	}
 	const ended: { readonly place: string; readonly status: ExitStatus }[] = [];
 	for (const [at, { place, environment }] of databases.entries()) {
@@ -96,7 +96,7 @@ function databasesOf({ environment: read = {} }: Command, given: Terminal['envir
 	for (const variable of ofOne) {
 		if (!given[variable] || read[variable] === undefined) continue;
 		throw new ConfigurationError(
-			`${variable} is of one database, and DATABASE_URLS has several. Unset it, or unset DATABASE_URLS and run the command for each database by itself.`,
+			`${variable} names one database, and DATABASE_URLS several. Unset it, or unset DATABASE_URLS and run the command for each database by itself.`,
 		);
 	}
 	for (const [, all, list] of lists) {

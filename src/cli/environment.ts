@@ -20,12 +20,12 @@ export type Variable = (typeof variables)[number];
 
 /** The words of the help for the URLs of shards, where a command runs on each. */
 export const urlsOfShards =
-	'In its place the URLs of several databases, with spaces between: the command runs on each.';
+	'Instead: the URLs of several databases, with spaces between. The command runs on each.';
 
 type Environment = Terminal['environment'];
 
-/** The words of the help for the keys, where a command seals with them. */
-export const sealingKeys = 'id:hex,id:hex; the first seals, every one opens.';
+/** The words of the help for the keys, where a command encrypts with them. */
+export const sealingKeys = 'id:hex,id:hex. The first encrypts, all decrypt.';
 
 /**
  * The URL that a variable holds, which is there and can be read.
@@ -42,10 +42,10 @@ export function databaseUrl(environment: Environment, variable: Variable = 'DATA
 
 /** What the help says of the two variables where a command works as the service. */
 export const serviceLogin = {
-	DATABASE_URL: 'The login of a service that has one for everything.',
+	DATABASE_URL: 'The login of the service, if there is only one.',
 	DATABASE_URLS: urlsOfShards,
-	DATABASE_SERVICE_URL: 'The login of asService(), where there are two. It is used instead.',
-	DATABASE_SERVICE_URLS: 'In its place those of DATABASE_URLS, in the same order.',
+	DATABASE_SERVICE_URL: 'The login of asService(), if there are two. Used instead of DATABASE_URL.',
+	DATABASE_SERVICE_URLS: 'The same for DATABASE_URLS, in the same order.',
 } as const satisfies Partial<Record<Variable, string>>;
 
 /** The URL of the service's login, of which there is one where no other is for tenants. @throws ConfigurationError as {@link databaseUrl} */

@@ -9,7 +9,7 @@ import { type ExitStatus, exitStatus, type Process, type Terminal } from './term
 import { UsageError } from './usage-error.ts';
 import { version } from './version.ts';
 
-const help = `Looks after the encrypted settings of destinations.
+const help = `Sets up and checks the database of destinations and the keys of their settings.
 
 Usage: consent-destinations COMMAND [options]
 

@@ -39,7 +39,7 @@ export function json(help: string): { readonly json: Flag } {
 /** `--batch`, within the bounds that the library has for it. */
 export const batch: ValueOption<number> = {
 	value: 'ROWS',
-	help: 'Rows of one transaction, 1 to 10,000. Default: 250.',
+	help: 'Rows in one transaction, 1 to 10,000. Default: 250.',
 	read(text, option) {
 		const rows = /^\d{1,9}$/.test(text) ? Number(text) : 0;
 		if (rows >= 1 && rows <= 10_000) return rows;

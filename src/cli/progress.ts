@@ -38,7 +38,7 @@ export class ProgressLine {
 		else this.#output.line(this.#text(progress));
 	}
 
-	/** Makes room for a line of its own; the bar is drawn anew below it. */
+	/** Makes room for a line of its own; the bar is drawn again below it. */
 	clear(): void {
 		if (!this.#drawn) return;
 		this.#output.redraw('');

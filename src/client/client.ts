@@ -103,7 +103,7 @@ export interface DestinationsClientOptions {
 	 */
 	readonly route?: Route | undefined;
 	/**
-	 * The keys that seal and open settings: `id:hex,id:hex`, or a provider.
+	 * The keys that encrypt and decrypt settings: `id:hex,id:hex`, or a provider.
 	 *
 	 * @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS`
 	 */

@@ -37,7 +37,7 @@ export const redactedDestinationSchema = z.object({
 	name: z.string(),
 	description: z.string().nullable(),
 	environment: environmentName,
-	/** Null where the stored settings do not open. */
+	/** Null where the stored settings do not decrypt. */
 	settings: z.record(z.string(), z.unknown()).nullable(),
 	settingsEncrypted: z.boolean(),
 	requiredConsent: z.array(z.enum(ConsentPurpose)),

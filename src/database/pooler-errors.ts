@@ -9,7 +9,7 @@ const noTransactions =
 	/(transaction blocks|long transactions) not allowed in statement pooling mode/i;
 
 /**
- * The error for what a pooler refuses for good, by how it or the client is set.
+ * The error for what a pooler refuses permanently, by how it or the client is set.
  *
  * @param sqlState of the error, whether it is pg's own or came by way of Prisma.
  */

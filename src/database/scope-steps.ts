@@ -26,7 +26,7 @@ export const planningSettings: Readonly<Record<Planning, Readonly<Record<string,
 };
 
 /**
- * The same where the tables are distributed by Citus, which makes no plan of its own for a generic one. Workers plan anew what they
+ * The same where the tables are distributed by Citus, which makes no plan of its own for a generic one. Workers plan again what they
  * are sent.
  */
 export const citusPlanning: typeof planningSettings = {

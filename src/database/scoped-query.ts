@@ -34,7 +34,7 @@ export class ScopedQuery {
 	#sent = false;
 	/** How many statements were answered: the steps before, the query, the steps after. */
 	#answered = 0;
-	/** What rows look like; without columns until Postgres describes them, and for good where there are none. */
+	/** What rows look like; without columns until Postgres describes them, and permanently where there are none. */
 	#shape = shapeOf([], undefined);
 	/** Keeps the shape of a statement that the connection keeps prepared. */
 	#learn: (shape: RowShape) => void = () => {};

@@ -14,7 +14,7 @@ export function statementName(sql: string): string {
 
 /**
  * Names each SQL text, by which pg prepares it once a connection. The first texts keep their names
- * for good, because a name that is given up stays prepared on the server: a service's frequent statements
+ * permanently, because a name that is given up stays prepared on the server: a service's frequent statements
  * come first, and what comes later (lists of every length) goes unnamed.
  */
 export function nameStatements(): (statement: { readonly sql: string }) => string {

@@ -26,7 +26,7 @@ export type ClientConfig = { [T in DestinationType]: ClientConfigOf<T> }[Destina
  * type does not declare as visible is left out, and for an unknown type it returns null.
  *
  * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the destination is enabled and its
- * stored settings do not open. Leave those out with {@link settingsError} where the others must go on.
+ * stored settings do not decrypt. Leave those out with {@link settingsError} where the others must go on.
  *
  * @example
  * ```ts

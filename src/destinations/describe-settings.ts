@@ -24,7 +24,7 @@ export interface SettingDescription {
 	readonly maxLength?: number;
 	/** The source of a regular expression, with the flag `i`, that a trimmed text must match. */
 	readonly pattern?: string;
-	/** Whether lists and logs show a mask in its place. */
+	/** Whether lists and logs show a mask instead. */
 	readonly secret: boolean;
 	/** Who may see it. */
 	readonly visibility: Visibility;

@@ -62,7 +62,7 @@ export interface DestinationOf<T extends DestinationType> {
  */
 export type Destination = { [T in DestinationType]: DestinationOf<T> }[DestinationType];
 
-/** What never changes of a destination, and what its settings are sealed to. */
+/** What never changes of a destination, and what its settings are bound to. */
 export interface Identity<T extends string = DestinationType> {
 	readonly id: string;
 	readonly organizationId: string;

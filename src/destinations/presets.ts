@@ -2,7 +2,7 @@ import { infoOfField } from './fields.ts';
 import { type DestinationType, destinationTypes, settingsSchemas } from './registry.ts';
 
 /**
- * What counts where a tenant chose nothing, by type. It is not stored: a preset in every sealed row could never
+ * What counts where a tenant chose nothing, by type. It is not stored: a preset in every encrypted row could never
  * be raised, and would look like the tenant's choice. Those of where data goes (`host`, `dataResidency`) never
  * change, so a choice that equals them loses nothing by not being stored.
  */

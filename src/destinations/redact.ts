@@ -6,7 +6,7 @@ import { settingsError, withoutSettings } from './unopened.ts';
 
 /**
  * A destination whose settings are for the eye only: secrets are masked, so they have no type to rely on. Where
- * the stored settings do not open they are null, and `settingsError` is the code of the reason.
+ * the stored settings do not decrypt, they are null, and `settingsError` is the code of the reason.
  */
 export type Redacted<D> = D extends unknown
 	? Omit<D, 'settings' | 'settingsError'> &
@@ -21,7 +21,7 @@ export type Redacted<D> = D extends unknown
  * four characters where it is long. A masked value that is sent back is refused, so it never overwrites a secret.
  *
  * Fails closed: settings that the type does not declare are masked whole, and for an unknown type all are. One
- * whose stored settings do not open has null in their place, and the error's code in `settingsError`.
+ * whose stored settings do not decrypt has null instead, and the error's code in `settingsError`.
  *
  * @param destination - From the repository, or a row of the Prisma client.
  * @example

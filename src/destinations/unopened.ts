@@ -3,20 +3,20 @@ import type { DestinationOf } from './destination.ts';
 import type { DestinationType } from './registry.ts';
 
 /**
- * A destination whose stored settings do not open, as plain data: everything else of it, and why. For pages
+ * A destination whose stored settings do not decrypt, as plain data: everything else of it, and why. For pages
  * that show and repair such rows; `list({ unopened: 'mark' })` returns them.
  */
 export interface UnopenedDestination extends Omit<DestinationOf<DestinationType>, 'settings'> {
-	/** Distinguishes it from a destination that opened. */
+	/** Distinguishes it from a destination that decrypted. */
 	settings: null;
-	/** Why the settings did not open: `DECRYPTION_FAILED`, `UNKNOWN_KEY` or `KEY_UNAVAILABLE`. */
+	/** Why the settings did not decrypt: `DECRYPTION_FAILED`, `UNKNOWN_KEY` or `KEY_UNAVAILABLE`. */
 	settingsError: DestinationsError;
 }
 
 /**
- * Why the stored settings of a destination did not open, without throwing it; undefined where they did.
+ * Why the stored settings of a destination did not decrypt, without throwing it; undefined where they did.
  *
- * A destination whose settings do not open takes no list and no write down: it comes back with everything
+ * A destination whose settings do not decrypt takes no list and no write down: it comes back with everything
  * else, and reading its `settings` throws this error. So ask before you read them, where a list must go on.
  *
  * @param destination - From the repository, or a row of the Prisma client.

@@ -30,7 +30,7 @@ const mostUses = mostKeys + 3;
 
 /**
  * One pass over each table with settings, and few rows back, however many organizations have a data key. Only the key's
- * id leaves an envelope. The column's default, which no key sealed, is left out. `$1` are the ids on the ring, which come
+ * id leaves an envelope. The column's default, which no key encrypted, is left out. `$1` are the ids on the ring, which come
  * before those that nobody configured.
  */
 const countKeys = `
@@ -56,7 +56,7 @@ const countKeys = `
 	) AS used, LATERAL (SELECT CASE kind WHEN 'other' THEN used.id END AS id) AS shown
 	GROUP BY 1, 2 ORDER BY kind = 'other', shown.id IS NOT NULL, shown.id <> ALL ($1), shown.id LIMIT ${mostUses}`;
 
-/** The keys that stored settings are sealed with, against those that were given. Opens nothing. */
+/** The keys that stored settings are encrypted with, against those that were given. Opens nothing. */
 export async function checkKeys(
 	session: ReadOnlySession,
 	keys: string | undefined,
@@ -118,14 +118,14 @@ function judge(id: string | null, rows: number, given: readonly string[] | undef
 	}
 	const name = shownKeyId(id);
 	if (given === undefined)
-		return note(`Key ${name} sealed ${many}; whether services have it was not checked`);
-	if (id === given[0]) return ok(`Key ${name} sealed ${many}, and seals from now on`);
+		return note(`Key ${name} encrypted ${many}; whether services have it was not checked`);
+	if (id === given[0]) return ok(`Key ${name} encrypted ${many}, and encrypts new settings`);
 	if (given.includes(id)) {
-		return note(`Key ${name} sealed ${many} and is not the first`, {
+		return note(`Key ${name} encrypted ${many} and is not the first`, {
 			fix: 'consent-destinations rotate brings them to the first key.',
 		});
 	}
-	return failure(`Key ${name} sealed ${many} and was not given: nobody can read them`, {
+	return failure(`Key ${name} encrypted ${many} and was not given: nobody can read them`, {
 		fix: 'Add it to DESTINATIONS_ENCRYPTION_KEYS, behind the first. If it is lost, so are the settings.',
 	});
 }
@@ -137,14 +137,14 @@ function ofDataKeys(uses: readonly KeyUse[]): Finding[] {
 	if (wrapped !== undefined) {
 		findings.push(
 			note(
-				`${counted(wrapped.keys, 'data key')} of organizations sealed ${counted(wrapped.rows, 'row')}; whether the key management service unwraps them was not checked`,
+				`${counted(wrapped.keys, 'data key')} of organizations encrypted ${counted(wrapped.rows, 'row')}; whether the key management service unwraps them was not checked`,
 			),
 		);
 	}
 	if (lost !== undefined) {
 		findings.push(
 			warning(
-				`${counted(lost.keys, 'data key')} that sealed ${counted(lost.rows, 'row')} are gone: nobody can read them`,
+				`${counted(lost.keys, 'data key')} that encrypted ${counted(lost.rows, 'row')} are gone: nobody can read them`,
 				{
 					fix: 'After shred() it is meant to be so. Otherwise restore destination_data_keys from a backup.',
 				},
@@ -163,9 +163,9 @@ function unused(uses: readonly KeyUse[], given: readonly string[] | undefined): 
 		.filter((id) => !used.has(id))
 		.map((id) =>
 			id === given[0]
-				? ok(`Key ${shownKeyId(id)} sealed no row yet, and seals from now on`)
-				: note(`Key ${shownKeyId(id)} was given and sealed no row here: it may be retired`, {
-						fix: 'First be sure that no service seals with it.',
+				? ok(`Key ${shownKeyId(id)} encrypted no row yet, and encrypts new settings`)
+				: note(`Key ${shownKeyId(id)} was given and encrypted no row here: it may be retired`, {
+						fix: 'First be sure that no service encrypts with it.',
 					}),
 		);
 }

@@ -193,7 +193,7 @@ function loaderFindings(login: Login): Finding[] {
 	return findings;
 }
 
-/** What keeps SQL that a tenant smuggles in from acting for every organization. */
+/** What keeps injected SQL of a tenant from acting for every organization. */
 function separationOf(tenant: Login, service: Login | undefined): Finding[] {
 	if (tenant.superuser || tenant.notTenant !== undefined) return [];
 	if (tenant.notService !== undefined) {
@@ -234,7 +234,7 @@ function powersOf(login: Login): Finding[] {
 	}
 	if (login.bypassrls) {
 		findings.push(
-			failure(`${name} goes behind row level security (BYPASSRLS)`, {
+			failure(`${name} bypasses row level security (BYPASSRLS)`, {
 				sql: `ALTER ROLE ${name} NOBYPASSRLS;`,
 			}),
 		);

@@ -111,7 +111,7 @@ function judge(applied: readonly AppliedRow[], table: string): MigrationsChecked
 		if (known.has(name)) continue;
 		findings.push(
 			warning(`Migration ${name} is not known to this package`, {
-				fix: 'If a newer release of this package made it, install that one here. If it is your own, all is well.',
+				fix: 'If a newer release of this package made it, install that one here. If it is your own, ignore this.',
 			}),
 		);
 	}

@@ -41,7 +41,7 @@ async function reach(
 	} catch (error) {
 		if (!(error instanceof UnreachableError)) throw error;
 		const fix = 'Start it, or correct DATABASE_REPLICA_URLS.';
-		return [warning(`${error.message}. The primary is read in its place`, { fix })];
+		return [warning(`${error.message}. The primary is read instead`, { fix })];
 	}
 }
 
@@ -61,8 +61,7 @@ async function checkReplica(
 		return [failure(`${target} is not a replica of the primary: it is another database`, { fix })];
 	}
 	if (!row.in_recovery) {
-		const fix =
-			'Name a standby in its place, or leave it out. After a failover, name the new standby.';
+		const fix = 'Name a standby instead, or leave it out. After a failover, name the new standby.';
 		return [
 			warning(`${target} is not a replica: it is a primary, which is not read as one`, { fix }),
 		];

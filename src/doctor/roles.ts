@@ -10,7 +10,7 @@ interface RoleRow {
 	readonly can_login: boolean;
 	readonly uses_schema: boolean;
 	readonly creates_in_schema: boolean;
-	/** Roles that it may switch to, and those of them that go behind row level security. */
+	/** Roles that it may switch to, and those of them that bypass it by BYPASSRLS. */
 	readonly member_of: readonly string[];
 	readonly powerful: readonly string[];
 }
@@ -97,7 +97,7 @@ function judge(row: RoleRow): Finding[] {
 	if (row.bypassrls) {
 		// Supabase's own is so, and its policies let it see everything here anyway.
 		if (isService) findings.push(note('Role service_role has BYPASSRLS, as on Supabase'));
-		else take('BYPASSRLS', 'goes behind row level security');
+		else take('BYPASSRLS', 'bypasses row level security');
 	}
 	if (row.can_login) {
 		findings.push(

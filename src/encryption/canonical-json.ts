@@ -1,7 +1,7 @@
 import { ValidationError } from '../errors.ts';
 import { isPlainObject } from '../input/plain-object.ts';
 
-/** The largest settings that are sealed, in bytes of JSON. Real ones have a few hundred. */
+/** The largest settings that are encrypted, in bytes of JSON. Real ones have a few hundred. */
 const maxSettingsBytes = 64 * 1024;
 const maxDepth = 32;
 

@@ -9,7 +9,7 @@ import {
 } from '../keys/tenant-key.ts';
 
 /**
- * Sealed settings, as they are stored in the JSONB column. Binary members are base64url without
+ * Encrypted settings, as they are stored in the JSONB column. Binary members are base64url without
  * padding (RFC 4648, section 5), in the one canonical spelling.
  */
 export interface SettingsEnvelope {
@@ -27,7 +27,7 @@ export interface SettingsEnvelope {
 	readonly ct: string;
 }
 
-/** What an envelope is bound to: it opens nowhere else. */
+/** What an envelope is bound to: it decrypts nowhere else. */
 export interface SettingsContext {
 	/** 1 to 255 characters; a UUID in any spelling is the same. */
 	readonly organizationId: string;
@@ -166,7 +166,7 @@ export function looksLikeEnvelope(settings: object): boolean {
 export function decryptionFailed(context: SettingsContext): DecryptionFailedError {
 	const { destinationId, organizationId } = context;
 	return new DecryptionFailedError(
-		`The settings of destination ${destinationId} did not open: they were altered, belong to another row, or were sealed with other key bytes. Check the keys, then restore the row from a backup.`,
+		`The settings of destination ${destinationId} did not decrypt: they were altered, belong to another row, or were encrypted with other key bytes. Check the keys, then restore the row from a backup.`,
 		{ destinationId, organizationId },
 	);
 }
@@ -178,7 +178,7 @@ function additionalData(key: TenantKey, context: SettingsContext): Buffer {
 	return additionalDataViews[length];
 }
 
-/** Random bytes are drawn for many nonces at once, because each draw costs as much as sealing a row. */
+/** Random bytes are drawn for many nonces at once, because each draw costs as much as encrypting a row. */
 const noncePool = Buffer.alloc(nonceBytes * 512);
 let nonceOffset = noncePool.length;
 

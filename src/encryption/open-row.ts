@@ -6,7 +6,7 @@ import { openStored } from './stored-settings.ts';
 /** A destination as it was read, by the names of its fields. */
 export type ReadRow = Record<string, unknown>;
 
-/** What becomes of a row whose settings do not open. */
+/** What becomes of a row whose settings do not decrypt. */
 export type OnUnopened = (row: ReadRow, error: DestinationsError) => void;
 
 export const fail: OnUnopened = (_, error) => {
@@ -59,7 +59,7 @@ function contextOf({ id, organizationId, type, settingsEncrypted }: ReadRow): Se
 		typeof settingsEncrypted !== 'boolean'
 	) {
 		throw new UnsupportedError(
-			'Settings can only be opened with id, organizationId, type and settingsEncrypted. Do not omit these for the whole Prisma client.',
+			'Settings can only be decrypted with id, organizationId, type and settingsEncrypted. Do not omit these for the whole Prisma client.',
 		);
 	}
 	return { organizationId, destinationId: id, type };

@@ -10,7 +10,7 @@ export type SeenDestination = Pick<
 	'id' | 'organizationId' | 'type' | 'environment' | 'version' | 'settings'
 >;
 
-/** A row with its settings as they are stored: sealed. */
+/** A row with its settings as they are stored: encrypted. */
 interface SeenRow extends Omit<SeenDestination, 'settings'> {
 	readonly envelope: unknown;
 }
@@ -32,7 +32,7 @@ export class SeenRows {
 		this.#maxRows = maxRows;
 	}
 
-	/** @param row as it was sent, with its settings sealed. A row of which not all columns were read is left out. */
+	/** @param row as it was sent, with its settings encrypted. A row of which not all columns were read is left out. */
 	note({
 		id,
 		organizationId,

@@ -40,7 +40,7 @@ export const plaintextOption = z.enum(['refuse', 'allow-read'], {
 });
 
 /**
- * Seals and opens settings with AES-256-GCM.
+ * Encrypts and decrypts settings with AES-256-GCM.
  *
  * An envelope is bound to the organization, the destination and the type: moved to another row it does
  * not open. The Prisma extension and the repository do this by themselves; use this class where
@@ -79,7 +79,7 @@ export class SettingsEncryption {
 	}
 
 	/**
-	 * Seals settings with the organization's primary key.
+	 * Encrypts settings with the organization's primary key.
 	 *
 	 * @throws ValidationError if the settings are not plain JSON, too large, or an envelope already.
 	 * @throws KeyUnavailableError if the key provider does not answer.
@@ -92,9 +92,9 @@ export class SettingsEncryption {
 	}
 
 	/**
-	 * Opens what {@link encrypt} sealed for the same context.
+	 * Decrypts what {@link encrypt} encrypted for the same context.
 	 *
-	 * @throws DecryptionFailedError if the envelope was altered, moved, or sealed with other key bytes.
+	 * @throws DecryptionFailedError if the envelope was altered, moved, or encrypted with other key bytes.
 	 * @throws UnknownKeyError if no key has the envelope's key id.
 	 * @throws KeyUnavailableError if the key provider does not answer.
 	 */

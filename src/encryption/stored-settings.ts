@@ -15,7 +15,7 @@ export function storedForm(settings: unknown, settingsEncrypted: boolean): Store
 }
 
 /**
- * Opens the settings of a stored row, complete with what counts where nothing was chosen; returns a promise only where the key provider must be asked.
+ * Decrypts the settings of a stored row, complete with what counts where nothing was chosen; returns a promise only where the key provider must be asked.
  *
  * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError of this row, at once or by the promise.
  */
@@ -40,9 +40,9 @@ export function openStored(
 }
 
 /**
- * Opens sealed settings like {@link openStored}; returns nothing where the key provider must be asked.
+ * Opens encrypted settings like {@link openStored}; returns nothing where the key provider must be asked.
  *
- * @throws DecryptionFailedError if they do not open.
+ * @throws DecryptionFailedError if they do not decrypt.
  */
 export function openAtHand(
 	encryption: SettingsEncryption,

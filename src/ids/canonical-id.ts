@@ -11,7 +11,7 @@ const uuidAsRead = /^\{?(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}\}?$/i;
 
 /**
  * An id as Postgres writes it. Postgres reads a uuid in several spellings
- * (https://www.postgresql.org/docs/current/datatype-uuid.html); settings that were sealed to another one than it
+ * (https://www.postgresql.org/docs/current/datatype-uuid.html); settings that were bound to another one than it
  * writes would never open again. Any other text stays as it is.
  */
 export function canonicalId(id: string): string {

@@ -5,7 +5,7 @@ let offset = pool.length;
 
 /**
  * A UUID of version 7 (RFC 9562, section 5.7): the milliseconds, then 74 random bits. Made by the
- * client, because settings are sealed to the id before the row exists.
+ * client, because settings are bound to the id before the row exists.
  */
 export function uuidv7(): string {
 	if (offset === pool.length) {

@@ -41,7 +41,7 @@ export async function askProvider<T>(
 			throw error;
 		}
 		throw new KeyUnavailableError(
-			`The key provider failed with ${kindOf(error)}. Settings were neither sealed nor opened; try again when it answers.`,
+			`The key provider failed with ${kindOf(error)}. Settings were neither encrypted nor decrypted; try again when it answers.`,
 		);
 	}
 }
@@ -69,7 +69,7 @@ async function inTime<T>(answer: PromiseLike<T>, seconds: number): Promise<T> {
 		const refuse = () =>
 			reject(
 				new KeyUnavailableError(
-					`The key provider did not answer within ${seconds} s. Settings were neither sealed nor opened; try again when it answers.`,
+					`The key provider did not answer within ${seconds} s. Settings were neither encrypted nor decrypted; try again when it answers.`,
 				),
 			);
 		timer = setTimeout(refuse, Math.min(seconds * 1000, longestTimer));

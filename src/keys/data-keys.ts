@@ -24,7 +24,7 @@ export interface WrappedKeyStore {
 	find(keyId: string, organizationId: string): Promise<Uint8Array | undefined>;
 	/** Keeps a first key, unless somebody else was faster, and returns the id of the one that is kept. */
 	insertFirst(organizationId: string, wrappedKey: Uint8Array): Promise<string>;
-	/** Keeps a key that seals from now on, and returns its id. */
+	/** Keeps a key that encrypts from now on, and returns its id. */
 	insertNext(organizationId: string, wrappedKey: Uint8Array): Promise<string>;
 	/** Deletes all keys of an organization, and says how many there were. */
 	deleteAll(organizationId: string): Promise<number>;
@@ -35,7 +35,7 @@ export interface DataKeysOptions extends KeyWrapper {
 	readonly cacheSeconds: number;
 	/** Seconds that reading a wrapped key and unwrapping it may take. @defaultValue 3 */
 	readonly timeoutSeconds?: number | undefined;
-	/** Opens what was sealed before, with keys whose ids are not UUIDs. @defaultValue none */
+	/** Decrypts what was encrypted before, with keys whose ids are not UUIDs. @defaultValue none */
 	readonly olderKeys?: KeyProvider | undefined;
 }
 
@@ -62,17 +62,17 @@ export class DataKeys {
 	async getKey(keyId: string, organizationId: string): Promise<Uint8Array> {
 		if (isCanonicalUuid(keyId)) {
 			const wrapped = await this.#store.find(keyId, organizationId);
-			// Also of a key that was just made: nothing is sealed with a key that could not be had again.
+			// Also of a key that was just made: nothing is encrypted with a key that could not be read again.
 			if (wrapped !== undefined) return this.#wrapper.unwrap(wrapped, { organizationId });
 		} else if (this.#olderKeys !== undefined) {
 			return this.#olderKeys.getKey(keyId, organizationId);
 		}
 		throw new UnknownKeyError(
-			`The organization has no data key "${shownKeyId(keyId)}". If it was shredded, what it sealed cannot be read again.`,
+			`The organization has no data key "${shownKeyId(keyId)}". If it was shredded, what it encrypted cannot be read again.`,
 		);
 	}
 
-	/** Makes a new data key for an organization. The ones before open what they sealed until `rotateKeys`. */
+	/** Makes a new data key for an organization. The ones before decrypt what they encrypted until `rotateKeys`. */
 	async renew(organizationId: string): Promise<string> {
 		return this.#store.insertNext(organizationId, await this.#newKey(organizationId));
 	}

@@ -38,7 +38,7 @@ export interface KeyProvider {
 	readonly timeoutSeconds?: number | undefined;
 
 	/**
-	 * The id of the key that seals this organization's settings from now on. A promised answer is cached
+	 * The id of the key that encrypts this organization's settings from now on. A promised answer is cached
 	 * for `cacheSeconds` as keys are; one given at once is asked for again at every write.
 	 */
 	primaryKeyId(organizationId: string): string | Promise<string>;
@@ -63,7 +63,7 @@ export const keyBytes = 32;
 
 /**
  * Whether a key is one byte repeated: memory that was wiped or never written, or a key made up for an example.
- * No random source makes such a key, and whoever guesses it reads all that it sealed.
+ * No random source makes such a key, and whoever guesses it reads all that it encrypted.
  */
 export function repeatsOneByte(key: Uint8Array): boolean {
 	return key.every((byte) => byte === key[0]);

@@ -12,7 +12,7 @@ import {
 const bareKeyId = 'default';
 
 /**
- * Encryption keys held in memory. The first one seals, every one opens.
+ * Encryption keys held in memory. The first one encrypts, all decrypt.
  *
  * Written as `id:hex,id:hex`, 64 hex digits (32 bytes) each, or as 64 hex digits alone, whose id is
  * `default`. An id has 1 to 64 letters, digits, dots, dashes and underscores. A key that is one byte repeated is
@@ -39,7 +39,7 @@ export class Keyring implements KeyProvider {
 		this.#primaryKeyId = entries[0][0];
 	}
 
-	/** The ids of all keys, the sealing one first. */
+	/** The ids of all keys, the encrypting one first. */
 	get keyIds(): string[] {
 		return [...this.#keys.keys()];
 	}
@@ -58,7 +58,7 @@ export class Keyring implements KeyProvider {
 
 function unknownKey(keyId: string): UnknownKeyError {
 	return new UnknownKeyError(
-		`No key has the id "${shownKeyId(keyId)}". Add it to the keys (DESTINATIONS_ENCRYPTION_KEYS), behind the first, to read what it sealed.`,
+		`No key has the id "${shownKeyId(keyId)}". Add it to the keys (DESTINATIONS_ENCRYPTION_KEYS), behind the first, to read what it encrypted.`,
 	);
 }
 

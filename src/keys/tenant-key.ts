@@ -1,6 +1,6 @@
 import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 
-/** What seals and opens one organization's settings under one key of the key ring. */
+/** What encrypts and decrypts one organization's settings under one key of the key ring. */
 export interface TenantKey {
 	readonly keyId: string;
 	readonly cipherKey: KeyObject;
@@ -20,7 +20,7 @@ const salt = 'consent-io/destinations/settings';
 /**
  * Derives an organization's key with HKDF (RFC 5869). A key per organization keeps the number of
  * random nonces under one key far from the limit of 2^32 (NIST SP 800-38D, section 8.3), and a row
- * copied to another organization does not open there.
+ * copied to another organization does not decrypt there.
  */
 export function deriveTenantKey(key: Uint8Array, keyId: string, organizationId: string): TenantKey {
 	const info = ['v1', keyId, organizationId].map(netstring).join('');

@@ -55,7 +55,7 @@ export class TenantKeys {
 		return this.#keys.load(keyId, organizationId, () => this.#fetch(keyId, organizationId));
 	}
 
-	/** The key that seals this organization's settings now. */
+	/** The key that encrypts this organization's settings now. */
 	async primary(organizationId: string): Promise<TenantKey> {
 		const remembered = this.#primaryKeyIds.get(primary, organizationId);
 		if (remembered !== undefined) {

@@ -2,7 +2,7 @@ import { loaderScope } from '../database/scope.ts';
 import type { ScopedSql } from '../database/scoped-sql.ts';
 import { serverIdentity } from './server.ts';
 
-/** Behind more changes than this everything is read anew: naming them would cost more. */
+/** Behind more changes than this everything is read again: naming them would cost more. */
 export const manyOrganizations = 10_000;
 
 /** After this long without a poll, in milliseconds, entries of the log may have been deleted unread. */

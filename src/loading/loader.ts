@@ -45,7 +45,7 @@ export class DestinationsLoader implements AsyncDisposable {
 		const options = checkLoaderOptions(given);
 		if (options.route !== undefined || options.shards !== undefined) {
 			throw new ConfigurationError(
-				'new DestinationsLoader() is of one database. Use createDestinationsLoader() for `shards`.',
+				'new DestinationsLoader() reads one database. Use createDestinationsLoader() for `shards`.',
 			);
 		}
 		const pool = checkPoolOptions('`pool` of createDestinationsLoader()', options.pool);
@@ -105,7 +105,7 @@ export class DestinationsLoader implements AsyncDisposable {
 	 * What an organization has enabled in an environment, frozen; an empty list where it has nothing, or does not exist.
 	 * From memory, or read together with whatever else is asked for at the same time.
 	 *
-	 * A destination whose settings do not open is left out and reported by `failure`.
+	 * A destination whose settings do not decrypt is left out and reported by `failure`.
 	 *
 	 * @param organizationId UUID.
 	 * @throws ValidationError if an argument is not valid.
@@ -168,7 +168,7 @@ export class DestinationsLoader implements AsyncDisposable {
 	}
 
 	/**
-	 * Forgets everything, so that each organization is read anew. For writes that no trigger saw, such as a restore of
+	 * Forgets everything, so that each organization is read again. For writes that no trigger saw, such as a restore of
 	 * rows with `session_replication_role = replica`.
 	 *
 	 * @throws UnavailableError if the database cannot be reached; everything is forgotten all the same.

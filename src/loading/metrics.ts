@@ -8,9 +8,9 @@ export interface LoaderMetrics {
 	readonly misses: number;
 	/** Statements that read organizations, those of `preload` included. */
 	readonly loads: number;
-	/** Polls and loads that failed, and rows that did not open. */
+	/** Polls and loads that failed, and rows that did not decrypt. */
 	readonly failures: number;
-	/** Rows that did not open, each time that they were tried. */
+	/** Rows that did not decrypt, each time that they were tried. */
 	readonly rowsLeftOut: number;
 	/** Organizations in memory. */
 	readonly organizations: number;

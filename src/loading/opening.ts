@@ -24,7 +24,7 @@ export interface OpenedRows {
 	readonly expiresAt: number;
 }
 
-/** Opens rows. One that does not open is left out, and harms no other. */
+/** Opens rows. One that does not decrypt is left out, and harms no other. */
 export async function openRows(
 	encryption: SettingsEncryption,
 	rows: readonly StoredRow[],
@@ -57,7 +57,7 @@ async function openRow(encryption: SettingsEncryption, row: StoredRow) {
 	const context = { destinationId: id, organizationId, type };
 	const stored: unknown = JSON.parse(row.settings);
 	const settings = await openStored(encryption, stored, settingsEncrypted, context);
-	// What is not sealed by a key does not expire with one.
+	// What is not encrypted by a key does not expire with one.
 	const sealed = settingsEncrypted && settings !== stored;
 	return {
 		destination: loaded(type, row, settings),

@@ -39,7 +39,7 @@ export interface DestinationsLoaderOptions {
 	 */
 	readonly pool?: PoolConfig | undefined;
 	/**
-	 * The keys that open settings: `id:hex,id:hex`, or a provider.
+	 * The keys that decrypt settings: `id:hex,id:hex`, or a provider.
 	 *
 	 * @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS`
 	 */
@@ -78,7 +78,7 @@ export interface DestinationsLoaderOptions {
 	readonly maxStalenessMillis?: number | undefined;
 	/**
 	 * Whether `start()` reads every organization, up to `maxOrganizations`, so that the first event of each does not wait
-	 * for the database. Settings stay sealed until they are asked for.
+	 * for the database. Settings stay encrypted until they are asked for.
 	 *
 	 * @defaultValue `false`: each organization is read when it is first asked for
 	 */

@@ -8,7 +8,7 @@ import { ConfigurationError } from '../errors.ts';
  * - when the server was started: another server behind the same address has another time, a promoted standby keeps it;
  * - when its statistics were last emptied, which Postgres does as it recovers from a crash. With `synchronous_commit`
  *   off, a crash may undo what others had seen;
- * - the database and the two tables, which a restored dump has made anew.
+ * - the database and the two tables, which a restored dump has made again.
  */
 export const serverIdentity = `concat_ws('/',
 	extract(epoch FROM pg_postmaster_start_time()), extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()),
@@ -51,7 +51,7 @@ export async function checkFitness(sql: ScopedSql): Promise<void> {
 	const [login = '', superuser, bypassrls, createrole, replication, owner, ...lists] = row;
 	const powers = [
 		[superuser, 'is a superuser'],
-		[bypassrls, 'goes behind row level security (BYPASSRLS)'],
+		[bypassrls, 'bypasses row level security (BYPASSRLS)'],
 		[createrole, 'may create roles (CREATEROLE)'],
 		[replication, 'may replicate every table (REPLICATION)'],
 		[owner, 'owns the tables'],

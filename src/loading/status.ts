@@ -5,7 +5,7 @@
  * - `live`: the last poll succeeded, so answers are as old as the poll interval at most.
  * - `interrupted`: it failed, or a standby has lost its primary. Answers come from memory, and grow older.
  * - `stale`: that lasted for `maxStalenessMillis`. There are no answers until the database is back.
- * - `closed`: for good.
+ * - `closed`: permanently.
  */
 export type LoaderStatus = 'initializing' | 'live' | 'interrupted' | 'stale' | 'closed';
 

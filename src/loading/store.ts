@@ -80,7 +80,7 @@ export class Store {
 		else for (const organizationId of changed) this.cache.delete(organizationId);
 	}
 
-	/** Reads every organization until the cache is full. Settings stay sealed. */
+	/** Reads every organization until the cache is full. Settings stay encrypted. */
 	async preload(): Promise<void> {
 		let after: string | undefined = first;
 		while (after !== undefined && !this.cache.full) after = await this.#preloadPage(after);

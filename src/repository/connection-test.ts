@@ -26,7 +26,7 @@ const [firstPauseMs, longestPauseMs] = [100, 2_000];
  * Tests a saved destination and saves what was found. Of several tests at once one asks the provider, and
  * the others wait for what it finds. No database connection is held while the provider is waited for.
  *
- * Settings are opened before the test is claimed: where they do not open, nothing is written.
+ * Settings are opened before the test is claimed: where they do not decrypt, nothing is written.
  */
 export async function testSavedConnection(
 	destination: TestedDestination,

@@ -73,7 +73,7 @@ function isThereAlready(): ValidationError {
 	return new ValidationError([{ path: ['environment'], message }]);
 }
 
-/** The live destination in whose place a copy would come; without its settings, where these do not open. */
+/** The live destination in whose place a copy would come; without its settings, where these do not decrypt. */
 async function findThere(
 	table: DestinationTable,
 	place: Pick<Destination, 'organizationId' | 'type' | 'environment'>,

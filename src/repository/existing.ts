@@ -3,13 +3,13 @@ import { ConflictError, DestinationsError, NotFoundError } from '../errors.ts';
 import { noSuchDestination } from './not-found.ts';
 import type { DestinationTable } from './table.ts';
 
-/** What a change is compared with: all of it, or, where its settings do not open, what is known. */
+/** What a change is compared with: all of it, or, where its settings do not decrypt, what is known. */
 export type Before = Destination | (Identity & { readonly version: number });
 
 /**
  * A live destination with its settings.
  *
- * @throws NotFoundError if there is none; what its settings do not open with.
+ * @throws NotFoundError if there is none; what its settings do not decrypt with.
  */
 export async function findExisting(table: DestinationTable, id: string): Promise<Destination> {
 	const row = await table.findOne(id);
@@ -28,7 +28,7 @@ export async function identifyExisting(
 }
 
 /**
- * What is there, or, where its settings do not open, whose they are: they can be replaced.
+ * What is there, or, where its settings do not decrypt, whose they are: they can be replaced.
  *
  * @param mustOpen the types of which that is not enough.
  */

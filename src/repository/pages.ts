@@ -25,7 +25,7 @@ export interface DestinationPageOptions extends DestinationListFilter, PageOptio
 	/** `changed` and `name` are orders of one organization's. @defaultValue `'newest'` */
 	readonly order?: DestinationOrder | undefined;
 	/**
-	 * `mark` returns destinations whose settings do not open as {@link UnopenedDestination}, for a page that
+	 * `mark` returns destinations whose settings do not decrypt as {@link UnopenedDestination}, for a page that
 	 * shows and repairs them.
 	 *
 	 * @defaultValue they come back as any other, and reading their `settings` throws the reason

@@ -121,7 +121,7 @@ export class DestinationRepository {
 	 * The destination of this id, or null where there is none that the scope may see.
 	 *
 	 * @throws ValidationError if the id is not a UUID.
-	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if its settings do not open. Reads
+	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if its settings do not decrypt. Reads
 	 * of many destinations do not fail for that, see {@link list}.
 	 */
 	async findById(id: string, options: OrganizationOptions = {}): Promise<Destination | null> {
@@ -163,7 +163,7 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * A page of live destinations, the newest first where no other order is asked for. Those whose settings do not open
+	 * A page of live destinations, the newest first where no other order is asked for. Those whose settings do not decrypt
 	 * are among them: reading their `settings` throws, `settingsError()` says why, and `unopened: 'mark'` returns
 	 * them as data.
 	 *
@@ -286,7 +286,7 @@ export class DestinationRepository {
 	 * are judged by today's rules.
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
 	 * @throws ConflictError if others keep changing either of the two for 10 seconds.
-	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the settings do not open.
+	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the settings do not decrypt.
 	 *
 	 * @example
 	 * ```ts
@@ -343,7 +343,7 @@ export class DestinationRepository {
 	 * test the same destination at the same time, the provider is asked once: callers of one client share a
 	 * test, and another process's is waited for, 10 seconds at most; then the verdict is `inconclusive`.
 	 *
-	 * The settings are opened first: where they do not open, nothing is saved and nobody is asked.
+	 * The settings are decrypted first: where they do not decrypt, nothing is saved and nobody is asked.
 	 *
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
 	 * @throws UnsupportedError inside a transaction, which would be held open meanwhile.
@@ -381,7 +381,7 @@ export class DestinationRepository {
 	 * @param id of the destination.
 	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
 	 * @throws ValidationError for what the patch makes wrong.
-	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the stored settings do not open.
+	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the stored settings do not decrypt.
 	 */
 	async testSettings(
 		id: string,
@@ -433,7 +433,7 @@ export class DestinationRepository {
 	 * @param a the first, by its id: as it is; or as it was at a version.
 	 * @param b the second.
 	 * @throws NotFoundError if there is no such destination or version, or its settings are kept no longer.
-	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if settings do not open.
+	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if settings do not decrypt.
 	 *
 	 * @example
 	 * ```ts
@@ -468,7 +468,7 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * Removes a soft-deleted destination for good, its earlier settings with it. The log keeps that it was.
+	 * Removes a soft-deleted destination permanently, its earlier settings with it. The log keeps that it was.
 	 *
 	 * @throws ForbiddenError in the scope of an organization.
 	 * @throws NotFoundError if there is no deleted destination of this id.

@@ -65,11 +65,11 @@ const pruneOptions = optionsOf({
 /** @throws ForbiddenError in the scope of an organization. */
 export function refuseTenants(method: string, { organizationId }: Scope): void {
 	if (organizationId === undefined) return;
-	throw new ForbiddenError(`${method}() is for asService() alone: it removes for good.`);
+	throw new ForbiddenError(`${method}() is for asService() only: it removes rows permanently.`);
 }
 
 /**
- * Removes a soft-deleted destination for good.
+ * Removes a soft-deleted destination permanently.
  *
  * @throws NotFoundError if there is none.
  */

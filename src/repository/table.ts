@@ -124,7 +124,7 @@ export class DestinationTable {
 	/**
 	 * A live destination.
 	 *
-	 * @throws what its settings do not open with, unlike everything else here: other rows are marked.
+	 * @throws what its settings do not decrypt with, unlike everything else here: other rows are marked.
 	 */
 	async findOne(id: string): Promise<Destination | undefined> {
 		const values: unknown[] = [];
@@ -339,14 +339,16 @@ export class DestinationTable {
 
 	async #seal(settings: object, { id, organizationId, type }: Target) {
 		if (organizationId === undefined || type === undefined) {
-			throw new Error('Settings are sealed to their organization and type, which must be known');
+			throw new Error(
+				'Encrypted settings are bound to their organization and type, which must be known',
+			);
 		}
 		const context = { organizationId, destinationId: id, type };
 		const envelope = await this.#encryption.encrypt(withoutPresets(type, settings), context);
 		return { settings: JSON.stringify(envelope), settingsEncrypted: true };
 	}
 
-	/** Runs a statement that returns whole rows, and opens their settings or marks those that do not open. */
+	/** Runs a statement that returns whole rows, and opens their settings or marks those that do not decrypt. */
 	async #rows(
 		text: string,
 		values: unknown[],

@@ -49,7 +49,7 @@ export class TestedDestination {
 		this.#statements = statements;
 	}
 
-	/** @throws NotFoundError if there is no live one; the reason why its settings do not open. */
+	/** @throws NotFoundError if there is no live one; the reason why its settings do not decrypt. */
 	async read(): Promise<Destination> {
 		this.sent += 1;
 		const destination = await this.#table.findOne(this.#id);

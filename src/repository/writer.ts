@@ -204,7 +204,7 @@ export class DestinationWriter {
 		const tried = await writeToSeen(this.#table, id, expectedVersion, changesTo);
 		let read = tried?.destination;
 		if (read !== undefined && tried?.updated) return read;
-		// What does not open is found as such.
+		// What does not decrypt is found as such.
 		if (read !== undefined && settingsError(read) !== undefined) read = undefined;
 		const findOnce = async () => {
 			const before = read ?? (await find(id));

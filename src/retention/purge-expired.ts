@@ -23,7 +23,7 @@ import {
 const shortestLogDays = 30;
 
 /**
- * Removes for good what is past its retention, of every organization: soft-deleted destinations, earlier settings, and
+ * Removes permanently what is past its retention, of every organization: soft-deleted destinations, earlier settings, and
  * entries of the log, which may be exported before.
  *
  * It can be killed at any moment and run again at any time, beside services and beside itself: it goes on where it was, in
@@ -227,7 +227,7 @@ async function* ofThisServer(path: string, lines: AsyncIterable<string>): AsyncG
 	} catch (error) {
 		if (!(error instanceof ValidationError)) throw error;
 		throw new ConfigurationError(
-			`What was exported to ${path} is of another database server, or of this one before a crash, a promotion or a restore, so that entries would be missed. Name another file, which begins with the oldest entry that is there.`,
+			`What was exported to ${path} comes from another database server, or from this one before a crash, a promotion or a restore, so that entries would be missed. Name another file, which begins with the oldest entry that is there.`,
 			{ cause: error },
 		);
 	}

@@ -10,7 +10,7 @@ const samples = 20;
 
 /**
  * Refuses to rotate to a key that has the id of the services' primary key but other bytes: they could open
- * nothing any more. It shows where services have sealed with theirs already. One row that opens is enough,
+ * nothing any more. It shows where services have encrypted with theirs already. One row that decrypts is enough,
  * because a single one may be damaged.
  *
  * @throws ConfigurationError
@@ -33,6 +33,6 @@ export async function checkPrimaryKey(
 		}
 	}
 	throw new ConfigurationError(
-		`The primary key "${shownKeyId(keyId)}" opens nothing of what is sealed under its id. Give it the bytes that the services have, or, if it is a new key, an id of its own. Nothing was changed.`,
+		`The primary key "${shownKeyId(keyId)}" decrypts nothing that was encrypted under its id. Use the bytes that the services have, or, if it is a new key, another id. Nothing was changed.`,
 	);
 }

@@ -5,14 +5,14 @@ interface RowIdColumn {
 }
 
 /**
- * A table with sealed settings. It has the columns `settings`, `settings_encrypted`, `organization_id` and
+ * A table with encrypted settings. It has the columns `settings`, `settings_encrypted`, `organization_id` and
  * `type`, and lets service_role change the first two while `destinations.rotation` is on.
  */
 export interface EncryptedTable {
 	readonly name: 'destinations' | 'destination_settings_history';
 	/** The columns of its primary key, in their order: a row's id. "Key" is a word for encryption here. */
 	readonly rowId: readonly [RowIdColumn, ...RowIdColumn[]];
-	/** The column with the destination that the settings are sealed to. */
+	/** The column with the destination that the settings are bound to. */
 	readonly destinationId: string;
 }
 
@@ -26,7 +26,7 @@ const distributedTables = (): readonly EncryptedTable[] =>
 export const encryptedTablesOf = ({ citus }: { readonly citus: boolean }) =>
 	citus ? distributedTables() : encryptedTables;
 
-/** Every table with sealed settings. A new one is rotated and verified by being listed here. */
+/** Every table with encrypted settings. A new one is rotated and verified by being listed here. */
 export const encryptedTables: readonly EncryptedTable[] = [
 	{ name: 'destinations', rowId: [{ name: 'id', type: 'uuid' }], destinationId: 'id' },
 	{

@@ -38,7 +38,7 @@ export interface SealedSettingsOptions {
 	readonly signal?: AbortSignal | undefined;
 	/** Called after every page. */
 	readonly onProgress?: ((progress: SealedSettingsProgress) => void) | undefined;
-	/** Called for every row whose settings do not open. */
+	/** Called for every row whose settings do not decrypt. */
 	readonly onFailure?: ((failure: SealedSettingsFailure) => void) | undefined;
 }
 
@@ -50,11 +50,11 @@ export interface SealedSettingsProgress {
 	readonly done: number;
 	/** Rows to look at, as counted at the start. */
 	readonly total: number;
-	/** Rows whose settings did not open. */
+	/** Rows whose settings did not decrypt. */
 	readonly failed: number;
 }
 
-/** A row whose settings do not open. Never holds settings or keys. */
+/** A row whose settings do not decrypt. Never holds settings or keys. */
 export interface SealedSettingsFailure {
 	/** Host, port and name of the database, where it is one of `shards`. */
 	readonly database?: string;
@@ -70,7 +70,7 @@ export interface SealedSettingsFailure {
 	readonly code: DestinationsErrorCode;
 }
 
-/** How many failures a result lists; `onFailure` hears of all, so that memory stays bounded. */
+/** How many failures a result lists; `onFailure` is called for all, so that memory stays bounded. */
 export const listedFailures = 1000;
 
 /** Schemas of {@link SealedSettingsOptions}. Which rows are meant is checked as input, when a run begins. */

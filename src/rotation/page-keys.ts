@@ -72,7 +72,7 @@ export class PageKeys {
 		return openJson(envelope, this.#openingKey(envelope, context), context);
 	}
 
-	/** The key that the row's settings are to be sealed with. */
+	/** The key that the row's settings are to be encrypted with. */
 	primary(row: SealedRow): TenantKey {
 		return given(this.#primary.get(row.organization_id));
 	}

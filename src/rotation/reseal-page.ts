@@ -43,6 +43,6 @@ function openRow(pageKeys: PageKeys, row: SealedRow): { old: string; json: strin
 		}
 		return { old: row.plaintext, json: settingsToJson(settings) };
 	}
-	// What is sealed again is the very text that was sealed: nothing parses it on the way.
+	// What is encrypted again is the very text that was encrypted: nothing parses it on the way.
 	return { old: ciphertextOf(row), json: pageKeys.open(row) };
 }

@@ -30,7 +30,7 @@ import {
 
 /** Options of {@link rotateKeys}. */
 export interface RotateKeysOptions extends SealedSettingsOptions {
-	/** Opens and seals every row, and writes none. @defaultValue `false` */
+	/** Decrypts and encrypts every row, and writes none. @defaultValue `false` */
 	readonly dryRun?: boolean | undefined;
 	/** Encrypts rows whose settings are still in plaintext, too. @defaultValue `false` */
 	readonly fromPlaintext?: boolean | undefined;
@@ -44,11 +44,11 @@ const rotateOptions = optionsOf({
 
 /** What {@link rotateKeys} did. */
 export interface RotateKeysResult {
-	/** Rows that are sealed with the primary key now; in a dry run, that would be. */
+	/** Rows that are encrypted with the primary key now; in a dry run, that would be. */
 	readonly rotated: number;
 	/** Rows that somebody else held each time. The next run takes them. */
 	readonly busy: number;
-	/** Rows whose settings did not open. They are as they were. */
+	/** Rows whose settings did not decrypt. They are as they were. */
 	readonly failed: number;
 	/** The first 1,000 of them. */
 	readonly failures: readonly SealedSettingsFailure[];
@@ -62,15 +62,15 @@ const rememberedPages = 40;
 const pausesMs = [0, 200, 400, 800, 1600];
 
 /**
- * Seals all settings with the primary key that are not sealed with it: of every organization, of
+ * Encrypts all settings with the primary key that are not encrypted with it: of every organization, of
  * soft-deleted destinations, and those that were replaced. For their users nothing changes, and
  * `updated_at`, `updated_by` and `version` stay.
  *
  * It can be killed at any moment and run again at any time: a row that is done is not taken again, one that
- * a user changes meanwhile keeps the user's settings. Rows that do not open are left alone and reported.
+ * a user changes meanwhile keeps the user's settings. Rows that do not decrypt stay unchanged and are reported.
  *
  * @throws ConfigurationError if keys or connection are missing or malformed, an option is unknown, or the primary
- * key opens nothing of what was sealed under its id.
+ * key decrypts nothing that was encrypted under its id.
  * @throws ValidationError if `organizationId` or `batchSize` is not valid.
  * @throws KeyUnavailableError if the key provider does not answer at all.
  * @throws UnavailableError or RetryError if the database cannot be reached, or cancels a statement. What was done
@@ -179,7 +179,7 @@ class Rotation {
 				after = rows.at(-1)?.row_id;
 				if (after === undefined) break;
 				const page = await resealPage(this.#run, this.#keys, table, rows);
-				// The database writes one page while the next is read and sealed.
+				// The database writes one page while the next is read and encrypted.
 				await writing;
 				writing = this.#replace(table, page).then((left) => {
 					const remembered = left.slice(0, rememberedPages * this.#run.batchSize - held.length);
@@ -188,7 +188,7 @@ class Rotation {
 					this.#run.done += rows.length - remembered.length;
 					this.#run.progress();
 				});
-				// Whoever awaits it hears of its error, however late that is.
+				// Whoever awaits it gets its error, however late.
 				writing.catch(() => {});
 			}
 		} finally {

@@ -16,7 +16,7 @@ export interface SealedRow {
 /** Which rows of a table are meant. */
 export interface Wanted {
 	readonly organizationId?: string | undefined;
-	/** Leaves out what is sealed with this key. */
+	/** Leaves out what is encrypted with this key. */
 	readonly exceptKeyId?: string | undefined;
 	/** Whether rows whose settings are not encrypted are wanted too. */
 	readonly plaintext: boolean;
@@ -63,7 +63,7 @@ export function selectAgain(
 	return { text: select(table, conditions, ''), values };
 }
 
-/** A few rows that are sealed with a key. */
+/** A few rows that are encrypted with a key. */
 export function selectSamples(table: EncryptedTable, keyId: string, limit: number): Statement {
 	const condition = `settings_encrypted AND settings ->> 'kid' = $1`;
 	return { text: select(table, [condition], `LIMIT ${limit}`), values: [keyId] };

@@ -41,13 +41,13 @@ const verifyOptions = optionsOf({
 export interface VerifySettingsResult {
 	/** Rows looked at. */
 	readonly checked: number;
-	/** How many rows are sealed with each key, those that do not open included; `(not a valid key id)` is one of the names. */
+	/** How many rows are encrypted with each key, those that do not decrypt included; `(not a valid key id)` is one of the names. */
 	readonly keys: Readonly<Record<string, number>>;
 	/** Rows whose settings are not encrypted. */
 	readonly plaintext: number;
 	/** Rows without settings: the column's default. */
 	readonly empty: number;
-	/** Rows whose settings do not open. */
+	/** Rows whose settings do not decrypt. */
 	readonly failed: number;
 	/** The first 1,000 of them. */
 	readonly failures: readonly SealedSettingsFailure[];
@@ -56,7 +56,7 @@ export interface VerifySettingsResult {
 }
 
 /**
- * Opens all settings as a read would, of every organization, of soft-deleted destinations, and those that
+ * Decrypts all settings as a read would, of every organization, of soft-deleted destinations, and those that
  * were replaced. Changes nothing.
  *
  * @throws ConfigurationError if keys or connection are missing or malformed, or an option is unknown.

@@ -26,7 +26,7 @@ describe.each<Form>(['plaintext', 'sealed'])('a table of the ticket with setting
 		const looked = await adopt(former);
 		expect(looked).toMatchObject({ status: 0, stderr: expect.not.stringContaining('CONF') });
 		expect(looked.stdout).toContain('It can be adopted. Nothing was changed');
-		expect(looked.stdout).toContain(`${form === 'sealed' ? 'sealed' : 'in plaintext'}: 200`);
+		expect(looked.stdout).toContain(`${form === 'sealed' ? 'encrypted' : 'in plaintext'}: 200`);
 		expect(await stateOf(former.client)).toEqual(before);
 
 		const adopted = await adopt(former, '--apply');

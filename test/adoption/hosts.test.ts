@@ -70,7 +70,7 @@ test('a preparation leaves the table in use, and what changes meanwhile comes al
 	const { environment } = former;
 	const prepared = await run(['adopt', '--prepare'], { environment });
 	expect([prepared.stdout, prepared.status]).toEqual([
-		expect.stringContaining('All is prepared'),
+		expect.stringContaining('Everything is prepared'),
 		0,
 	]);
 	await former.host.as(former.owner, () =>

@@ -132,7 +132,7 @@ const unfit: Record<string, readonly [{ sql: string; restore: string }, RegExp]>
 	],
 	'settings that another key sealed': [
 		broken(sealFormerly(samples.console, randomBytes(32).toString('hex'))),
-		/do not open with DESTINATIONS_FORMER_KEY/,
+		/do not decrypt with DESTINATIONS_FORMER_KEY/,
 	],
 	'a blank name': [set(`name = ' '`), /destinations_valid_name/],
 	'too long an error': [

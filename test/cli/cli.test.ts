@@ -112,8 +112,8 @@ describe('on a database', () => {
 		await sealed.fill();
 		const { status, stdout } = await run(['verify'], surroundings());
 		expect(status).toBe(0);
-		expect(stdout).toContain('Key old sealed 4 rows.');
-		expect(stdout).toContain('4 rows checked: all of them open.');
+		expect(stdout).toContain('Key old encrypted 4 rows.');
+		expect(stdout).toContain('4 rows checked: all of them decrypt.');
 	});
 
 	test('verify names each row that fails, by id and code, and ends with 1', async () => {
@@ -122,7 +122,7 @@ describe('on a database', () => {
 		expect(status).toBe(1);
 		expect(stdout).toContain(`UNKNOWN_KEY destination ${live}`);
 		expect(stdout).toContain('4 rows failed with UNKNOWN_KEY.');
-		expect(stdout).toMatch(/4 rows checked: none of them opens\.\n$/);
+		expect(stdout).toMatch(/4 rows checked: none of them decrypts\.\n$/);
 	});
 
 	test('rotate rotates, tells how many, and leaves verify nothing to complain of', async () => {
@@ -130,12 +130,12 @@ describe('on a database', () => {
 		const dry = await run(['rotate', '--dry-run'], surroundings());
 		expect(dry).toMatchObject({
 			status: 0,
-			stdout: '4 rows would be sealed with the primary key.\n',
+			stdout: '4 rows would be encrypted with the primary key.\n',
 		});
 		const { status, stdout } = await run(['rotate', '--batch', '2'], surroundings());
 		expect({ status, stdout }).toEqual({
 			status: 0,
-			stdout: '4 rows sealed with the primary key.\n',
+			stdout: '4 rows encrypted with the primary key.\n',
 		});
 		expect(await run(['verify'], surroundings(sealed.newOnly))).toMatchObject({ status: 0 });
 	});
@@ -144,7 +144,7 @@ describe('on a database', () => {
 		await sealed.fill();
 		const { status, stdout } = await run(['rotate'], surroundings(sealed.newOnly));
 		expect(status).toBe(1);
-		expect(stdout).toContain('4 rows did not open');
+		expect(stdout).toContain('4 rows did not decrypt');
 	});
 
 	test('rotate --organization and --from-plaintext reach the rotation', async () => {
@@ -156,9 +156,9 @@ describe('on a database', () => {
 			[other],
 		);
 		const one = await run(['rotate', '--organization', organizationId], surroundings());
-		expect(one.stdout).toContain('4 rows sealed');
+		expect(one.stdout).toContain('4 rows encrypted');
 		const plain = await run(['rotate', '--from-plaintext'], surroundings());
-		expect(plain.stdout).toContain('1 row sealed');
+		expect(plain.stdout).toContain('1 row encrypted');
 	});
 
 	test('--json prints an object a line, the result last, and no progress elsewhere', async () => {
@@ -269,6 +269,6 @@ describe('on a database', () => {
 			onStderr: () => stop.abort(),
 		});
 		expect(status).toBe(130);
-		expect(stdout).toContain('run the same command again to go on');
+		expect(stdout).toContain('run the same command again to continue');
 	});
 });

@@ -101,7 +101,7 @@ test('a signal ends it with 130', async () => {
 });
 
 test.each([
-	[[], /Name what is to go/],
+	[[], /Name what to remove/],
 	[['--log-older-than', '29d'], /--log-older-than .*30d or more/],
 	[['--log-older-than', '13 months'], /--log-older-than .*90d/],
 	[['--deleted-older-than', '3'], /--deleted-older-than/],

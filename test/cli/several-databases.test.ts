@@ -146,7 +146,7 @@ test('doctor takes the logins of each, and makes no script for several', async (
 	expect(ended.stdout).toMatch(/3 of 3 databases are done\.\n$/);
 	expect(await run(['doctor', '--sql'], { environment: several })).toMatchObject({
 		...{ status: 2, stdout: '' },
-		stderr: expect.stringContaining('--sql is of one database'),
+		stderr: expect.stringContaining('--sql works on one database'),
 	});
 	const { status, stderr } = await run(['doctor'], {
 		environment: { ...several, DATABASE_REPLICA_URLS: down },

@@ -191,7 +191,7 @@ test('migrate, give logins, harden, look, rotate, and seal what is in plaintext'
 		],
 		{ ...asService, DESTINATIONS_ENCRYPTION_KEYS: fresh },
 	);
-	expect(sealed.at(-1)).toContain('all of them open');
+	expect(sealed.at(-1)).toContain('all of them decrypt');
 	const [plain] = await now.forOrganization(other).destinations.findByOrganization(other);
 	expect(plain?.settings).toMatchObject({ apiKey: 'phc_plain' });
 	await destinations.update(id, { name: 'After all of it' });
@@ -259,7 +259,7 @@ test('give an adoption up, and adopt after all', async () => {
 			DATABASE_URL: logins.service,
 			DESTINATIONS_ENCRYPTION_KEYS: keys,
 		});
-		expect(verified).toContain('all of them open');
+		expect(verified).toContain('all of them decrypt');
 		await using db = createDestinationsClient({
 			connectionString: logins.tenant,
 			serviceConnectionString: logins.service,

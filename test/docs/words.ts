@@ -43,7 +43,12 @@ const words: readonly Word[] = [
 	),
 	word(/\bhangs? on\b/gi, 'an idiom', 'depends on'),
 	word(/\blet be\b|\blet [^.\n]{1,40}\bbe,/gi, 'an idiom', 'leave unchanged, keep'),
-	word(/\b(?:can|could|cannot|to) be had\b/gi, 'old English', 'is available'),
+	word(/\b(?:can|could|cannot|to|not) be had\b/gi, 'old English', 'is available'),
+	word(/\banew\b/gi, 'old English', 'again'),
+	word(/\bhears?\b/gi, 'programs do not hear', 'sees, gets, is called for'),
+	word(/\bsmuggl\w+/gi, 'a picture, not a term', 'injects'),
+	word(/\bgo(?:es)? behind row/gi, 'the field has a term', 'bypasses row level security'),
+	word(/\bmade by hand\b/gi, 'says who, not what', 'created by hand'),
 	word(/\bin the place of\b/gi, 'old English', 'instead of'),
 	word(/\bby intent\b/gi, 'not English', 'deliberately'),
 	word(/\bin whose name\b/gi, 'old English', 'for whom, as whom'),
@@ -53,6 +58,21 @@ const words: readonly Word[] = [
 	word(/\btickets?\b/gi, 'adopters have not read it', 'the first specification, or nothing'),
 ];
 
+/** Words that the code has for what documents call otherwise: one concept has one word in what users read. */
+const wordsOfTheCode: readonly Word[] = [
+	word(
+		/\b(?:un|re)?seal(?:s|ed|ing)?\b/gi,
+		'documents say encrypt',
+		'encrypt; an encrypted row is bound to its organization',
+	),
+	word(
+		/\b(?:settings|rows?|those|they|them|that) (?:does|do|did) not open\b/gi,
+		'documents say decrypt',
+		'does not decrypt',
+	),
+	word(/\bremove(?:s|d)? [^.\n]{0,40}for good\b/gi, 'an idiom', 'permanently'),
+];
+
 export interface Finding {
 	readonly place: string;
 	readonly found: string;
@@ -60,9 +80,9 @@ export interface Finding {
 	readonly instead: string;
 }
 
-/** Every word of the list in a text. */
-export function findWords({ path, text }: Document): Finding[] {
-	return words.flatMap(({ found, because, instead }) =>
+/** Every word of the list in a text; with `forUsers`, those of the code too. */
+export function findWords({ path, text }: Document, forUsers = false): Finding[] {
+	return [...words, ...(forUsers ? wordsOfTheCode : [])].flatMap(({ found, because, instead }) =>
 		[...text.matchAll(found)].map((match) => ({
 			place: `${path}:${text.slice(0, match.index).split('\n').length}`,
 			found: match[0],
@@ -80,7 +100,8 @@ export function readableText({ path, text }: Document): Document {
 	};
 	const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
 	const visit = (node: ts.Node): void => {
-		if (ts.isStringLiteralLike(node) || ts.isTemplateLiteralToken(node)) {
+		const isText = ts.isStringLiteralLike(node) && !ts.isImportDeclaration(node.parent);
+		if (isText || ts.isTemplateLiteralToken(node)) {
 			keep(node.getStart(), node.end);
 		}
 		for (const { pos, end } of ts.getLeadingCommentRanges(text, node.pos) ?? []) keep(pos, end);

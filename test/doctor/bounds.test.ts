@@ -44,9 +44,9 @@ test('a diagnosis sends and receives as much of thousands of rows as of none', a
 	const full = await costOfDiagnosis();
 	expect(full.messages).toEqual(
 		expect.arrayContaining([
-			expect.stringMatching(/^2,500 data keys of organizations sealed 2,500 rows/),
-			expect.stringMatching(/^1,250 data keys that sealed 1,250 rows are gone/),
-			expect.stringMatching(/^Key test sealed \d/),
+			expect.stringMatching(/^2,500 data keys of organizations encrypted 2,500 rows/),
+			expect.stringMatching(/^1,250 data keys that encrypted 1,250 rows are gone/),
+			expect.stringMatching(/^Key test encrypted \d/),
 			expect.stringMatching(/^More than 200 keys are in use/),
 		]),
 	);

@@ -24,7 +24,7 @@ const ofKeys = async (keys?: string) => {
 
 test('the key that seals, with its rows, replaced settings among them', async () => {
 	expect(await ofKeys(examined.keys)).toEqual([
-		{ severity: 'ok', message: 'Key test sealed 3 rows, and seals from now on' },
+		{ severity: 'ok', message: 'Key test encrypted 3 rows, and encrypts new settings' },
 	]);
 });
 
@@ -32,10 +32,10 @@ test('a key in use that was not given is a failure', async () => {
 	expect(await ofKeys(`new:${newKey()}`)).toEqual([
 		{
 			severity: 'failure',
-			message: 'Key test sealed 3 rows and was not given: nobody can read them',
+			message: 'Key test encrypted 3 rows and was not given: nobody can read them',
 			fix: expect.stringMatching(/behind the first/),
 		},
-		{ severity: 'ok', message: 'Key new sealed no row yet, and seals from now on' },
+		{ severity: 'ok', message: 'Key new encrypted no row yet, and encrypts new settings' },
 	]);
 });
 
@@ -44,11 +44,11 @@ test('an older key in use, and one that is not', async () => {
 	expect(await ofKeys(keys)).toEqual([
 		expect.objectContaining({
 			severity: 'note',
-			message: 'Key test sealed 3 rows and is not the first',
+			message: 'Key test encrypted 3 rows and is not the first',
 		}),
 		expect.objectContaining({
 			severity: 'ok',
-			message: expect.stringMatching(/^Key new sealed no row/),
+			message: expect.stringMatching(/^Key new encrypted no row/),
 		}),
 		expect.objectContaining({
 			severity: 'note',
@@ -61,7 +61,7 @@ test('without keys it says what was not checked', async () => {
 	expect(await ofKeys()).toEqual([
 		{
 			severity: 'note',
-			message: 'Key test sealed 3 rows; whether services have it was not checked',
+			message: 'Key test encrypted 3 rows; whether services have it was not checked',
 		},
 		{
 			severity: 'note',
@@ -126,11 +126,11 @@ test('data keys of organizations, and what a shredded one leaves behind', async 
 		expect(await examined.complaints()).toEqual([
 			{
 				severity: 'note',
-				message: expect.stringMatching(/^1 data key of organizations sealed 1 row/),
+				message: expect.stringMatching(/^1 data key of organizations encrypted 1 row/),
 			},
 			{
 				severity: 'warning',
-				message: '1 data key that sealed 1 row are gone: nobody can read them',
+				message: '1 data key that encrypted 1 row are gone: nobody can read them',
 				fix: expect.stringMatching(/shred/),
 			},
 		]);

@@ -52,7 +52,7 @@ test('a superuser', async () => {
 	expect(complaints[0]?.fix).toContain('prisma/grants/logins.sql');
 });
 
-test('a login that goes behind row level security', () =>
+test('a login that bypasses row level security', () =>
 	examined.expectHealing(`ALTER ROLE ${tenant} BYPASSRLS`, ['failure', /BYPASSRLS/]));
 
 test('a login that creates roles, which may be an administrator', async () => {
@@ -197,7 +197,7 @@ describe('the login of loaders', () => {
 		['REVOKE destinations_loader FROM', / cannot switch to the role destinations_loader/],
 		['GRANT authenticated TO', / may switch to authenticated, and a loader does not start/],
 		['GRANT pg_read_all_data TO', / may switch to pg_read_all_data/],
-		['ALTER ROLE LOADER BYPASSRLS', / goes behind row level security/],
+		['ALTER ROLE LOADER BYPASSRLS', / bypasses row level security/],
 	])('%s it is a failure, and the fix heals it', async (sql, message) => {
 		await examined.run(sql.includes('LOADER') ? sql.replace('LOADER', loader) : `${sql} ${loader}`);
 		const found = await complaints();

@@ -48,7 +48,7 @@ describe('the time that a provider has', () => {
 		expect(await within(3000, encryption.encrypt({}, newContext()))).toMatchObject({
 			code: 'KEY_UNAVAILABLE',
 			message:
-				'The key provider did not answer within 3 s. Settings were neither sealed nor opened; try again when it answers.',
+				'The key provider did not answer within 3 s. Settings were neither encrypted nor decrypted; try again when it answers.',
 		});
 	});
 
@@ -99,7 +99,7 @@ describe('a failure', () => {
 		const failure = Object.assign(new Error('x'), { name });
 		await expect(askProvider(() => Promise.reject(failure), 1)).rejects.toMatchObject({
 			code: 'KEY_UNAVAILABLE',
-			message: `The key provider failed with ${kind}. Settings were neither sealed nor opened; try again when it answers.`,
+			message: `The key provider failed with ${kind}. Settings were neither encrypted nor decrypted; try again when it answers.`,
 		});
 	});
 

@@ -185,7 +185,7 @@ describe('a data key', () => {
 		] as const) {
 			await expect(provider.getKey(keyId, organizationId)).rejects.toMatchObject({
 				code: 'UNKNOWN_KEY',
-				message: `The organization has no data key "${keyId}". If it was shredded, what it sealed cannot be read again.`,
+				message: `The organization has no data key "${keyId}". If it was shredded, what it encrypted cannot be read again.`,
 			});
 		}
 	});

@@ -123,7 +123,7 @@ it('what was sealed and is not settings does not open, at once or later', async 
 	const encryption = new SettingsEncryption(ring);
 	expect(encryption.tryOpen(sealed, context)).toBeUndefined();
 	expect(await codeOf(encryption.decrypt(sealed, context))).toBe('DECRYPTION_FAILED');
-	expect(() => encryption.tryOpen(sealed, context)).toThrow(/did not open/);
+	expect(() => encryption.tryOpen(sealed, context)).toThrow(/did not decrypt/);
 });
 
 it('settings that cannot be read are refused, and what they throw is not passed on', async () => {

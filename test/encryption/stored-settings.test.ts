@@ -24,7 +24,7 @@ it('opens what is sealed, at once where the key is at hand', async () => {
 	expect(opened).toBeInstanceOf(Promise);
 	expect(await opened).toEqual({ ...settings, ...presets });
 	const altered = changed(envelope, { ct: `${envelope.ct}A` });
-	expect(() => openStored(writer, altered, true, context)).toThrow(/did not open/);
+	expect(() => openStored(writer, altered, true, context)).toThrow(/did not decrypt/);
 });
 
 it('returns the empty settings that the column has by default, and looks for no key', () => {

@@ -268,7 +268,7 @@ describe('a login', () => {
 
 	test.each([
 		[1, 't', 'is a superuser'],
-		[2, 't', 'goes behind row level security (BYPASSRLS)'],
+		[2, 't', 'bypasses row level security (BYPASSRLS)'],
 		[3, 't', 'may create roles (CREATEROLE)'],
 		[4, 't', 'may replicate every table (REPLICATION)'],
 		[5, 't', 'owns the tables'],

@@ -48,7 +48,7 @@ test.each(['authenticated', 'service_role'] as const)(
 
 test.each([
 	['SUPERUSER', /is a superuser/],
-	['BYPASSRLS', /goes behind row level security/],
+	['BYPASSRLS', /bypasses row level security/],
 	['CREATEROLE', /may create roles/],
 	['REPLICATION', /may replicate/],
 ])('one that is %s', async (attribute, message) => {

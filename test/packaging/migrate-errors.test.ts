@@ -76,7 +76,9 @@ describe('what goes wrong says what to do:', () => {
 			for (const [index, command] of commands.entries()) {
 				const ended = await service.run(command.replace('npx ', ''), { environment });
 				expect([ended.output, ended.status]).toEqual([
-					expect.stringContaining(['can be adopted', 'All is prepared', 'Adopted.'][index] ?? ''),
+					expect.stringContaining(
+						['can be adopted', 'Everything is prepared', 'Adopted.'][index] ?? '',
+					),
 					0,
 				]);
 			}

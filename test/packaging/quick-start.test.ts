@@ -70,7 +70,7 @@ test('ends with a green doctor, command by command, and prints no secret', async
 	expect(lines).not.toContain('…');
 	const { status, output } = await type(lines);
 	if (status !== 0) throw new Error(output);
-	expect(output).toMatch(/\n0 failures, 0 warnings, \d+ notes?\. All is well\.\n$/);
+	expect(output).toMatch(/\n0 failures, 0 warnings, \d+ notes?\. No problems found\.\n$/);
 	for (const made of ['prisma.config.ts', 'the migrations', 'destinations_tenant', '.env']) {
 		expect(output).toContain(made);
 	}

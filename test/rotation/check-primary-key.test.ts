@@ -69,7 +69,7 @@ it('refuses a key that opens none of them', async () => {
 	await expect(check(providerOf(randomBytes(32)).provider, 'one')).rejects.toMatchObject({
 		code: 'CONFIGURATION',
 		message:
-			'The primary key "one" opens nothing of what is sealed under its id. Give it the bytes that the services have, or, if it is a new key, an id of its own. Nothing was changed.',
+			'The primary key "one" decrypts nothing that was encrypted under its id. Use the bytes that the services have, or, if it is a new key, another id. Nothing was changed.',
 	});
 });
 

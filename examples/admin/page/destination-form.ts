@@ -51,7 +51,11 @@ export function destinationForm(
 			problem('requiredConsent'),
 		),
 		start.settings === null
-			? element('p', { class: 'problem' }, 'The stored settings do not open. Enter them anew.')
+			? element(
+					'p',
+					{ class: 'problem' },
+					'The stored settings cannot be decrypted. Enter them again.',
+				)
 			: undefined,
 		settingsInputs(description, start.settings ?? {}),
 		element('div', { class: 'actions' }, element('button', { type: 'submit' }, 'Save')),

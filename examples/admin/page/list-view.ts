@@ -21,7 +21,9 @@ export async function showList(vocabulary: Vocabulary, query: URLSearchParams): 
 					titleOf(type),
 					environment,
 					enabled ? 'yes' : 'no',
-					settingsError === undefined ? connectionStatus : `settings do not open: ${settingsError}`,
+					settingsError === undefined
+						? connectionStatus
+						: `settings do not decrypt: ${settingsError}`,
 				),
 			),
 		),

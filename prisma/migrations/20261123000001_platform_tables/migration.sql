@@ -55,7 +55,7 @@ BEGIN
         ERRCODE = 'datatype_mismatch', SCHEMA = 'public', TABLE = wanted, COLUMN = 'id',
         MESSAGE = format('public.%I must have a column "id" of type uuid, but %s', wanted,
           coalesce('it is of type ' || id_type::text, 'there is none')),
-        HINT = 'Policies and the claims of a token compare uuids, and settings are sealed to one. Nothing was changed. Where the ids are other ones, rename the table and see "Tenants elsewhere" in docs/guides/migrate.md.';
+        HINT = 'Policies and the claims of a token compare uuids, and encrypted settings are bound to one. Nothing was changed. Where the ids are other ones, rename the table and see "Tenants elsewhere" in docs/guides/migrate.md.';
     ELSIF NOT EXISTS (
       SELECT FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]

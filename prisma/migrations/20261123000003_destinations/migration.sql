@@ -104,8 +104,8 @@ CREATE UNIQUE INDEX destinations_org_type_env_unique
 
 -- An update that changes a column which an index names, in its key or its predicate, is not HOT: each
 -- index of the table gets a new entry. So the columns of a connection test, `name`, `description`,
--- `required_consent`, `test_mode`, `updated_at` and `version` are in no index, but for one BRIN, which
--- is no obstacle from PostgreSQL 16 on.
+-- `required_consent`, `test_mode`, `updated_at` and `version` are in no index except one BRIN, which
+-- allows HOT from PostgreSQL 16 on.
 --
 -- Most indexes hold live rows only, and readers of live rows say `deleted_at IS NULL`.
 

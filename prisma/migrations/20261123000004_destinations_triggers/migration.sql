@@ -55,7 +55,7 @@ DECLARE
   kept public.destinations%ROWTYPE;
   changed text[];
 BEGIN
-  -- Key rotation, or plaintext sealed for the first time: the settings stay the same for every reader. It
+  -- Key rotation, or plaintext encrypted for the first time: the settings stay the same for every reader. It
   -- takes the role beside the marker, so that a tenant cannot hide an edit behind the marker.
   IF current_user = 'service_role' AND current_setting('destinations.rotation', true) = 'on' THEN
     kept := OLD;
@@ -67,7 +67,7 @@ BEGIN
   END IF;
 
   -- A user was deleted: ON DELETE SET NULL runs inside the foreign key's own trigger, as the table's
-  -- owner, and changes only this. It is no edit, so nothing else of the row changes.
+  -- owner, and changes only this. It is not an edit, so nothing else of the row changes.
   IF pg_trigger_depth() > 1 AND current_user = (
     SELECT pg_get_userbyid(relowner) FROM pg_catalog.pg_class WHERE oid = TG_RELID
   ) THEN
@@ -121,7 +121,7 @@ BEGIN
 
   NEW.updated_at := changed_at;
 
-  -- The outcome of a connection test is no change of the configuration. Everything else is, soft deletion
+  -- The outcome of a connection test does not change the configuration. Everything else does, soft deletion
   -- and restoring included: an edit that is based on an older version must conflict with them.
   kept := OLD;
   kept.last_tested_at := NEW.last_tested_at;

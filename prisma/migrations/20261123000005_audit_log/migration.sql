@@ -37,7 +37,7 @@ CREATE TABLE public.destination_audit_log (
   transaction_id  bigint      NOT NULL,
   rotation_run    uuid,
 
-  -- No CHECK: nothing but triggers writes here, and PostgreSQL compiles each CHECK anew for every
+  -- No CHECK: nothing but triggers writes here, and PostgreSQL compiles each CHECK again for every
   -- statement. Three of them were a fifth of what the log costs a write.
   CONSTRAINT destination_audit_log_pkey PRIMARY KEY (id)
 );

@@ -17,7 +17,7 @@ CREATE TABLE public.destination_data_keys (
   -- The key id that envelopes name.
   id              uuid        NOT NULL DEFAULT gen_random_uuid(),
   organization_id uuid        NOT NULL,
-  -- The highest seals, and each of them opens. Unique, so that two processes cannot make two first keys.
+  -- The highest encrypts, and all of them decrypt. Unique, so that two processes cannot make two first keys.
   generation      integer     NOT NULL DEFAULT 1,
   wrapped_key     bytea       NOT NULL,
   created_at      timestamptz NOT NULL DEFAULT now(),

@@ -41,7 +41,7 @@ CREATE POLICY destination_data_keys_organization_isolation ON public.destination
   FOR SELECT TO authenticated
   USING (organization_id = (SELECT public.destinations_claim('organization_id')));
 -- The first key comes with the first write. Tenants make no later one, because it would replace the first for
--- all that is sealed from then on.
+-- all that is encrypted from then on.
 CREATE POLICY destination_data_keys_first_key ON public.destination_data_keys
   FOR INSERT TO authenticated
   WITH CHECK (

@@ -10,35 +10,34 @@ import { UsageError } from '../usage-error.ts';
 
 export const adopt = defineCommand({
 	name: 'adopt',
-	summary: 'take over a table destinations that was made by hand',
+	summary: 'convert a table destinations that was created by hand',
 	description: `Makes a table public.destinations that was created by hand into this package's own:
 where \`prisma migrate deploy\` says 42P07, relation "destinations" already exists.
 
-Without --apply it looks at everything, prints what would change and which rows do not fit, and changes nothing.
-With it, new tables are made and filled beside the old one, which stays in use; then they take its place in one
-transaction of some milliseconds. It can be stopped or killed at any moment and run again.`,
+Without --apply it reads everything, prints what would change and which rows do not fit, and changes nothing.
+With --apply it creates and fills new tables beside the old one, which stays in use. Then one transaction of some
+milliseconds replaces the old table. You can stop or kill it at any moment and run it again.`,
 	options: {
-		prepare: { help: 'Do all of it but the last transaction.' },
-		apply: { help: 'Do all of it. From then on, SQL of the application before finds no rows.' },
+		prepare: { help: 'Do everything except the last transaction.' },
+		apply: { help: 'Do everything. Afterwards, SQL of the old application finds no rows.' },
 		batch,
 		...json('One JSON object a line: found, step, progress, unfit, and at the end result.'),
 	},
 	environment: {
-		DATABASE_URL: 'The login that owns the table, and that may create schemas and roles.',
+		DATABASE_URL: 'The login that owns the table, and can create schemas and roles.',
 		DESTINATIONS_ENCRYPTION_KEYS: sealingKeys,
 		DESTINATIONS_FORMER_KEY:
-			'64 hex digits: opens settings that are sealed as { encrypted, iv, tag }.',
+			'64 hex digits: the key of settings that are encrypted as { encrypted, iv, tag }.',
 	},
-	statuses: `0 if it is done, or could be; 1 if something has to be settled first; 2 if it could not begin;
-130 if it was stopped by Ctrl-C after the transaction under way.`,
-	examples: `# What is there, what would change, and which rows do not fit
+	statuses: `0 if it is done, or can be done; 1 if a problem must be solved first; 2 if it could not begin;
+130 if Ctrl-C stopped it after the current transaction.`,
+	examples: `# What exists, what would change, and which rows do not fit
 consent-destinations adopt
 
 # Copy for an hour while the old application runs; then replace the application and move the tables
 consent-destinations adopt --prepare
 consent-destinations adopt --apply`,
-	closing:
-		'`consent-destinations doctor` and `consent-destinations verify` say afterwards whether all is well.',
+	closing: 'Afterwards, run `consent-destinations doctor` and `consent-destinations verify`.',
 	async run(options, terminal) {
 		if (options.prepare && options.apply) {
 			throw new UsageError('--prepare and --apply exclude each other.');
@@ -109,21 +108,21 @@ function tellFound(found: Found, stdout: Terminal['stdout']): void {
 	const { table, underWay, rows, goes, referring, obstacles } = found;
 	if (table === 'absent' || (table === 'own' && !underWay)) return;
 	if (table !== 'former') {
-		stdout.line('The new tables are in their place. What they replaced is still there.');
+		stdout.line('The new tables are in use. The old ones still exist.');
 		return;
 	}
 	stdout.line('public.destinations was made by no migration of this package.');
 	if (obstacles.length === 0) stdout.line(`It has ${grouped(rows)} rows.`);
-	if (underWay) stdout.line('An adoption has begun, and goes on where it was.');
+	if (underWay) stdout.line('An adoption has begun, and continues where it stopped.');
 	stdout.line(
-		'What it will have: the columns, constraints, indexes, triggers, policies and grants of the migrations,',
+		'It will have the columns, constraints, indexes, triggers, policies and grants of the migrations,',
 	);
 	stdout.line(
-		'settings that are sealed with the primary key, version 1 and an entry in the log for each row.',
+		'settings that are encrypted with the primary key, version 1 and an entry in the log for each row.',
 	);
-	if (goes.length > 0) stdout.line(`What goes with the old table: ${goes.join(', ')}.`);
+	if (goes.length > 0) stdout.line(`Dropped with the old table: ${goes.join(', ')}.`);
 	for (const { table: other, name } of referring) {
-		stdout.line(`The foreign key ${name} of ${other} will lead to the new table.`);
+		stdout.line(`The foreign key ${name} of ${other} will refer to the new table.`);
 	}
 	for (const obstacle of obstacles) stdout.line(`It cannot be adopted yet. ${obstacle}`);
 }
@@ -133,7 +132,7 @@ function tellResult(result: Adopted, goal: AdoptionGoal, stdout: Terminal['stdou
 	const { plaintext, sealed, empty } = rows;
 	if (plaintext + sealed + empty > 0) {
 		stdout.line(
-			`Rows with settings in plaintext: ${grouped(plaintext)}, sealed: ${grouped(sealed)}, without settings: ${grouped(empty)}.`,
+			`Rows with settings in plaintext: ${grouped(plaintext)}, encrypted: ${grouped(sealed)}, without settings: ${grouped(empty)}.`,
 		);
 	}
 	if (unfit > 0) stdout.line(`Rows that do not fit: ${grouped(unfit)}. They are listed above.`);
@@ -145,11 +144,11 @@ function tellResult(result: Adopted, goal: AdoptionGoal, stdout: Terminal['stdou
 }
 
 const endings: Readonly<Record<Adopted['outcome'], string>> = {
-	absent: 'There is no table public.destinations: npx prisma migrate deploy makes it.',
+	absent: 'There is no table public.destinations: npx prisma migrate deploy creates it.',
 	own: "public.destinations is this package's own already. There is nothing to do.",
-	possible: 'It can be adopted. Nothing was changed: --apply does it.',
-	refused: 'Settle what is said above, and run it again. The table is as it was.',
-	prepared: 'All is prepared. --apply copies what has changed since, and moves the tables.',
+	possible: 'It can be adopted. Nothing was changed: run it with --apply.',
+	refused: 'Solve the problems above, and run it again. The table is unchanged.',
+	prepared: 'Everything is prepared. --apply copies what has changed since, and moves the tables.',
 	adopted: 'Adopted. Now run consent-destinations doctor and consent-destinations verify.',
-	stopped: 'Stopped. What is done stays done: run the same command again to go on.',
+	stopped: 'Stopped. Finished work is kept: run the same command again to continue.',
 };

@@ -14,9 +14,9 @@ const shells: Readonly<Record<string, (commands: readonly Command[]) => string>>
 export function completion(all: () => readonly Command[]): Command {
 	return defineCommand({
 		name: 'completion',
-		summary: 'print what bash, zsh or fish needs to complete this command',
-		description: `Prints a script for the shell, which then completes commands and options of consent-destinations after the Tab key.
-It needs the command on the PATH by this name: node_modules/.bin, or an alias.`,
+		summary: 'print the completion script for bash, zsh or fish',
+		description: `Prints a script with which the shell completes commands and options of consent-destinations after the Tab key. The
+command must be on the PATH by this name: add node_modules/.bin to it.`,
 		choices: { name: 'SHELL', of: Object.keys(shells) },
 		options: {},
 		examples: `# bash: in ~/.bashrc

@@ -13,28 +13,26 @@ import { UsageError } from '../usage-error.ts';
 export const doctor = defineCommand({
 	name: 'doctor',
 	summary: 'check the database, the logins and the keys',
-	description: `Checks whether the database is as this package needs it: version, migrations, every table, index, constraint,
-trigger, policy and grant, what the logins may do, and the keys in use. Changes nothing.`,
+	description: `Compares the database with what this package needs: version, migrations, every table, index, constraint, trigger,
+policy and grant, the rights of the logins, and the keys in use. It changes nothing.`,
 	options: {
 		sql: { help: 'Print only the fixes that are SQL, as one script to read and then to run.' },
 		...json('One JSON object a line: finding, and at the end result.'),
 	},
 	environment: {
-		DATABASE_URL: 'The login that serves tenants, or that serves both.',
+		DATABASE_URL: 'The login for tenants, or the only login.',
 		DATABASE_URLS: urlsOfShards,
-		DATABASE_SERVICE_URL:
-			'The login of asService(), where there are two. Needed to count keys then.',
-		DATABASE_SERVICE_URLS: 'In its place those of DATABASE_URLS, in the same order.',
-		DATABASE_LOADER_URL: 'The login of loaders, where there are any.',
-		DATABASE_LOADER_URLS: 'In its place those of DATABASE_URLS, in the same order.',
+		DATABASE_SERVICE_URL: 'The login of asService(), if there are two. It counts the keys in use.',
+		DATABASE_SERVICE_URLS: 'The same for DATABASE_URLS, in the same order.',
+		DATABASE_LOADER_URL: 'The login of loaders, if there is one.',
+		DATABASE_LOADER_URLS: 'The same for DATABASE_URLS, in the same order.',
 		DATABASE_REPLICA_URLS: 'Replicas that clients read, if any, with spaces between.',
 		DESTINATIONS_ENCRYPTION_KEYS:
-			'id:hex,id:hex. Optional: without it keys are counted and not compared.',
+			'id:hex,id:hex. Optional: without it, keys in use are counted only.',
 	},
 	eachDatabase: { except: ['sql'] },
-	statuses:
-		'0 if all is well or there are only warnings, 1 if there are failures, 2 if it could not begin.',
-	examples: `# After a deployment, and at 3 a.m.
+	statuses: '0 if there are no failures, 1 if there are failures, 2 if it could not begin.',
+	examples: `# After each deployment, and each night
 consent-destinations doctor
 
 # The fixes: read them, then run them with the login that owns the tables
@@ -43,7 +41,7 @@ psql "$OWNER_URL" -v ON_ERROR_STOP=1 -f fixes.sql
 
 # What fails, for a monitor
 consent-destinations doctor --json | jq -r 'select(.severity == "failure").message'`,
-	closing: '`consent-destinations verify` says whether each row opens.',
+	closing: '`consent-destinations verify` checks whether every row decrypts.',
 	async run(options, terminal) {
 		if (options.sql && options.json) throw new UsageError('--sql and --json exclude each other.');
 		const { environment } = terminal;
@@ -150,7 +148,7 @@ function asText({ stdout }: Terminal): Form {
 
 function verdict(failures: number, warnings: number): string {
 	if (failures > 0) return 'Something does not work or does not protect: see the fixes above.';
-	return warnings > 0 ? 'It works, and somebody should look at the warnings.' : 'All is well.';
+	return warnings > 0 ? 'It works. Look at the warnings.' : 'No problems found.';
 }
 
 function asSql({ stdout }: Terminal): Form {

@@ -14,37 +14,36 @@ const marks = {
 
 export const init = defineCommand({
 	name: 'init',
-	summary: 'make logins, a key, prisma.config.ts and .env',
-	description: `Makes what a service needs to begin: prisma.config.ts, an encryption key, logins of its own (prisma/grants/logins.sql),
-and an .env file with their variables, which its owner alone may read. What is there stays as it is, so it can be run
-again; it prints no secret unless it is asked to.`,
+	summary: 'create logins, a key, prisma.config.ts and .env',
+	description: `Creates what a service needs: prisma.config.ts, an encryption key, logins of its own (prisma/grants/logins.sql), and an
+.env file with their variables, which only its owner can read. It keeps what already exists, so you can run it again.
+It prints no secret without --show-secrets.`,
 	options: {
-		migrate: { help: "Run the migrations too, by the service's own Prisma." },
+		migrate: { help: "Also run the migrations, with the service's own Prisma." },
 		prefix: textOption(
 			{
 				value: 'NAME',
-				help: 'What the logins are called: NAME_tenant, NAME_service, NAME_loading. Default: destinations.',
+				help: 'Name the logins NAME_tenant, NAME_service and NAME_loading. Default: destinations.',
 			},
 			(prefix) => /^[a-z_][a-z0-9_]{0,40}$/.test(prefix),
 			'have 1 to 41 small letters, digits and underscores, and not begin with a digit',
 		),
 		file: textOption(
-			{ value: 'FILE', help: 'Where the variables are written. Default: .env.', isFile: true },
+			{ value: 'FILE', help: 'Write the variables to this file. Default: .env.', isFile: true },
 			(file) => file !== '',
 			'name a file',
 		),
 		'show-secrets': {
 			help: 'Print the variables that were added, with their values, for a secret store.',
 		},
-		'dry-run': { help: 'Say what would be made, and make nothing.' },
+		'dry-run': { help: 'Print what would be created, and create nothing.' },
 	},
 	environment: {
 		DATABASE_URL:
-			'The login that owns the tables and may make logins. Without it there are no logins.',
+			'The login that owns the tables and can create logins. Without it, no logins are created.',
 	},
-	statuses:
-		'0 if all is there, 1 if something is left to do, which it says, 2 if it could not begin.',
-	examples: `# In the folder of a new service, on a database that is there
+	statuses: '0 if everything exists, 1 if something is left to do, 2 if it could not begin.',
+	examples: `# In the folder of a new service, on an existing database
 DATABASE_URL="$MIGRATOR_URL" consent-destinations init --migrate
 
 # Then, with the service's own logins
@@ -62,11 +61,11 @@ consent-destinations doctor`,
 			migrate,
 			dryRun,
 		});
-		if (dryRun) stdout.line('Nothing was made: this is what would be.');
+		if (dryRun) stdout.line('Nothing was created. This would be:');
 		for (const { outcome, message } of steps) stdout.line('  ', marks[outcome], message);
 		if (added.size > 0) {
 			stdout.line(
-				`Keep ${file} out of version control. A key that is lost takes the settings with it.`,
+				`Keep ${file} out of version control. Without its key nobody can decrypt the settings.`,
 			);
 		}
 		if (options['show-secrets'] && !dryRun) stdout.lines(linesOf(added).trimEnd());
@@ -77,7 +76,7 @@ consent-destinations doctor`,
 			);
 			return exitStatus.failed;
 		}
-		stdout.line(dryRun ? 'Nothing is in its way.' : 'All is there.');
+		stdout.line(dryRun ? 'Nothing prevents it.' : 'Everything exists.');
 		return exitStatus.done;
 	},
 });

@@ -6,9 +6,9 @@ import { exitStatus } from '../terminal.ts';
 
 export const keygen = defineCommand({
 	name: 'keygen',
-	summary: 'make an encryption key',
+	summary: 'create an encryption key',
 	description:
-		'Makes an encryption key and prints it as "id:hex", as it stands in DESTINATIONS_ENCRYPTION_KEYS.',
+		'Creates an encryption key and prints it as "id:hex", the form of DESTINATIONS_ENCRYPTION_KEYS.',
 	options: {
 		id: textOption(
 			{
@@ -23,7 +23,7 @@ export const keygen = defineCommand({
 	examples: `# The first key
 export DESTINATIONS_ENCRYPTION_KEYS="$(consent-destinations keygen)"
 
-# A new one, that opens only until every service has it; then put it first and run \`rotate\`
+# A new one, which only decrypts. When every service has it, put it first and run \`rotate\`
 export DESTINATIONS_ENCRYPTION_KEYS="$DESTINATIONS_ENCRYPTION_KEYS,$(consent-destinations keygen --id 2027-01)"`,
 	async run(options, { stdout }) {
 		const made = newKey(options.id);

@@ -37,7 +37,7 @@ function age(help: string, shortest = 0): ValueOption<Date> {
 
 const keep: ValueOption<number> = {
 	value: 'NUMBER',
-	help: 'Keep at most so many earlier settings of each destination.',
+	help: 'Keep at most this many earlier settings of each destination.',
 	read(text, option) {
 		if (/^\d{1,9}$/.test(text)) return Number(text);
 		throw new UsageError(`${option} must be a whole number, and is "${text}".`);
@@ -46,17 +46,22 @@ const keep: ValueOption<number> = {
 
 export const purge = defineCommand({
 	name: 'purge',
-	summary: 'remove for good what is older than it need be',
-	description: `Removes for good, of every organization, what is past its retention: soft-deleted destinations with their
-earlier settings, earlier settings of those that are there, and entries of the audit log. Only what an option names goes.
+	summary: 'remove old data permanently',
+	description: `Removes old data of every organization permanently: soft-deleted destinations with their earlier settings, earlier
+settings of other destinations, and entries of the audit log. It removes only what an option names.
 
-It can be stopped or killed at any moment and run again; services go on meanwhile. Each destination and each page of entries
-that goes leaves an entry in the log: who removed it, when, and of entries how many and up to which.`,
+You can stop or kill it at any moment and run it again. Services keep running. Each removal leaves an entry in the log:
+who removed what and when, and for entries of the log how many and up to which.`,
 	options: {
-		'deleted-older-than': age('Destinations that were soft-deleted longer ago, such as 90d.'),
-		'settings-older-than': age('Earlier settings that were replaced longer ago.'),
+		'deleted-older-than': age(
+			'Destinations that were soft-deleted longer ago than this, such as 90d.',
+		),
+		'settings-older-than': age('Earlier settings that were replaced longer ago than this.'),
 		'settings-keep': keep,
-		'log-older-than': age('Entries of the audit log that are older, 30d or more.', shortestLogDays),
+		'log-older-than': age(
+			'Entries of the audit log that are older than this, 30d or more.',
+			shortestLogDays,
+		),
 		export: textOption(
 			{
 				value: 'FILE',
@@ -66,25 +71,25 @@ that goes leaves an entry in the log: who removed it, when, and of entries how m
 			(text) => text !== '',
 			'be the name of a file',
 		),
-		'dry-run': { help: 'Count what would go; remove and export nothing.' },
+		'dry-run': { help: 'Count what would be removed; remove and export nothing.' },
 		batch: {
 			...batch,
-			help: 'Rows of one transaction, 1 to 10,000. Default: 500, of the log 5,000.',
+			help: 'Rows in one transaction, 1 to 10,000. Default: 500, for the log 5,000.',
 		},
 		...json('One JSON object a line: progress, failure, and at the end result.'),
 	},
 	environment: serviceLogin,
 	// A file holds the log of one database.
 	eachDatabase: { except: ['export'] },
-	statuses: `0 if all is gone that was to go, 1 if the database refused to remove a destination,
-2 if it could not begin, 130 if it was stopped by Ctrl-C after the batch under way.`,
-	examples: `# What would go
+	statuses: `0 if everything was removed, 1 if the database refused to remove a destination,
+2 if it could not begin, 130 if Ctrl-C stopped it after the current batch.`,
+	examples: `# What would be removed
 consent-destinations purge --deleted-older-than 90d --settings-keep 100 --log-older-than 400d --dry-run
 
 # Each night
 consent-destinations purge --deleted-older-than 90d --settings-keep 100
 
-# Thirteen months of the log stay in the database, and all of it in a file
+# Keep thirteen months of the log in the database, and all of it in a file
 consent-destinations purge --log-older-than 400d --export /var/backups/destinations-audit.jsonl`,
 	async run(options, terminal) {
 		const bounds = {
@@ -95,7 +100,7 @@ consent-destinations purge --log-older-than 400d --export /var/backups/destinati
 		};
 		if (Object.values(bounds).every((bound) => bound === undefined)) {
 			throw new UsageError(
-				'Name what is to go: --deleted-older-than, --settings-older-than, --settings-keep or --log-older-than.',
+				'Name what to remove: --deleted-older-than, --settings-older-than, --settings-keep or --log-older-than.',
 			);
 		}
 		if (options.export !== undefined && bounds.logOlderThan === undefined) {
@@ -193,6 +198,6 @@ function print(
 		);
 	}
 	if (stopped) {
-		stdout.line('Stopped. What is done stays done: run the same command again to go on.');
+		stdout.line('Stopped. Finished work is kept: run the same command again to continue.');
 	}
 }

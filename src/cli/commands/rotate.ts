@@ -6,26 +6,26 @@ import { sealedSettingsEnvironment, sealedSettingsOptions, tellRun } from './sea
 
 export const rotate = defineCommand({
 	name: 'rotate',
-	summary: 'seal all settings with the primary key',
-	description: `Seals all settings with the primary key, the first of DESTINATIONS_ENCRYPTION_KEYS, that are not sealed
-with it: those of soft-deleted destinations and of earlier versions too. Users notice nothing.
+	summary: 'encrypt all settings with the primary key',
+	description: `Encrypts with the primary key, the first of DESTINATIONS_ENCRYPTION_KEYS, all settings that another key encrypted,
+including those of soft-deleted destinations and of earlier versions. Users see no change.
 
-It can be stopped or killed at any moment and run again; services go on meanwhile.`,
+You can stop or kill it at any moment and run it again. Services keep running.`,
 	options: {
-		'dry-run': { help: 'Open and seal everything, write nothing.' },
-		'from-plaintext': { help: 'Encrypt settings that are not encrypted yet, too.' },
+		'dry-run': { help: 'Decrypt and encrypt everything, and write nothing.' },
+		'from-plaintext': { help: 'Also encrypt settings that are in plaintext.' },
 		...sealedSettingsOptions,
 	},
 	environment: sealedSettingsEnvironment,
 	eachDatabase: { except: [] },
-	statuses: `0 if all rows are on the primary key, 1 if some do not open or were held all the time,
-2 if it could not begin, 130 if it was stopped by Ctrl-C after the batch under way.`,
-	examples: `# Retire the key 2025-11: give every service the new key behind the old, then before it, then
+	statuses: `0 if the primary key encrypts all rows, 1 if some do not decrypt or stayed locked,
+2 if it could not begin, 130 if Ctrl-C stopped it after the current batch.`,
+	examples: `# Retire the key 2025-11, after every service has the new key first, and the old one behind it
 DESTINATIONS_ENCRYPTION_KEYS="2026-11:$NEW,2025-11:$OLD" consent-destinations rotate --dry-run
 DESTINATIONS_ENCRYPTION_KEYS="2026-11:$NEW,2025-11:$OLD" consent-destinations rotate
 DESTINATIONS_ENCRYPTION_KEYS="2026-11:$NEW" consent-destinations verify
 
-# Encrypt what an older system left in plaintext, while clients read it with plaintext: 'allow-read'
+# Encrypt the plaintext of an older system, while clients read it with plaintext: 'allow-read'
 consent-destinations rotate --from-plaintext`,
 	async run(options, terminal) {
 		const dryRun = options['dry-run'];
@@ -44,17 +44,19 @@ function print(
 	dryRun: boolean,
 	{ stdout }: Terminal,
 ): void {
-	const what = dryRun ? 'would be sealed with the primary key' : 'sealed with the primary key';
+	const what = dryRun
+		? 'would be encrypted with the primary key'
+		: 'encrypted with the primary key';
 	stdout.line(`${counted(rotated, 'row')} ${what}.`);
 	if (failed > 0) {
 		stdout.line(
-			`${counted(failed, 'row')} did not open and stay as they are: see above. Keep the old keys until they are restored or deleted.`,
+			`${counted(failed, 'row')} did not decrypt and stay unchanged: see above. Keep the old keys until these rows are restored or deleted.`,
 		);
 	}
 	if (busy > 0) {
-		stdout.line(`${counted(busy, 'row')} could not be locked. Run it again for them.`);
+		stdout.line(`${counted(busy, 'row')} could not be locked. Run the command again for them.`);
 	}
 	if (stopped) {
-		stdout.line('Stopped. What is done stays done: run the same command again to go on.');
+		stdout.line('Stopped. Finished work is kept: run the same command again to continue.');
 	}
 }

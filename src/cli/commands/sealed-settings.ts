@@ -92,16 +92,16 @@ function runOptions(
 /** How many rows are listed of one code: after a wrong key there may be millions, of which these say as much. */
 const listedOfOneCode = 20;
 
-/** What is to be done about rows that do not open, by the code of their error. */
+/** What is to be done about rows that do not decrypt, by the code of their error. */
 const advice: Readonly<Partial<Record<DestinationsErrorCode, string>>> = {
 	UNKNOWN_KEY:
-		'DESTINATIONS_ENCRYPTION_KEYS lacks the key that sealed them: add it, behind the first.',
+		'DESTINATIONS_ENCRYPTION_KEYS lacks the key that encrypted them: add it, behind the first.',
 	DECRYPTION_FAILED:
 		'They are not encrypted, the key of their id is another one, or they were changed in the database.',
-	KEY_UNAVAILABLE: 'Their key could not be had: try again when the key management service answers.',
+	KEY_UNAVAILABLE: 'Their key is unavailable: try again when the key management service answers.',
 };
 
-/** The rows that do not open: the first of each code one by one, and all of them by their number. */
+/** The rows that do not decrypt: the first of each code one by one, and all of them by their number. */
 class Failures {
 	readonly #terminal: Terminal;
 	readonly #line: ProgressLine;

@@ -6,19 +6,19 @@ import { sealedSettingsEnvironment, sealedSettingsOptions, tellRun } from './sea
 
 export const verify = defineCommand({
 	name: 'verify',
-	summary: 'open all settings and report those that fail',
-	description: `Opens all settings, those of soft-deleted destinations and of earlier versions too. Reports each that does
-not open, by id and code, and counts by key id. Changes nothing.`,
+	summary: 'decrypt all settings and report those that fail',
+	description: `Decrypts all settings, including those of soft-deleted destinations and of earlier versions. Reports each row that does
+not decrypt, by id and code, and counts rows by key id. It changes nothing.`,
 	options: {
 		'allow-plaintext': {
-			help: 'Settings that are not encrypted do not count as failures: a migration is under way.',
+			help: 'Do not count settings in plaintext as failures, while you still encrypt them.',
 		},
 		...sealedSettingsOptions,
 	},
 	environment: sealedSettingsEnvironment,
 	eachDatabase: { except: [] },
-	statuses: '0 if all of them open, 1 if not, 2 if it could not begin, 130 if it was stopped.',
-	examples: `# Can the old key be retired? No row counts under its id any more
+	statuses: '0 if all decrypt, 1 if not, 2 if it could not begin, 130 if it was stopped.',
+	examples: `# Can the old key be retired? It can when no row is counted for it
 consent-destinations verify
 
 # The ids of all that fail
@@ -39,7 +39,7 @@ function print(
 	{ stdout }: Terminal,
 ): void {
 	for (const [id, count] of Object.entries(keys)) {
-		stdout.line(`Key ${id} sealed ${counted(count, 'row')}.`);
+		stdout.line(`Key ${id} encrypted ${counted(count, 'row')}.`);
 	}
 	if (plaintext > 0) {
 		const advice = 'see `consent-destinations rotate --from-plaintext`';
@@ -53,6 +53,6 @@ function print(
 function outcome(checked: number, failed: number): string {
 	if (checked === 0) return 'There are no rows to check.';
 	const rows = counted(checked, 'row');
-	if (failed === 0) return `${rows} checked: all of them open.`;
-	return `${rows} checked: ${checked === failed ? 'none of them opens' : `${counted(failed, 'row')} failed`}.`;
+	if (failed === 0) return `${rows} checked: all of them decrypt.`;
+	return `${rows} checked: ${checked === failed ? 'none of them decrypts' : `${counted(failed, 'row')} failed`}.`;
 }

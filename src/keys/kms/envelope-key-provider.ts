@@ -20,7 +20,7 @@ export interface EnvelopeKeyProviderOptions extends DataKeysOptions {
 	readonly connectionString?: string | undefined;
 	/**
 	 * The role that reads wrapped keys. `destinations_loader` is for a process that loads, with the login of a loader: it
-	 * opens the settings of every organization. What it cannot do there, seal, `renew` and `shred`, is refused.
+	 * decrypts the settings of every organization. What it cannot do there, encrypt, `renew` and `shred`, is refused.
 	 *
 	 * @defaultValue `'authenticated'`: each organization's keys are read as that organization
 	 */
@@ -114,7 +114,7 @@ export class EnvelopeKeyProvider implements KeyProvider, AsyncDisposable {
 	}
 
 	/**
-	 * Makes a new data key for an organization, which seals from now on, in other processes after
+	 * Makes a new data key for an organization, which encrypts from now on, in other processes after
 	 * `cacheSeconds`. Then `rotateKeys({ keys: provider, organizationId })` brings its settings over.
 	 *
 	 * @returns The id of the key.

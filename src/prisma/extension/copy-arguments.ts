@@ -46,7 +46,7 @@ export const objectNames: ReadonlySet<string> = new Set([
 interface Place {
 	/** Inside of settings: they are JSON, and anything may be a name. */
 	readonly inSettings: boolean;
-	/** Whether instances of classes are copied or left to Prisma. They are not in what is sealed. */
+	/** Whether instances of classes are copied or left to Prisma. They are not in what is encrypted. */
 	readonly instances: boolean;
 	/** Whether an object belongs here. */
 	readonly holdsObject: boolean;

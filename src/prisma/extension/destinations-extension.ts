@@ -29,7 +29,7 @@ import {
 /** Options of {@link destinationsExtension}. */
 export interface DestinationsExtensionOptions {
 	/**
-	 * The keys that seal and open settings: `id:hex,id:hex`, or a provider.
+	 * The keys that encrypt and decrypt settings: `id:hex,id:hex`, or a provider.
 	 *
 	 * @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS`
 	 */
@@ -79,14 +79,14 @@ const rawOperations = new Set([
  * organizations, which `createDestinationsClient` does.
  *
  * - `delete` and `deleteMany` soft-delete. `destination.withDeleted()` and `destination.onlyDeleted()`
- *   read deleted rows, `destination.restore()` brings one back, `destination.purge()` removes one for good.
+ *   read deleted rows, `destination.restore()` brings one back, `destination.purge()` removes one permanently.
  * - What cannot work on ciphertext, such as a filter on settings, throws `UnsupportedError`.
  * - The service's models and relations are read from its client. Operations that do not lead to destinations are
  *   left as they are; those that do are guarded, from whichever model and at any depth. A deleted destination
  *   behind a relation to one is null.
  * - Raw queries see what is stored: envelopes, and deleted rows.
  * - Query extensions that are added before it see settings in clear; those added after it run nearer to the
- *   database, and what they add to the arguments is neither opened nor restricted to live rows. Extensions that
+ *   database, and what they add to the arguments is neither decrypted nor restricted to live rows. Extensions that
  *   answer by themselves, such as `@prisma/extension-read-replicas`, are added after it: what they return before it
  *   sees the call is refused with `UnsupportedError`.
  *

@@ -159,7 +159,7 @@ export interface DestinationMethods extends Reads {
 	 * same type and environment meanwhile, with P2025 if there is no deleted one of this id.
 	 */
 	restore: DestinationRestore;
-	/** Removes a soft-deleted destination for good. Returns how many rows that were: 1 or 0. */
+	/** Removes a soft-deleted destination permanently. Returns how many rows that were: 1 or 0. */
 	purge: DestinationPurge;
 }
 

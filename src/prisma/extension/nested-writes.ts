@@ -129,7 +129,7 @@ const oneWrites: Readonly<Record<string, OneWrite>> = {
 	},
 };
 
-/** Every nested write that is known, by whether the relation is a list. A test holds them to what becomes of a row that does not open. */
+/** Every nested write that is known, by whether the relation is a list. A test holds them to what becomes of a row that does not decrypt. */
 export const nestedWriteNames = {
 	list: Object.keys(listWrites),
 	one: Object.keys(oneWrites),

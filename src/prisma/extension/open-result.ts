@@ -10,7 +10,7 @@ export interface OpenOptions {
 	/** Whether the operation returns rows in an array. @defaultValue `false` */
 	readonly manyRows?: boolean;
 	/**
-	 * Whether the call fails where the settings of its one row do not open. It must not for many rows, of which
+	 * Whether the call fails where the settings of its one row do not decrypt. It must not for many rows, of which
 	 * one would take the others down, nor after a write, which would fail though it was done.
 	 *
 	 * @defaultValue `false`: the row is marked, see `settingsError`
@@ -32,7 +32,7 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the settings of every destination in a result, in place: the result is the caller's alone. Returns it,
+ * Decrypts the settings of every destination in a result, in place: the result is the caller's alone. Returns it,
  * or null for one deleted destination.
  */
 export async function openResult(
@@ -112,7 +112,7 @@ function planOfUnwrapped(plan: ResultPlan, result: unknown): ResultPlan {
 
 function refuseFluent(): never {
 	throw new UnsupportedError(
-		'This fluent call returns destinations in a way that cannot be opened. Read them with findMany.',
+		'This fluent call returns destinations in a way that cannot be decrypted. Read them with findMany.',
 	);
 }
 

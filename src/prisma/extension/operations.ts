@@ -12,7 +12,7 @@ export interface PlannedOperation {
 	readonly result?: ResultPlan | undefined;
 	/** How it is opened. */
 	readonly opening?: OpenOptions;
-	/** What must be sealed before the operation is sent. */
+	/** What must be encrypted before the operation is sent. */
 	readonly writes?: WriteRewriter;
 }
 
@@ -54,7 +54,7 @@ const reads: ReadonlySet<Planner | undefined> = new Set([
 	planAggregate,
 ]);
 
-/** Every operation that is known. A test holds them to what becomes of a row that does not open. */
+/** Every operation that is known. A test holds them to what becomes of a row that does not decrypt. */
 export const operationNames: readonly string[] = Object.keys(planners);
 
 export function isOperation(name: PropertyKey): boolean {
@@ -66,7 +66,7 @@ export function isRead(name: string): boolean {
 	return isOperation(name) && reads.has(planners[name]);
 }
 
-/** Rewrites the arguments in place. @throws UnsupportedError for what cannot work on sealed settings. */
+/** Rewrites the arguments in place. @throws UnsupportedError for what cannot work on encrypted settings. */
 export function planOperation(model: Model, operation: string, args: Arguments): PlannedOperation {
 	const planner = Object.hasOwn(planners, operation) ? planners[operation] : undefined;
 	if (planner === undefined) {

@@ -33,7 +33,7 @@ export interface Operation {
 	readonly names?: FieldNames | undefined;
 }
 
-/** Runs an operation with settings sealed on the way in and opened on the way out, and deleted rows hidden. */
+/** Runs an operation with settings encrypted on the way in and opened on the way out, and deleted rows hidden. */
 export async function runOperation(
 	encryption: SettingsEncryption,
 	called: Operation,
@@ -116,7 +116,7 @@ async function attempt(
 	return openResult(encryption, plan, result, options);
 }
 
-/** Has a write sealed, with what it changes looked up. */
+/** Has a write encrypted, with what it changes looked up. */
 async function sealWrites(
 	encryption: SettingsEncryption,
 	{ model, args, scope, batch, atOnce = false }: Attempt,

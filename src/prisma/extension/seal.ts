@@ -47,7 +47,7 @@ export interface Writes {
 	readonly existingRows: readonly ExistingRow[];
 }
 
-/** Validated settings, and the row that they are sealed to. */
+/** Validated settings, and the row that they are bound to. */
 export interface Sealing {
 	readonly data: Arguments;
 	readonly identity: Identity<string>;
@@ -57,7 +57,7 @@ export interface Sealing {
 }
 
 /**
- * Validates and seals settings in the arguments of a write, in place, before anything is sent.
+ * Validates and encrypts settings in the arguments of a write, in place, before anything is sent.
  *
  * @returns the ids of the rows that were looked up and are there.
  */
@@ -85,7 +85,7 @@ export async function seal(
 	return new Set(rows.keys());
 }
 
-/** Seals all settings in the arguments of a write, in place. */
+/** Encrypts all settings in the arguments of a write, in place. */
 export async function sealAll(
 	encryption: SettingsEncryption,
 	model: Model,
@@ -113,7 +113,7 @@ function refuseOthers(model: Model, value: unknown, known: ReadonlySet<unknown>)
 			refuseOthers(relation?.model ?? model, member, known);
 		} else if (member !== undefined && !known.has(value)) {
 			throw new UnsupportedError(
-				'The write has settings where no destination can have them, so they cannot be sealed.',
+				'The write has settings where no destination can have them, so they cannot be encrypted.',
 			);
 		}
 	}
@@ -123,7 +123,7 @@ function refuseOthers(model: Model, value: unknown, known: ReadonlySet<unknown>)
 function expectedOf({ data, where, otherwise }: ExistingRow): Identity<string> | undefined {
 	if (otherwise === undefined) {
 		// The write would fail with P2025. A row of this id that appears meanwhile must not take settings
-		// that are not sealed to it.
+		// that are not bound to it.
 		delete data.settings;
 		// Prisma does not look for the row of a nested update that changes nothing.
 		data.settingsEncrypted = true;
@@ -180,7 +180,7 @@ async function sealOne(encryption: SettingsEncryption, sealing: Sealing): Promis
 	else if (stored.inBatch !== true) delete data.settings;
 }
 
-/** Whether the row has these settings. Where they do not open, nobody knows, so that it is a change. */
+/** Whether the row has these settings. Where they do not decrypt, nobody knows, so that it is a change. */
 async function isStored(
 	encryption: SettingsEncryption,
 	{ settings, identity: { type } }: Sealing,
@@ -207,6 +207,6 @@ function toldBy(where: Arguments): Identity<string> | undefined {
 function idOf(where: Arguments): string {
 	if (typeof where.id === 'string') return canonicalId(where.id);
 	throw new UnsupportedError(
-		'Settings are sealed to one row, so a write of settings must find it by `where: { id }`.',
+		'Encrypted settings are bound to one row, so a write of settings must find it by `where: { id }`.',
 	);
 }

@@ -6,7 +6,7 @@ import { rewriteListWrites, rewriteOneWrites } from './nested-writes.ts';
 import { liveFilter, type RowWriter } from './row-writer.ts';
 import type { ExistingRow, NewRow, Writes } from './seal.ts';
 
-/** Collects what must be sealed while the data of a write is rewritten in place. */
+/** Collects what must be encrypted while the data of a write is rewritten in place. */
 export class WriteRewriter implements Writes, RowWriter {
 	readonly newRows: NewRow[] = [];
 	readonly existingRows: ExistingRow[] = [];
@@ -23,7 +23,7 @@ export class WriteRewriter implements Writes, RowWriter {
 		const organizationId = data.organizationId ?? connected ?? parentOrganizationId;
 		if (typeof organizationId !== 'string') {
 			throw new UnsupportedError(
-				'Settings are sealed to their organization, and this write does not say its id. Name `organizationId`, or connect the organization by its id.',
+				'Encrypted settings are bound to their organization, and this write does not contain its id. Name `organizationId`, or connect the organization by its id.',
 			);
 		}
 		const row = { data, id, organizationId };
@@ -53,7 +53,7 @@ export class WriteRewriter implements Writes, RowWriter {
 		checkColumns(data);
 		if (data.settings === undefined) return;
 		throw new UnsupportedError(
-			'Settings are sealed to one row each, so one update cannot give them to many. Update each row by its id.',
+			'Encrypted settings are bound to one row, so one update cannot write them to many rows. Update each row by its id.',
 		);
 	}
 
@@ -67,7 +67,7 @@ export class WriteRewriter implements Writes, RowWriter {
 
 	/**
 	 * A new row of another model. Returns its id where destinations refer to it, made here if need be so that they can
-	 * be sealed to it.
+	 * be bound to it.
 	 */
 	createOther(model: Model, data: Arguments): string | undefined {
 		const id = model.idField === undefined ? undefined : idOfNew(data, model.idField);

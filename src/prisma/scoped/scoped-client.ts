@@ -42,7 +42,7 @@ interface DeferredOperation extends Scoped {
 const deferredOperations = new WeakMap<object, DeferredOperation>();
 
 /**
- * A view of a Prisma client in which every statement runs in one scope, settings are sealed and opened,
+ * A view of a Prisma client in which every statement runs in one scope, settings are encrypted and opened,
  * and deleted rows are hidden. It has the methods of `ScopedPrismaClient` and nothing that leads to the
  * client itself.
  *

@@ -31,7 +31,7 @@ export function toEarlierSettings(texts: TextRow): EarlierSettings {
 	};
 }
 
-/** Opens settings that were replaced: they stay bound to their destination. */
+/** Decrypts settings that were replaced: they stay bound to their destination. */
 export async function openEarlier(
 	encryption: SettingsEncryption,
 	row: EarlierSettings,

@@ -32,8 +32,8 @@ export interface OpenedExport {
 
 /**
  * What distinguishes one history of transactions from another, over restarts: the cluster; its timeline, which a promotion or a recovery to
- * a point in time begins anew; when the statistics were last emptied, as a recovery from a crash does, which may lose what was
- * seen; the database and the table, which a restored dump has made anew.
+ * a point in time begins again; when the statistics were last emptied, as a recovery from a crash does, which may lose what was
+ * seen; the database and the table, which a restored dump has made again.
  */
 const history = `pg_catalog.concat_ws('/', (SELECT system_identifier FROM pg_catalog.pg_control_system()),
 	CASE WHEN pg_catalog.pg_is_in_recovery() THEN
@@ -150,7 +150,8 @@ export interface Exported {
 /** What the export with a cursor has seen. @throws ValidationError if it is of a standby, which does not know. */
 export function exportedBy(cursor: string): Exported {
 	const { newest, pending, xmax } = readExportCursor(cursor);
-	if (pending === null) throw refusal('is of a standby, which does not say what was under way');
+	if (pending === null)
+		throw refusal('was made on a standby, which does not know what was under way');
 	const begun = Number(BigInt(pending.next) - BigInt(xmax));
 	const from = BigInt(xmax);
 	return {
@@ -172,7 +173,7 @@ export function checkHistory(before: ExportPosition, now: ExportPosition): void 
 	const wentBack = now.pending !== null && BigInt(now.xmax) < BigInt(before.xmax);
 	if (before.server === now.server && !wentBack) return;
 	throw refusal(
-		'is of another database server, or of this one before a crash, a promotion or a restore, so that entries would be missed. Export by `from`, a little before the last export, and leave out the ids that are there already.',
+		'was made on another database server, or on this one before a crash, a promotion or a restore, so that entries would be missed. Export by `from`, a little before the last export, and leave out the ids that are there already.',
 	);
 }
 

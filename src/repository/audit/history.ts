@@ -26,10 +26,10 @@ export interface DestinationVersion
 	readonly changedSettings: readonly string[] | null;
 	/**
 	 * All settings of the version, as `redact()` shows them: what {@link DestinationRepository.revert} would bring back.
-	 * Null where they are kept no longer, or do not open.
+	 * Null where they are kept no longer, or do not decrypt.
 	 */
 	readonly settings: Readonly<Record<string, unknown>> | null;
-	/** Why the settings do not open, where they are kept and do not. */
+	/** Why the settings do not decrypt, where they are kept and do not. */
 	readonly settingsError?: DestinationsErrorCode;
 }
 

@@ -78,8 +78,8 @@ export async function settingsOfVersions(
 }
 
 /**
- * Opens settings, or says why they do not: the rest of the history can still be read. All at once, and no key
- * that could not be had is asked for again, so that a provider which hangs is waited for once.
+ * Decrypts settings, or says why they do not: the rest of the history can still be read. All at once, and no key
+ * that was unavailable is asked for again, so that a provider which hangs is waited for once.
  */
 class EarlierOpener {
 	readonly #encryption: SettingsEncryption;
@@ -110,7 +110,7 @@ function keyIdOf(settings: unknown): string {
 	return String((settings as { readonly kid?: unknown } | null)?.kid);
 }
 
-/** The names of the settings that differ; nothing where either did not open, and will not. */
+/** The names of the settings that differ; nothing where either did not decrypt, and will not. */
 function comparison(
 	before: object | undefined,
 	after: object | undefined,

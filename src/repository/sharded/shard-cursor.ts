@@ -33,7 +33,7 @@ export function positionsIn(cursor: string, shards: readonly ServiceShard[]): Po
 	const known = new Set(shards.map(keyOf));
 	const positions = new Map(Object.entries(found.data));
 	if ([...positions.keys()].every((key) => known.has(key))) return positions;
-	throw refusal('is of other shards: name all that it is of in `shards`, at the same address');
+	throw refusal('was made on other shards: name all of them in `shards`, at the same address');
 }
 
 function jsonIn(cursor: string): unknown {

@@ -503,7 +503,12 @@ describe('a write', () => {
 
 	it('of many destinations gives them no settings', () => {
 		for (const operation of ['updateMany', 'updateManyAndReturn']) {
-			expectRefused('Destination', operation, { data: { settings: {} } }, /one row each/);
+			expectRefused(
+				'Destination',
+				operation,
+				{ data: { settings: {} } },
+				/one update cannot write them to many rows/,
+			);
 			const given = { where: {}, data: { settings: {} } };
 			expect(sent('Organization', operation, given)).toEqual(given);
 		}

@@ -211,7 +211,9 @@ describe('settings of a row that is there', () => {
 		for (const where of [{ name: 'x' }, { id: { equals: randomUUID() } }]) {
 			expect(await refusalOf(update(where))).toMatchObject({
 				code: 'UNSUPPORTED',
-				message: expect.stringMatching(/^Settings are sealed to one row, .*`where: \{ id \}`[.]$/),
+				message: expect.stringMatching(
+					/^Encrypted settings are bound to one row, .*`where: \{ id \}`[.]$/,
+				),
 			});
 		}
 	});
@@ -293,7 +295,7 @@ describe('settings that stand where no row is known', () => {
 	])('are refused: %s.%s', async (model, operation, args) => {
 		expect(await refusalOf([model, operation, args])).toMatchObject({
 			code: 'UNSUPPORTED',
-			message: expect.stringMatching(/^The write has settings where no destination.*sealed[.]$/),
+			message: expect.stringMatching(/^The write has settings where no destination.*encrypted[.]$/),
 		});
 	});
 

@@ -89,7 +89,9 @@ describe('the organization of a new destination', () => {
 		const data = { ...row('i'), ...organization };
 		expect(refusalOf('Destination', 'create', { data })).toMatchObject({
 			code: 'UNSUPPORTED',
-			message: expect.stringMatching(/^Settings are sealed to their organization.*its id[.]$/),
+			message: expect.stringMatching(
+				/^Encrypted settings are bound to their organization.*its id[.]$/,
+			),
 		});
 	});
 });
@@ -258,7 +260,7 @@ describe('a write of many destinations', () => {
 		const updateMany = { where: {}, data: { settings: {} } };
 		expect(refusalOf('Organization', 'update', list({ updateMany }))).toMatchObject({
 			code: 'UNSUPPORTED',
-			message: expect.stringMatching(/^Settings are sealed to one row each.*by its id[.]$/),
+			message: expect.stringMatching(/^Encrypted settings are bound to one row.*by its id[.]$/),
 		});
 		expect(refusalOf('Organization', 'update', list({ set: [] }))).toMatchObject({
 			code: 'UNSUPPORTED',
