@@ -42,7 +42,7 @@ BEGIN
 END
 $$;
 
--- Triggers would refuse the log, count versions anew and write an entry for each row.
+-- Triggers would refuse the log, count versions again and write an entry for each row.
 SET LOCAL session_replication_role = replica;
 INSERT INTO public.destination_data_keys
   SELECT (jsonb_populate_record(NULL::public.destination_data_keys, content)).* FROM moved WHERE kind = 'keys';
