@@ -179,14 +179,15 @@ export class ScopedPool implements ScopedSql, ReadServer {
 		this.requireOpen(context);
 		const connecting: Promise<PoolClient> = this.#pool.connect();
 		this.#waiting.add(connecting);
-		const client = await connecting
-			.catch((error: unknown) => {
-				throw error instanceof DestinationsError ? refuse(error, context) : error;
-			})
-			.finally(() => this.#waiting.delete(connecting));
-		const connection = new ScopedConnection(client, context, this.#options);
-		context.connection = connection;
-		return connection;
+		try {
+			const connection = new ScopedConnection(await connecting, context, this.#options);
+			context.connection = connection;
+			return connection;
+		} catch (error) {
+			throw error instanceof DestinationsError ? refuse(error, context) : error;
+		} finally {
+			this.#waiting.delete(connecting);
+		}
 	}
 }
 
