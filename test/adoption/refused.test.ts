@@ -57,6 +57,21 @@ const obstacles: Record<string, readonly [make: string, undo: string, says: RegE
 		'DROP TABLE heirs',
 		/The table public\.heirs inherits/,
 	],
+	'a partitioned table': [
+		'ALTER TABLE destinations RENAME TO kept; CREATE TABLE destinations (LIKE kept) PARTITION BY HASH (organization_id)',
+		'DROP TABLE destinations; ALTER TABLE kept RENAME TO destinations',
+		/It is not a plain table/,
+	],
+	'a partition': [
+		'CREATE TABLE whole (LIKE destinations) PARTITION BY LIST (environment); ALTER TABLE whole ATTACH PARTITION destinations DEFAULT',
+		'ALTER TABLE whole DETACH PARTITION destinations; DROP TABLE whole',
+		/It is not a plain table/,
+	],
+	'a view of its name': [
+		'ALTER TABLE destinations RENAME TO kept; CREATE VIEW destinations AS SELECT * FROM kept',
+		'DROP VIEW destinations; ALTER TABLE kept RENAME TO destinations',
+		/It is not a plain table/,
+	],
 	'a publication': [
 		'CREATE PUBLICATION adoption_test FOR TABLE destinations',
 		'DROP PUBLICATION adoption_test',

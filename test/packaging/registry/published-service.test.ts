@@ -60,8 +60,9 @@ describe('through a real registry', () => {
 	it('the package is published, for users of the registry alone', async () => {
 		const packed = join(folder, 'package');
 		await cp(await unpacked(), packed, { recursive: true });
-		await edit(packed, '"version": "0.0.0"', `"version": "${version}"`);
-		const named = JSON.parse(await readFile(join(packed, 'package.json'), 'utf8')).publishConfig;
+		const manifest = JSON.parse(await readFile(join(packed, 'package.json'), 'utf8'));
+		await edit(packed, `"version": "${manifest.version}"`, `"version": "${version}"`);
+		const named = manifest.publishConfig;
 		for (const key of ['registry', '@consent-io:registry']) {
 			await edit(packed, `"${key}": "${named[key]}"`, `"${key}": "${registry.url}/"`);
 		}
