@@ -153,3 +153,20 @@ test('doctor takes the logins of each, and makes no script for several', async (
 	});
 	expect([status, stderr]).toEqual([2, expect.stringContaining('DATABASE_REPLICA_URLS')]);
 });
+
+test('doctor names the one database that has a failure, of three', async () => {
+	const { admin } = sharded.shard(1);
+	const ofDoctor = async () => {
+		const text = await run(['doctor'], { environment: environment() });
+		const { stdout } = await run(['doctor', '--json'], { environment: environment() });
+		return { text: text.stdout, events: eventsOf(stdout) };
+	};
+	await admin.query('DROP INDEX idx_destinations_type');
+	const { text, events } = await ofDoctor();
+	const about = events.filter(({ message = '' }) => message.includes('idx_destinations_type'));
+	expect(about.map(({ database }) => database)).toEqual([places[1]]);
+	const [, first, second, third] = text.split(/^Database .*$/m);
+	expect([first, second, third].map((part) => part?.includes('idx_destinations_type'))).toEqual([
+		...[false, true, false],
+	]);
+});
