@@ -5,7 +5,8 @@
 -- again does no harm:
 --   psql "$DATABASE_URL" -v ON_ERROR_STOP=1 -f citus-nodes.sql
 --
--- It holds for everybody in the database but superusers and destinations_loader, which asks each node what changed.
+-- It holds for everybody in the database but superusers, destinations_loader, which asks each node what changed, and the owner of the tables, as
+-- whom an export asks each node what it has committed.
 
 DO $nodes$
 DECLARE
@@ -38,6 +39,9 @@ BEGIN
       END LOOP;
       GRANT EXECUTE ON FUNCTION pg_catalog.run_command_on_all_nodes(text, boolean, boolean),
         pg_catalog.master_run_on_worker(text[], integer[], text[], boolean) TO destinations_loader;
+      EXECUTE format('GRANT EXECUTE ON FUNCTION pg_catalog.run_command_on_all_nodes(text, boolean, boolean),
+        pg_catalog.master_run_on_worker(text[], integer[], text[], boolean) TO %s',
+        (SELECT relowner::regrole FROM pg_catalog.pg_class WHERE oid = 'public.destination_audit_log'::regclass));
     END
     $$
   $command$) LOOP

@@ -77,6 +77,10 @@ SET LOCAL session_replication_role = origin;
 ALTER TABLE public.destination_audit_log
   DROP CONSTRAINT destination_audit_log_pkey,
   ADD CONSTRAINT destination_audit_log_pkey PRIMARY KEY (organization_id, id);
+-- Exports and removals go by transactions, whose entries are in order by this; loaders find all that they look for in it, as before.
+DROP INDEX public.idx_destination_audit_log_transaction;
+CREATE INDEX idx_destination_audit_log_transaction
+  ON public.destination_audit_log (transaction_id, id, organization_id);
 DROP INDEX public.destination_audit_log_rotation_run_unique;
 CREATE UNIQUE INDEX destination_audit_log_rotation_run_unique
   ON public.destination_audit_log (organization_id, rotation_run) WHERE rotation_run IS NOT NULL;
@@ -164,7 +168,12 @@ END
 $$;
 
 -- Each worker draws ids from a range of its own, of 2^48. Of one organization they increase all the same, after its rows were moved to
--- a worker with a lower range, too: the id then keeps its place in the range and goes to a higher one.
+-- a worker with a lower range, too: the id then goes to the upper half of a higher range, where no worker draws. There stands the number of the
+-- range that it was drawn from in front of its place in that, 37 bits, so that no two entries have the same id.
+--
+-- And each entry says which node wrote it, as `transaction_id` is of that node alone: in front of the number, from 2^48 on, stands the node's group
+-- and 1. A node without shards has none, and what has none was written before the tables were distributed. Rows keep it wherever
+-- they are moved, so that what a node had committed at a time is known of all of them.
 CREATE OR REPLACE FUNCTION public.advance_destination_audit_log_id() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
@@ -175,11 +184,12 @@ DECLARE
     WHERE organization_id = NEW.organization_id ORDER BY id DESC LIMIT 1);
 BEGIN
   IF newest >= NEW.id THEN
-    NEW.id := newest / range * range + NEW.id % range;
+    NEW.id := newest / range * range + (range >> 1) + (NEW.id / range << 37) + NEW.id % range;
     IF newest >= NEW.id THEN
       NEW.id := NEW.id + range;
     END IF;
   END IF;
+  NEW.transaction_id := (SELECT groupid + 1 FROM pg_dist_local_group) * range + pg_current_xact_id()::text::bigint;
   RETURN NEW;
 END
 $$;
@@ -202,15 +212,20 @@ BEGIN
 END
 $$;
 
--- By ids, which are those of one worker after the other.
-CREATE OR REPLACE FUNCTION public.prune_destination_audit_log(
+-- A page in the order of transactions, which are those of one node after the other: of what is behind an entry, up to the transaction `last_transaction`.
+-- It returns the last that it looked at, NULL where there was none. Where the log is exported, `unseen` are transactions up to there that the export
+-- did not see yet: their entries stay.
+DROP FUNCTION public.prune_destination_audit_log(timestamptz, bigint, integer, bigint, bigint[]);
+CREATE FUNCTION public.prune_destination_audit_log(
   recorded_before timestamptz,
+  after_transaction bigint,
   after_id bigint,
+  last_transaction bigint,
   page_size integer,
-  exported_to bigint DEFAULT NULL,
   unseen bigint[] DEFAULT '{}',
   OUT removed bigint,
-  OUT last_id bigint
+  OUT seen_transaction bigint,
+  OUT seen_id bigint
 )
   LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
@@ -228,22 +243,21 @@ BEGIN
       SCHEMA = 'public', TABLE = 'destination_audit_log',
       MESSAGE = 'entries of the last 30 days stay in the log',
       HINT = 'Name a time that is 30 days ago or longer.';
-  ELSIF exported_to IS NOT NULL THEN
-    RAISE EXCEPTION USING
-      ERRCODE = 'feature_not_supported',
-      MESSAGE = 'an export of all organizations has no end on a cluster, so that it bounds no removal',
-      HINT = 'Export each organization, then remove by time alone.';
   END IF;
   SET LOCAL destinations.log_retention = 'on';
-  SELECT max(page.id) INTO last_id FROM (
-    SELECT id FROM public.destination_audit_log
-     WHERE id > coalesce(after_id, 0) ORDER BY id LIMIT greatest(1, least(page_size, 10000))) AS page;
+  SELECT page.transaction_id, page.id INTO seen_transaction, seen_id FROM (
+    SELECT transaction_id, id FROM public.destination_audit_log
+     WHERE (transaction_id, id) > (after_transaction, after_id) AND transaction_id <= last_transaction
+     ORDER BY transaction_id, id LIMIT greatest(1, least(page_size, 10000))) AS page
+   ORDER BY page.transaction_id DESC, page.id DESC LIMIT 1;
   SELECT count(*), min(id), max(id), max(recorded_at) INTO removed, first, last, newest
     FROM public.destination_audit_log
-   WHERE id > coalesce(after_id, 0) AND id <= last_id AND recorded_at < recorded_before;
+   WHERE (transaction_id, id) > (after_transaction, after_id) AND (transaction_id, id) <= (seen_transaction, seen_id)
+     AND recorded_at < recorded_before AND transaction_id <> ALL (coalesce(unseen, '{}'));
   IF removed > 0 THEN
     DELETE FROM public.destination_audit_log
-     WHERE id > coalesce(after_id, 0) AND id <= last_id AND recorded_at < recorded_before;
+     WHERE (transaction_id, id) > (after_transaction, after_id) AND (transaction_id, id) <= (seen_transaction, seen_id)
+       AND recorded_at < recorded_before AND transaction_id <> ALL (coalesce(unseen, '{}'));
     GET DIAGNOSTICS removed = ROW_COUNT;
     INSERT INTO public.destination_audit_log (organization_id, action, changes, actor_id, role, login, transaction_id)
     VALUES ('00000000-0000-0000-0000-000000000000', 'log_pruned',
@@ -269,6 +283,8 @@ AS $$
 DECLARE
   seen CONSTANT pg_snapshot := pg_current_snapshot();
   node CONSTANT text := (SELECT groupid::text FROM pg_dist_local_group);
+  -- What stands in front of the node's own numbers.
+  own CONSTANT bigint := (node::bigint + 1) << 48;
   since CONSTANT jsonb := positions -> node;
   shards bigint[] := ARRAY(
     SELECT shardid FROM pg_dist_placement JOIN pg_dist_shard USING (shardid)
@@ -284,8 +300,8 @@ BEGIN
           'destination_audit_log_' || shard), ' UNION ALL '), most)
         FROM unnest(shards) AS shard)
       INTO changed
-      USING (since ->> 'from')::bigint, pg_snapshot_xmax(seen)::text::bigint,
-        ARRAY(SELECT jsonb_array_elements_text(since -> 'running')::bigint);
+      USING own + (since ->> 'from')::bigint, own + pg_snapshot_xmax(seen)::text::bigint,
+        ARRAY(SELECT own + jsonb_array_elements_text(since -> 'running')::bigint);
   END IF;
   RETURN jsonb_build_object(
     'node', node,
@@ -301,12 +317,98 @@ BEGIN
 END
 $$;
 
+-- What an export knows of the node where it runs, by one snapshot: which of the node's transactions had ended. Those before `to` had, but for
+-- `running`; all numbers have the node in front. `newest` is the greatest number of any entry on the node, whichever node wrote it.
+CREATE FUNCTION public.destination_audit_log_position_here() RETURNS jsonb
+  LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+  SET search_path = pg_catalog, pg_temp
+  -- So that the owner of the table, as whom it runs, reads it.
+  SET destinations.log_retention = 'on'
+AS $$
+DECLARE
+  seen CONSTANT pg_snapshot := pg_current_snapshot();
+  own_group CONSTANT bigint := (SELECT groupid FROM pg_dist_local_group);
+  own CONSTANT bigint := (own_group + 1) << 48;
+  shards bigint[] := ARRAY(
+    SELECT shardid FROM pg_dist_placement JOIN pg_dist_shard USING (shardid)
+     WHERE logicalrelid = 'public.destination_audit_log'::regclass AND groupid = own_group ORDER BY shardid);
+  newest bigint;
+BEGIN
+  IF shards <> '{}' THEN
+    EXECUTE (
+      SELECT format('SELECT max(last) FROM (%s) AS shards',
+        string_agg(format('SELECT max(transaction_id) AS last FROM public.%I', 'destination_audit_log_' || shard), ' UNION ALL '))
+        FROM unnest(shards) AS shard)
+      INTO newest;
+  END IF;
+  RETURN jsonb_build_object(
+    'node', own_group + 1,
+    -- Another one after a failover, after a crash, and in a restored backup. Rows may come and go.
+    'server', concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
+      lower(substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)),
+      extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()),
+      (SELECT oid FROM pg_database WHERE datname = current_database()),
+      -- A worker's may be made anew, around the same rows.
+      CASE WHEN own_group = 0 THEN 'public.destination_audit_log'::regclass::oid END),
+    'to', (own + pg_snapshot_xmax(seen)::text::bigint)::text,
+    'running', to_jsonb(ARRAY(SELECT (own + running::text::bigint)::text FROM pg_snapshot_xip(seen) AS running)),
+    'holds_rows', shards <> '{}',
+    'newest', newest);
+END
+$$;
+
+-- The same of every node, from 0 on, which stands for what was written before the tables were distributed. Of a node that is not there any more, all
+-- entries were committed.
+CREATE FUNCTION public.destination_audit_log_positions() RETURNS jsonb
+  LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  asked record;
+  answers jsonb := '{}';
+  last bigint := 0;
+BEGIN
+  IF pg_is_in_recovery() OR current_setting('citus.use_secondary_nodes') <> 'never' THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'feature_not_supported',
+      MESSAGE = 'the log of a cluster is exported from its primary servers alone',
+      HINT = 'Connect to the primary coordinator, with citus.use_secondary_nodes = never.';
+  ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'feature_not_supported',
+      MESSAGE = 'the log of a cluster is exported in READ COMMITTED alone: the snapshots of workers may be older than what is known to be committed',
+      HINT = 'Export outside of the transaction.';
+  END IF;
+  FOR asked IN SELECT * FROM run_command_on_all_nodes('SELECT public.destination_audit_log_position_here()') LOOP
+    IF NOT asked.success THEN
+      RAISE EXCEPTION USING
+        ERRCODE = 'connection_failure',
+        MESSAGE = format('node %s of the cluster does not say what it has committed: %s', asked.nodeid, asked.result);
+    END IF;
+    answers := jsonb_set(answers, ARRAY[asked.result::jsonb ->> 'node'], asked.result::jsonb);
+    last := greatest(last, (asked.result::jsonb ->> 'node')::bigint, (asked.result::jsonb ->> 'newest')::bigint >> 48);
+  END LOOP;
+  IF EXISTS (SELECT FROM pg_dist_node WHERE noderole = 'primary' AND groupid < last AND answers -> (groupid + 1)::text IS NULL) THEN
+    RAISE EXCEPTION USING
+      ERRCODE = 'connection_failure',
+      MESSAGE = 'a node of the cluster is not active, so that nobody knows what it has committed',
+      HINT = 'Activate it, or remove it from the cluster.';
+  END IF;
+  RETURN (
+    SELECT jsonb_agg(coalesce((answers -> node::text) - 'newest', jsonb_build_object(
+        'node', node, 'server', NULL, 'to', ((node + 1) << 48)::text, 'running', '[]'::jsonb, 'holds_rows', false)) ORDER BY node)
+      FROM generate_series(0, last) AS node);
+END
+$$;
+
 DO $$
 DECLARE
   owner CONSTANT regrole := (SELECT relowner FROM pg_class WHERE oid = 'public.destinations'::regclass);
   made text;
 BEGIN
-  FOREACH made IN ARRAY ARRAY['public.log_destinations_key_rotation(uuid)', 'public.destinations_changed_here(jsonb, integer)'] LOOP
+  FOREACH made IN ARRAY ARRAY['public.log_destinations_key_rotation(uuid)', 'public.destinations_changed_here(jsonb, integer)',
+      'public.prune_destination_audit_log(timestamptz, bigint, bigint, bigint, integer, bigint[])',
+      'public.destination_audit_log_position_here()', 'public.destination_audit_log_positions()'] LOOP
     EXECUTE format('ALTER FUNCTION %s OWNER TO %s', made, owner);
     EXECUTE format(
       'REVOKE ALL ON FUNCTION %s FROM PUBLIC, authenticated, service_role, anon, destinations_loader', made);
@@ -314,6 +416,8 @@ BEGIN
 END
 $$;
 GRANT EXECUTE ON FUNCTION public.destinations_changed_here(jsonb, integer) TO destinations_loader;
+GRANT EXECUTE ON FUNCTION public.prune_destination_audit_log(timestamptz, bigint, bigint, bigint, integer, bigint[]) TO service_role;
+GRANT EXECUTE ON FUNCTION public.destination_audit_log_positions() TO service_role, authenticated;
 
 -- Policies: the function is STABLE, so that it is called once for a statement all the same.
 

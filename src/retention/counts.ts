@@ -1,3 +1,6 @@
+import { isUnseen, readClusterCursor } from '../repository/audit/cluster-position.ts';
+import { exportedBy } from '../repository/audit/export-cursor.ts';
+import type { Range } from '../repository/audit/prune.ts';
 import type { Statements } from '../repository/statements.ts';
 
 /** How many destinations a purge would remove. */
@@ -33,27 +36,38 @@ export function countSettings(
 	);
 }
 
-/** How many entries of the log were recorded before a time, and the smallest and the greatest id of them. */
+/** How many entries of the log were recorded before a time, and where they are, as {@link pruneLog} wants it. */
 export async function countEntries(
 	statements: Statements,
 	olderThan: Date,
-): Promise<{
-	readonly total: number;
-	readonly ids: { readonly first: string; readonly last: string } | undefined;
-}> {
-	const [row] = await statements.run(
-		`SELECT pg_catalog.count(*), pg_catalog.min(id), pg_catalog.max(id) FROM public.destination_audit_log
-		 WHERE recorded_at < $1::timestamptz`,
+): Promise<{ readonly total: number; readonly ranges: readonly Range[] }> {
+	const [place, grouped] = statements.citus
+		? ['transaction_id', 'GROUP BY transaction_id >> 48 ORDER BY 2']
+		: ['id', ''];
+	const rows = await statements.run(
+		`SELECT pg_catalog.count(*), pg_catalog.min(${place}), pg_catalog.max(${place})
+		 FROM public.destination_audit_log WHERE recorded_at < $1::timestamptz ${grouped}`,
 		[olderThan.toISOString()],
 	);
-	const [total, first = null, last = null] = row ?? [];
-	const ids = first === null || last === null ? undefined : { first, last };
-	return { total: Number(total), ids };
+	return {
+		total: rows.reduce((sum, [entries]) => sum + Number(entries), 0),
+		ranges: rows.flatMap(([, first, last]) => (first && last ? [{ first, last }] : [])),
+	};
 }
 
-/** How many entries are behind an id. */
-export function countBehind(statements: Statements, id: string): Promise<number> {
-	return count(statements, 'FROM public.destination_audit_log WHERE id > $1::bigint', [id]);
+/** How many entries the export with a cursor did not see. */
+export async function countUnseen(
+	statements: Statements,
+	cursor: string | undefined,
+): Promise<number> {
+	const all = 'FROM public.destination_audit_log';
+	if (cursor === undefined) return count(statements, all, []);
+	const values: unknown[] = [];
+	const query = { value: (value: unknown) => `$${values.push(value)}` };
+	const unseen = statements.citus
+		? isUnseen(readClusterCursor(cursor).position, query)
+		: `id > ${query.value(exportedBy(cursor).newest)}::bigint`;
+	return count(statements, `${all} WHERE ${unseen}`, values);
 }
 
 async function count(statements: Statements, from: string, values: unknown[]): Promise<number> {

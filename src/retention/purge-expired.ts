@@ -4,13 +4,12 @@ import { sqlStateOf } from '../database/sql-errors.ts';
 import { ConfigurationError, DestinationsError, ValidationError } from '../errors.ts';
 import { checkConfiguration } from '../input/options.ts';
 import { exportLog } from '../repository/audit/export.ts';
-import { type Exported, exportedBy } from '../repository/audit/export-cursor.ts';
 import { pruneLog } from '../repository/audit/prune.ts';
 import { type PurgeFailure, pruneSettingsHistory, purgeDeleted } from '../repository/retention.ts';
 import { Statements } from '../repository/statements.ts';
 import { runOnEachDatabase, sumOf } from '../rotation/each-database.ts';
 import { MaintenanceConnection, serviceConfig } from '../rotation/maintenance-connection.ts';
-import { countBehind, countDeleted, countEntries, countSettings } from './counts.ts';
+import { countDeleted, countEntries, countSettings, countUnseen } from './counts.ts';
 import { ExportFile } from './export-file.ts';
 import {
 	type PurgeExpiredFailure,
@@ -182,24 +181,23 @@ class Purge {
 	async #log(): Promise<void> {
 		const { logOlderThan: olderThan } = this.#options;
 		if (olderThan === undefined) return;
-		const { total, ids } = await countEntries(this.#statements, olderThan);
+		const { total, ranges } = await countEntries(this.#statements, olderThan);
 		if (this.#counts('log', total)) return;
 		const exported = await this.#export();
 		const { batch, signal, onProgress } = this.#batches('log', total, 5000);
-		if (ids === undefined) return;
 		await pruneLog(this.#statements, {
-			...{ olderThan, ids, batch, exported, signal },
+			...{ olderThan, ranges, batch, exported, signal },
 			onProgress: (removed) => onProgress({ removed }),
 		});
 	}
 
-	async #export(): Promise<Exported | undefined> {
+	/** @returns the cursor that it ended with. */
+	async #export(): Promise<string | undefined> {
 		const { exportTo, signal } = this.#options;
 		if (exportTo === undefined) return undefined;
 		await using file = await ExportFile.open(exportTo);
 		const { cursor } = file;
-		const known = cursor === undefined ? '0' : exportedBy(cursor).newest;
-		const total = await countBehind(this.#statements, known);
+		const total = await countUnseen(this.#statements, cursor).catch(refusedFile(exportTo));
 		this.#progress('export', 0, total);
 		let done = 0;
 		const onCursor = (next: string) => {
@@ -216,7 +214,7 @@ class Purge {
 		await file.save();
 		this.#progress('export', done, Math.max(done, total));
 		if (file.cursor === undefined) throw new Error('an export ends with a cursor');
-		return exportedBy(file.cursor);
+		return file.cursor;
 	}
 }
 
@@ -225,13 +223,19 @@ async function* ofThisServer(path: string, lines: AsyncIterable<string>): AsyncG
 	try {
 		yield* lines;
 	} catch (error) {
+		refusedFile(path)(error);
+	}
+}
+
+const refusedFile =
+	(path: string) =>
+	(error: unknown): never => {
 		if (!(error instanceof ValidationError)) throw error;
 		throw new ConfigurationError(
 			`What was exported to ${path} comes from another database server, or from this one before a crash, a promotion or a restore, so that entries would be missed. Name another file, which begins with the oldest entry that is there.`,
 			{ cause: error },
 		);
-	}
-}
+	};
 
 function described({ error, ...of }: PurgeFailure): PurgeExpiredFailure {
 	const cause = error instanceof DestinationsError ? (error.cause ?? error) : error;

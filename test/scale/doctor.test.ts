@@ -16,6 +16,8 @@ async function objectsOf(admin: Client): Promise<CatalogObject[]> {
 		...lookedAt,
 		'public.destinations_changed_here',
 		'public.log_destinations_key_rotation',
+		'public.destination_audit_log_position_here',
+		'public.destination_audit_log_positions',
 	];
 	const found = await readCatalog(admin, names);
 	await admin.query('RESET search_path');

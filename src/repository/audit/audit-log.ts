@@ -85,9 +85,13 @@ export class AuditLog {
 	 * under way has its `id` already, and may be smaller than the last one of this export; the cursor knows what was under way, so
 	 * nothing is missed. On the primary no entry comes twice; on a standby some may, which their ids show.
 	 *
+	 * With Citus, the log of all organizations has the entries of one worker after those of another. The cursor is of what was
+	 * exported: of one organization, or of all of them.
+	 *
 	 * @throws ValidationError if an option is not valid, or the cursor is of another server. In the scope of the service, `from`
 	 * and `to` need an `organizationId`.
-	 * @throws UnavailableError if several servers answer: export again, from the same cursor.
+	 * @throws UnavailableError if several servers answer, or with Citus one does not: export again, from the same cursor.
+	 * @throws UnsupportedError with Citus, in a transaction that is not READ COMMITTED.
 	 *
 	 * @example
 	 * ```ts

@@ -54,7 +54,7 @@ export interface AuditEntry {
 	readonly login: string;
 	/** When the transaction began, by the database's clock. */
 	readonly recordedAt: Date;
-	/** Postgres's number of the transaction, the same for all that happened in it. */
+	/** Postgres's number of the transaction, the same for all that happened in it. With Citus, of one worker, which stands in front of it. */
 	readonly transactionId: string;
 }
 
@@ -100,4 +100,9 @@ export function toEntry(texts: TextRow): AuditEntry {
 /** The place of an entry in the order of time. */
 export function placeInTime(texts: TextRow): Place {
 	return { key: String(texts[9]), id: String(texts[0]) };
+}
+
+/** The place of an entry in the order of transactions. */
+export function placeInTransactions(texts: TextRow) {
+	return { transaction: String(texts[10]), id: String(texts[0]) };
 }

@@ -55,19 +55,8 @@ const opening = (
 	coalesce((${newest}), 0)::text, ${history}, pg_catalog.pg_postmaster_start_time()::text
 	FROM pg_catalog.pg_current_snapshot() AS s`;
 
-/**
- * The same as the worker answers it, with Citus, that has the organization's rows. What stands behind FROM, the coordinator would
- * answer.
- */
-const openingOnWorker = `SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text,
-	pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text,
-	pg_catalog.to_json(ARRAY(SELECT pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot())::text))::text,
-	pg_catalog.pg_current_xact_id()::text, id::text, ${history}, pg_catalog.pg_postmaster_start_time()::text
-	FROM public.destination_audit_log AS log
-	WHERE organization_id = $1 ORDER BY log.id DESC NULLS LAST LIMIT 1`;
-
-/** Takes the snapshot that an export is of. With Citus there is none of an organization without entries. */
-export function openExport(statements: Statements): Promise<OpenedExport | undefined> {
+/** Takes the snapshot that an export is of. */
+export function openExport(statements: Statements): Promise<OpenedExport> {
 	return statements.transaction(async (transaction) => {
 		// Asked before the snapshot is taken: one of a standby does not become that of a primary by its promotion.
 		const [recovery] = await transaction.run('SELECT pg_catalog.pg_is_in_recovery()', []);
@@ -78,9 +67,7 @@ export function openExport(statements: Statements): Promise<OpenedExport | undef
 				: `SELECT id FROM public.destination_audit_log WHERE organization_id = $1
 				    ORDER BY id DESC NULLS LAST LIMIT 1`;
 		const values = own === undefined ? [] : [own];
-		const text = transaction.citus ? openingOnWorker : opening(newest);
-		const [row] = await transaction.run(text, values, { inOrder: true });
-		if (row === undefined) return undefined;
+		const [row] = await transaction.run(opening(newest), values, { inOrder: true });
 		// By the columns, of which only the fourth may be null.
 		const [xmin, xmax, running, next, newestId, server, started] = row as string[];
 		const isPrimary = recovery?.[0] === 'f' && typeof next === 'string';
@@ -113,7 +100,21 @@ export function exportCursorAt({ server, xmin, xmax, pending, newest }: ExportPo
 		pending?.next ?? null,
 		newest,
 	];
+	return toCursor(parts);
+}
+
+export function toCursor(parts: readonly unknown[]): string {
 	return Buffer.from(JSON.stringify(parts)).toString('base64url');
+}
+
+/** @throws ValidationError if it is not what {@link toCursor} makes of such parts. */
+export function fromCursor<Schema extends z.ZodType>(
+	cursor: string,
+	schema: Schema,
+): z.output<Schema> {
+	const parts = schema.safeParse(jsonIn(cursor));
+	if (!parts.success) throw refusal(expected);
+	return parts.data;
 }
 
 const number = z.string().refine(isLogId);
@@ -124,9 +125,7 @@ const partsOfCursor = z.union([
 
 /** @throws ValidationError if it is not a cursor of an export. */
 export function readExportCursor(cursor: string): ExportPosition {
-	const parts = partsOfCursor.safeParse(jsonIn(cursor));
-	if (!parts.success) throw refusal(expected);
-	const [, server, xmin, xmax, running, next, newest] = parts.data;
+	const [, server, xmin, xmax, running, next, newest] = fromCursor(cursor, partsOfCursor);
 	const pending = running === null || next === null ? null : { running, next };
 	return { server, xmin, xmax, pending, newest };
 }
@@ -172,9 +171,27 @@ export function checkHistory(before: ExportPosition, now: ExportPosition): void 
 	// Numbers of transactions only grow, unless the past was put back. A standby may be behind.
 	const wentBack = now.pending !== null && BigInt(now.xmax) < BigInt(before.xmax);
 	if (before.server === now.server && !wentBack) return;
-	throw refusal(
+	throw isOfOtherHistory();
+}
+
+/** For a cursor whose history the server does not have. */
+export function isOfOtherHistory(): ValidationError {
+	return refusal(
 		'was made on another database server, or on this one before a crash, a promotion or a restore, so that entries would be missed. Export by `from`, a little before the last export, and leave out the ids that are there already.',
 	);
+}
+
+/** What takes values and names the parameters that stand for them. */
+export interface Numbered {
+	value(value: unknown): string;
+}
+
+/** Whether an entry is of a transaction that had begun and not ended at a position; as SQL. */
+export function isPending({ xmin, xmax, pending }: ExportPosition, query: Numbered): string {
+	if (pending === null) return `transaction_id >= ${query.value(xmin)}::bigint`;
+	const { running, next } = pending;
+	const begun = `transaction_id >= ${query.value(xmax)}::bigint AND transaction_id < ${query.value(next)}::bigint`;
+	return `(transaction_id = ANY (${query.value([...running])}::bigint[]) OR (${begun}))`;
 }
 
 function refusal(message: string): ValidationError {

@@ -11,14 +11,17 @@ const lookedAt = 10_000;
 /** Conditions of a filter as SQL, with their values. */
 export class LogQuery {
 	readonly values: unknown[] = [];
-	readonly #order: LogOrder;
+	readonly #order: LogOrder | 'committed';
 	/** What an index has in this order. */
 	readonly #indexed: string[] = [];
 	/** What must be looked for among them. */
 	readonly #others: string[] = [];
 
-	/** @param own the organization of the scope, if it is that of one. */
-	constructor(own: string | undefined, filter: CheckedFilter, order: LogOrder) {
+	/**
+	 * @param own the organization of the scope, if it is that of one.
+	 * @param order `committed` is that of transactions, which a cluster has of all organizations.
+	 */
+	constructor(own: string | undefined, filter: CheckedFilter, order: LogOrder | 'committed') {
 		this.#order = order;
 		const { organizationId, destinationId, actorId, action, from, to } = filter;
 		// Row level security is what separates organizations; naming the organization too lets the planner use its index.
@@ -29,7 +32,7 @@ export class LogQuery {
 		if (destinationId !== undefined) {
 			const ofOne = `destination_id = ${this.value(destinationId)}`;
 			// The index is in order where both are known.
-			if (this.#indexed.length === 0)
+			if (this.#indexed.length === 0 && written)
 				this.#indexed.push(`organization_id = ${organizationOf(ofOne)}`);
 			(written ? this.#indexed : this.#others).push(ofOne);
 		}
@@ -80,6 +83,7 @@ export class LogQuery {
 	 */
 	#by(newestFirst: boolean): string {
 		const direction = newestFirst ? 'DESC' : 'ASC';
+		if (this.#order === 'committed') return 'ORDER BY transaction_id, id';
 		if (this.#order === 'recorded') return `ORDER BY recorded_at ${direction}, id ${direction}`;
 		if (this.#indexed.length === 0) return `ORDER BY id ${direction}`;
 		return `ORDER BY id ${direction} NULLS ${newestFirst ? 'LAST' : 'FIRST'}`;

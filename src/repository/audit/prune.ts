@@ -1,5 +1,6 @@
 import type { Statements } from '../statements.ts';
-import type { Exported } from './export-cursor.ts';
+import { firstOf, nodeOf, readClusterCursor } from './cluster-position.ts';
+import { exportedBy } from './export-cursor.ts';
 
 /**
  * How many pages go at once. What a page takes is the server's time, for each entry; with two, a server of a few processors has some
@@ -7,29 +8,50 @@ import type { Exported } from './export-cursor.ts';
  */
 const workers = 2;
 
+/** The least and the greatest of some numbers, which are decimal and have 64 bits. */
+export interface Range {
+	readonly first: string;
+	readonly last: string;
+}
+
 /** Which entries are to go, and how. */
 export interface PruneLogOptions {
 	/** Those that were recorded before this, 30 days ago or longer. */
 	readonly olderThan: Date;
-	/** The smallest and the greatest id of them. */
-	readonly ids: { readonly first: string; readonly last: string };
+	/** Where they are: their ids, if there are any; on a cluster, their transactions, of each node. */
+	readonly ranges: readonly Range[];
 	/** How many a transaction looks at, up to 10,000. */
 	readonly batch: number;
-	/** What was exported, where nothing else is to go. */
-	readonly exported: Exported | undefined;
+	/** The cursor that an export of everything ended with, where nothing else is to go. */
+	readonly exported: string | undefined;
 	readonly onProgress: (removed: number) => void;
 	readonly signal: AbortSignal | undefined;
 }
 
-/** Removes old entries of the log, the oldest first; returns how many. Each transaction leaves an entry of its own. */
-export async function pruneLog(
+/** Removes old entries of the log, the oldest first. Each transaction leaves an entry of its own. */
+export async function pruneLog(statements: Statements, options: PruneLogOptions): Promise<void> {
+	const prune = statements.citus ? pruneCluster : pruneServer;
+	let removed = 0;
+	await prune(statements, options, (count) => {
+		removed += count;
+		options.onProgress(removed);
+	});
+}
+
+type Prune = (
 	statements: Statements,
-	{ olderThan, ids, batch, exported, onProgress, signal }: PruneLogOptions,
-): Promise<number> {
+	options: PruneLogOptions,
+	onPage: (removed: number) => void,
+) => Promise<void>;
+
+const pruneServer: Prune = async (statements, options, onPage) => {
+	const { olderThan, ranges, batch, exported: cursor, signal } = options;
+	const [ids] = ranges;
+	if (ids === undefined) return;
+	const exported = cursor === undefined ? undefined : exportedBy(cursor);
 	const end = BigInt(ids.last);
 	/** Behind this id no page was begun. */
 	let after = BigInt(ids.first) - 1n;
-	let removed = 0;
 	const page = async () => {
 		signal?.throwIfAborted();
 		const from = after;
@@ -43,8 +65,7 @@ export async function pruneLog(
 		// Over ids that no entry has.
 		const reached = last === null ? end : BigInt(last);
 		if (reached > after) after = reached;
-		removed += Number(count);
-		onProgress(removed);
+		onPage(Number(count));
 	};
 	const work = async () => {
 		try {
@@ -55,9 +76,35 @@ export async function pruneLog(
 			throw error;
 		}
 	};
-	const works = Array.from({ length: statements.citus ? 1 : workers }, work);
-	for (const done of await Promise.allSettled(works)) {
+	for (const done of await Promise.allSettled(Array.from({ length: workers }, work))) {
 		if (done.status === 'rejected') throw done.reason;
 	}
-	return removed;
-}
+};
+
+/** Of one node after the other, by transactions. What an export did not see stays. */
+const pruneCluster: Prune = async (statements, options, onPage) => {
+	const { olderThan, ranges, batch, exported: cursor, signal } = options;
+	const exported = cursor === undefined ? undefined : readClusterCursor(cursor).position;
+	for (const { first, last } of ranges) {
+		const node = nodeOf(first);
+		// Of a node that the export did not know, nothing was exported.
+		const to = exported === undefined ? firstOf(node + 1) : BigInt(exported[node]?.to ?? 0);
+		const end = [BigInt(last), to - 1n].reduce((a, b) => (a < b ? a : b));
+		let after = [first, '0'];
+		for (;;) {
+			signal?.throwIfAborted();
+			const [row] = await statements.run(
+				`SELECT removed, seen_transaction, seen_id FROM public.prune_destination_audit_log(
+					$1::timestamptz, $2::bigint, $3::bigint, $4::bigint, $5::integer, $6::bigint[])`,
+				[
+					...[olderThan.toISOString(), ...after, String(end), batch],
+					exported?.[node]?.running ?? [],
+				],
+			);
+			const [count, transaction, id] = row ?? [];
+			if (!transaction || !id) break;
+			after = [transaction, id];
+			onPage(Number(count));
+		}
+	}
+};
