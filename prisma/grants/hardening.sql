@@ -9,32 +9,59 @@
 --
 -- It holds for the whole database and for everybody in it, so it is for a server of your own: what else uses this database
 -- and sets parameters by set_config(), writes functions or makes temporary tables must be granted that again. The owner of
--- the tables is, because migrations and pg_dump need it. Run it again where a dump was restored.
+-- the tables is, because migrations and pg_dump need it. Run it again where a dump was restored,
+-- and on a Citus cluster, whose workers it goes to as well, after citus.sql and after each citus_add_node().
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- Claims are parameters, which set_config() changes in the middle of a statement. The logins call it before they become a tenant.
-REVOKE EXECUTE ON FUNCTION set_config(text, text, boolean) FROM PUBLIC, authenticated, service_role, anon, destinations_loader;
 GRANT EXECUTE ON FUNCTION set_config(text, text, boolean) TO :"tenant_login", :"service_login", :"loader_login";
 
 DO $$
 DECLARE
-  everybody constant text := 'PUBLIC, authenticated, service_role, anon, destinations_loader';
-  language name;
-  owner regrole;
+  measures constant text := $measures$
+    DO $do$
+    DECLARE
+      everybody constant text := 'PUBLIC, authenticated, service_role, anon, destinations_loader';
+      language name;
+      owner regrole;
+    BEGIN
+      REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean)
+        FROM PUBLIC, authenticated, service_role, anon, destinations_loader;
+
+      -- A function and a DO block set claims and roles, too.
+      FOR language IN SELECT lanname FROM pg_catalog.pg_language WHERE lanpltrusted LOOP
+        EXECUTE pg_catalog.format('REVOKE USAGE ON LANGUAGE %I FROM %s', language, everybody);
+      END LOOP;
+
+      -- Types and tables of the temporary schema are found by everybody who uses the session afterwards.
+      EXECUTE pg_catalog.format('REVOKE TEMPORARY ON DATABASE %I FROM %s', pg_catalog.current_database(), everybody);
+      -- What lies there is found by everybody whose path it is on. Before PostgreSQL 15 everybody could create in it.
+      EXECUTE pg_catalog.format('REVOKE CREATE ON SCHEMA public FROM %s', everybody);
+
+      SELECT relowner INTO STRICT owner FROM pg_catalog.pg_class WHERE oid = 'public.destinations'::regclass;
+      EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO %s', owner);
+      EXECUTE pg_catalog.format('GRANT USAGE ON LANGUAGE plpgsql, sql TO %s', owner);
+    END
+    $do$
+  $measures$;
+  refused record;
 BEGIN
-  -- A function and a DO block set claims and roles, too.
-  FOR language IN SELECT lanname FROM pg_language WHERE lanpltrusted LOOP
-    EXECUTE format('REVOKE USAGE ON LANGUAGE %I FROM %s', language, everybody);
+  -- Citus would send some of it to the workers and leave others out. So each gets all of it below.
+  SET LOCAL citus.enable_ddl_propagation = off;
+  EXECUTE measures;
+  IF to_regclass('pg_catalog.pg_dist_node') IS NULL THEN
+    RETURN;
+  END IF;
+  -- Workers run parts of a tenant's statement with rights of their own.
+  FOR refused IN EXECUTE 'SELECT * FROM run_command_on_workers($1)'
+    USING 'BEGIN; SET LOCAL citus.enable_ddl_propagation = off;' || measures || '; COMMIT' LOOP
+    IF NOT refused.success THEN
+      RAISE EXCEPTION USING
+        ERRCODE = 'connection_exception',
+        MESSAGE = format('worker %s:%s is as it was: %s', refused.nodename, refused.nodeport, refused.result),
+        HINT = 'See to the worker, and run this again.';
+    END IF;
   END LOOP;
-
-  -- Types and tables of the temporary schema are found by everybody who uses the session afterwards.
-  EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM %s', current_database(), everybody);
-  -- What lies there is found by everybody whose path it is on. Before PostgreSQL 15 everybody could create in it.
-  EXECUTE format('REVOKE CREATE ON SCHEMA public FROM %s', everybody);
-
-  SELECT relowner INTO STRICT owner FROM pg_class WHERE oid = 'public.destinations'::regclass;
-  EXECUTE format('GRANT EXECUTE ON FUNCTION set_config(text, text, boolean) TO %s', owner);
-  EXECUTE format('GRANT USAGE ON LANGUAGE plpgsql, sql TO %s', owner);
 END
 $$;
