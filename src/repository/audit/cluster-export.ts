@@ -18,7 +18,7 @@ import { batch, ExportReader, type Known } from './export-reader.ts';
 import type { CheckedFilter, LogOrder } from './filter.ts';
 import { LogQuery, readFound } from './log-query.ts';
 
-/** Where an export begins, and who is told where the next one does. */
+/** Where an export begins, and what is called with where the next one does. */
 interface Cursors {
 	readonly cursor: string | undefined;
 	readonly onCursor: ((cursor: string) => void) | undefined;
