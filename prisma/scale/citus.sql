@@ -348,7 +348,7 @@ BEGIN
       lower(substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)),
       extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()),
       (SELECT oid FROM pg_database WHERE datname = current_database()),
-      -- A worker's may be made anew, around the same rows.
+      -- A worker's may be made again, around the same rows.
       CASE WHEN own_group = 0 THEN 'public.destination_audit_log'::regclass::oid END),
     'to', (own + pg_snapshot_xmax(seen)::text::bigint)::text,
     'running', to_jsonb(ARRAY(SELECT (own + running::text::bigint)::text FROM pg_snapshot_xip(seen) AS running)),
