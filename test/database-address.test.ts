@@ -6,23 +6,27 @@ import {
 	createDestinationsClient,
 	createDestinationsLoader,
 	EnvelopeKeyProvider,
+	purgeExpired,
 	rotateKeys,
 	verifySettings,
 } from '../src/index.ts';
-import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { createTestDatabase } from './support/database.ts';
 
 const keys = `test:${'4f'.repeat(31)}50`;
-const { DATABASE_URL } = process.env;
+const { DATABASE_URL, DATABASE_SERVICE_URL } = process.env;
 
-let database: TestDatabase;
+let database: Awaited<ReturnType<typeof createTestDatabase>>;
 beforeAll(async () => {
 	database = await createTestDatabase();
 });
 beforeEach(() => {
 	delete process.env.DATABASE_URL;
+	delete process.env.DATABASE_SERVICE_URL;
 });
 afterAll(async () => {
-	if (DATABASE_URL !== undefined) process.env.DATABASE_URL = DATABASE_URL;
+	delete process.env.DATABASE_SERVICE_URL;
+	Object.assign(process.env, DATABASE_URL && { DATABASE_URL });
+	Object.assign(process.env, DATABASE_SERVICE_URL && { DATABASE_SERVICE_URL });
 	await database.drop();
 });
 
@@ -65,6 +69,45 @@ test('options of the pool that name a host go without it', async () => {
 	await using db = createDestinationsClient({ pool: place, keys });
 	await expect(db.connect()).resolves.toBeUndefined();
 	await expect(rotateKeys({ connection: place, keys })).resolves.toMatchObject({ failed: 0 });
+});
+
+describe('with the two logins of the environment', () => {
+	const bounds = { settingsKeep: 100 };
+	beforeEach(() => {
+		process.env.DATABASE_URL = database.logins.connectionString;
+		process.env.DATABASE_SERVICE_URL = database.logins.serviceConnectionString;
+	});
+
+	test('a client uses each for its scope', async () => {
+		await using db = createDestinationsClient({ keys });
+		await expect(db.connect()).resolves.toBeUndefined();
+		const [row] = await db.asService().prisma.$queryRaw<[{ login: string }]>`
+			SELECT session_user::text AS login`;
+		expect(row.login).toBe(new URL(database.logins.serviceConnectionString).username);
+	});
+
+	test('a client whose first login was passed uses that one alone', async () => {
+		await using db = createDestinationsClient({ connectionString: process.env.DATABASE_URL, keys });
+		await expect(db.connect()).rejects.toThrow('may not switch to the role service_role');
+	});
+
+	test('what works as the service alone uses that login, with or without the other', async () => {
+		for (const tenants of [process.env.DATABASE_URL, undefined]) {
+			if (tenants === undefined) delete process.env.DATABASE_URL;
+			await expect(verifySettings({ keys })).resolves.toMatchObject({ checked: 0 });
+			await expect(rotateKeys({ keys })).resolves.toMatchObject({ failed: 0 });
+			await expect(purgeExpired(bounds)).resolves.toMatchObject({ failed: 0 });
+		}
+	});
+
+	test('nothing works on another database than DATABASE_URL names', async () => {
+		process.env.DATABASE_URL = 'postgresql://u:s3cret@localhost:1/backup';
+		const different = /^DATABASE_URL leads to localhost:1\/backup, and DATABASE_SERVICE_URL to /;
+		expect(() => createDestinationsClient({ keys })).toThrow(different);
+		for (const run of [verifySettings({ keys }), rotateKeys({ keys }), purgeExpired(bounds)]) {
+			await expect(run).rejects.toThrow(different);
+		}
+	});
 });
 
 describe('an address that leads to several servers, or cannot be read, is refused at the start', () => {

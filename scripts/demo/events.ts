@@ -76,7 +76,8 @@ async function sendEvent(
 	organizationId: string,
 	consent: readonly ConsentPurpose[],
 ): Promise<void> {
-	const enabled = await loader.findEnabled(organizationId, 'production');
+	const found = await loader.findEnabled(organizationId, 'production');
+	const enabled = found.filter(({ settings }) => settings.enableServerSide);
 	const allowed = destinationsFor(enabled, consent);
 	for (const { type, requiredConsent } of enabled) {
 		const reason = `${styleText('yellow', 'kept from')} ${type}: it requires ${requiredConsent.join(', ')}`;

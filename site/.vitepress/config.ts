@@ -30,6 +30,18 @@ function section(text: string, folder: string, collapsed?: boolean): DefaultThem
 
 const link = (text: string, path: string) => ({ text, link: path });
 
+/** The guides for users, in the order of the table in docs/README.md: by name the first one to read would be the last. */
+function guides(): DefaultTheme.SidebarItem {
+	const table = readFileSync(join(root, 'docs/README.md'), 'utf8');
+	const order = [...table.matchAll(/\]\(guides\/([\w-]+)\.md\)/g)].map(
+		([, name]) => `/guides/${name}`,
+	);
+	const { items = [], ...rest } = section('Guides', 'guides');
+	const listed = items.filter(({ link = '' }) => order.includes(link));
+	listed.sort((a, b) => order.indexOf(a.link ?? '') - order.indexOf(b.link ?? ''));
+	return { ...rest, items: listed };
+}
+
 export default defineConfig({
 	title: 'Destinations',
 	description,
@@ -93,7 +105,7 @@ export default defineConfig({
 					link('Every document', '/documentation'),
 				],
 			},
-			section('Guides', 'guides'),
+			guides(),
 			section('Recipes', 'recipes', true),
 			section('API reference', 'api', true),
 			{
@@ -107,7 +119,10 @@ export default defineConfig({
 				],
 			},
 			section('Decisions', 'decisions', true),
-			{ text: 'Contributing', link: '/contributing' },
+			{
+				text: 'Contributing',
+				items: [link('How to change it', '/contributing'), link('Releasing', '/guides/releasing')],
+			},
 		],
 		outline: { level: [2, 3] },
 		search: {

@@ -1,4 +1,4 @@
-import { newClient } from '../database/database-address.ts';
+import { newClient, urlIn } from '../database/database-address.ts';
 import { ConfigurationError } from '../errors.ts';
 import { Keyring } from '../keys/keyring.ts';
 import type { Terminal } from './terminal.ts';
@@ -50,7 +50,10 @@ export const serviceLogin = {
 
 /** The URL of the service's login, of which there is one where no other is for tenants. @throws ConfigurationError as {@link databaseUrl} */
 export function serviceUrl(environment: Environment): string {
-	return optionalUrl(environment, 'DATABASE_SERVICE_URL') ?? databaseUrl(environment);
+	// An error says which of the two cannot be read.
+	optionalUrl(environment, 'DATABASE_URL');
+	optionalUrl(environment, 'DATABASE_SERVICE_URL');
+	return urlIn(environment, 'DATABASE_SERVICE_URL') || databaseUrl(environment);
 }
 
 /** The same of a variable that need not be set. */

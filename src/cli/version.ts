@@ -1,20 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { place } from '../setup/place.cjs';
+import { packageManifest } from '../setup/package-manifest.ts';
 
-/** The version of this package, from its own package.json: an import would have the bundle hold the whole of that file. */
+/** The version of this package. */
 export function version(): string {
-	for (let folder = place; folder !== dirname(folder); folder = dirname(folder)) {
-		const manifest = manifestIn(folder);
-		if (manifest?.name === '@consent-io/destinations') return manifest.version;
-	}
-	return 'unknown';
-}
-
-function manifestIn(folder: string): { name: string; version: string } | undefined {
-	try {
-		return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-	} catch {
-		return undefined;
-	}
+	return packageManifest()?.version ?? 'unknown';
 }

@@ -1,5 +1,5 @@
 import type { PoolConfig } from 'pg';
-import { placeOf, withDatabaseAddress } from '../database/database-address.ts';
+import { placeOf, serviceUrlBeside, withDatabaseAddress } from '../database/database-address.ts';
 import { RecentWrites } from '../database/recent-writes.ts';
 import { Replicas, replicaConfigs } from '../database/replicas.ts';
 import { organizationScope, type Scope, serviceScope } from '../database/scope.ts';
@@ -61,8 +61,9 @@ export class ClientDatabase {
 
 	/** @throws ConfigurationError if an address is missing or cannot be read. */
 	constructor(given: Omit<Shard, 'connectionString'> & ConnectionString, tools: ClientTools) {
-		const { connectionString, serviceConnectionString, replicas = [] } = given;
+		const { connectionString, replicas = [] } = given;
 		const { pool, citus } = tools;
+		const { serviceConnectionString = serviceUrlBeside(connectionString, pool) } = given;
 		if (citus && replicas.length > 0) {
 			throw new ConfigurationError(
 				'With `citus` there are no `replicas`. Leave them out: the workers of the cluster share the reads.',

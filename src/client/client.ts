@@ -68,7 +68,8 @@ export interface DestinationsClientOptions {
 	 * URL with a second login, for `asService()` alone. Then a tenant's connection cannot switch to
 	 * `service_role`, even by SQL of its own. `prisma/grants/logins.sql` creates both logins.
 	 *
-	 * @defaultValue the login of `connectionString` serves both
+	 * @defaultValue the environment variable `DATABASE_SERVICE_URL`, where `connectionString` is left out, too. Without it the login of
+	 * `connectionString` serves both
 	 */
 	readonly serviceConnectionString?: string | undefined;
 	/**

@@ -19,7 +19,7 @@ export function withDatabaseAddress<Options extends ClientConfig>(
 ): Options & ClientConfig {
 	const given = { ...options } as Options; // pg's options are all optional
 	const url =
-		connectionString || given.connectionString || (given.host ? '' : process.env[variable]);
+		connectionString || given.connectionString || (given.host ? '' : urlIn(process.env, variable));
 	if (url === undefined || (url === '' && !given.host)) {
 		throw new ConfigurationError(
 			`No database was given. Set ${variable}, or pass \`connectionString\`, or \`${optionsName}\` with a host.`,
@@ -29,6 +29,38 @@ export function withDatabaseAddress<Options extends ClientConfig>(
 	// Now, and not with the first connection.
 	newClient(config);
 	return config;
+}
+
+/** The URLs that the environment has: a process's own, or what a command was given. */
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The URL that a variable has. That of the service's login must lead to the same database as `DATABASE_URL`: who sets that for one
+ * call, to look at a restored backup for example, must not work on the database of the services.
+ *
+ * @throws ConfigurationError if it leads to another one.
+ */
+export function urlIn(environment: Environment, variable: string): string | undefined {
+	const url = environment[variable];
+	const { DATABASE_URL } = environment;
+	if (variable !== 'DATABASE_SERVICE_URL' || !url || !DATABASE_URL) return url;
+	const [one, other] = [DATABASE_URL, url].map((connectionString) => {
+		const { host, port, database } = newClient({ connectionString });
+		return `${host}:${port}/${database}`;
+	});
+	if (one === other) return url;
+	throw new ConfigurationError(
+		`DATABASE_URL leads to ${one}, and DATABASE_SERVICE_URL to ${other}. Unset the one that is not meant, or set both to the same database.`,
+	);
+}
+
+/** The service's login of the environment, where the first login is the environment's, too. @throws ConfigurationError as {@link urlIn} */
+export function serviceUrlBeside(
+	connectionString: string | undefined,
+	options: ClientConfig | undefined,
+): string | undefined {
+	if (connectionString || options?.connectionString || options?.host) return undefined;
+	return urlIn(process.env, 'DATABASE_SERVICE_URL') || undefined;
 }
 
 /** What libpq knows to do with several servers, and pg ignores. */

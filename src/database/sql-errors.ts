@@ -158,12 +158,29 @@ export function transientError(error: unknown): RetryError | UnavailableError | 
 		case 'unavailable':
 			return new UnavailableError(
 				starvation(error) ??
+					noSession(error) ??
 					'The database cannot be reached, or does not take the work now. Try again; a write may have been done all the same.',
 				{ cause: error },
 			);
 		default:
 			return undefined;
 	}
+}
+
+/** Why no session began, where that is sure; then nothing was written. It repeats no name: callers of an API may see it. */
+function noSession(error: unknown): string | undefined {
+	const state = sqlStateOf(error);
+	const { kind } = driverCause(error);
+	if (state === '28P01' || state === '28000' || kind === 'AuthenticationFailed') {
+		return 'The database refuses the login, so no session began and nothing was written. Correct user and password in the URL of the database, or allow the login in pg_hba.conf.';
+	}
+	if (state === '3D000' || kind === 'DatabaseDoesNotExist') {
+		return 'The server does not have this database, so no session began and nothing was written. Correct its name in the URL of the database, or create it.';
+	}
+	if (connecting.has(foreign(error).syscall)) {
+		return 'No connection to the database could be opened, so nothing was written. Try again; if it lasts, start the database, or correct host and port in its URL.';
+	}
+	return undefined;
 }
 
 /**

@@ -30,7 +30,20 @@ function refused(cause: unknown): DestinationsError | undefined {
 	if (sqlStateOf(cause) === '42501') {
 		return new ForbiddenError('The database refused this to the scope.', { cause });
 	}
-	return cause instanceof DatabaseError ? violationOf(cause) : undefined;
+	if (!(cause instanceof DatabaseError)) return undefined;
+	return cause.code === '42P01' && ofThisPackage.test(cause.message)
+		? notMigrated(cause)
+		: violationOf(cause);
+}
+
+/** In Postgres's message, whatever its language. */
+const ofThisPackage = /\bpublic\.destination(s|_audit_log|_settings_history|_data_keys)\b/;
+
+function notMigrated(cause: DatabaseError): ConfigurationError {
+	return new ConfigurationError(
+		'The database does not have the tables of this package. Run `npx prisma migrate deploy` with the login that owns the database, or correct the name of the database in the URL. `npx consent-destinations doctor` says what is missing.',
+		{ cause },
+	);
 }
 
 /** For a login that may not switch to the role of its scope: more often the wrong login than one that lacks a right. */

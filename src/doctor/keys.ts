@@ -89,7 +89,7 @@ export async function checkKeys(
 		...findings,
 		...others.slice(0, mostKeys).map(({ id, rows }) => judge(id, rows, given)),
 		...ofDataKeys(uses),
-		...unused(others, given),
+		...(ring === undefined ? [notGiven] : unused(others, given ?? [])),
 	];
 }
 
@@ -105,7 +105,7 @@ function readRing(keys: string | undefined): Keyring | ConfigurationError | unde
 
 function wrongRing(error: ConfigurationError): Finding {
 	return failure(`DESTINATIONS_ENCRYPTION_KEYS cannot be read: ${error.message}`, {
-		fix: 'Write it as id:hex,id:hex. The keys below were not compared with it.',
+		fix: 'Write it as id:hex,id:hex, each id once. The keys below were not compared with it.',
 	});
 }
 
@@ -119,7 +119,9 @@ function judge(id: string | null, rows: number, given: readonly string[] | undef
 	const name = shownKeyId(id);
 	if (given === undefined)
 		return note(`Key ${name} encrypted ${many}; whether services have it was not checked`);
-	if (id === given[0]) return ok(`Key ${name} encrypted ${many}, and encrypts new settings`);
+	if (id === given[0]) {
+		return ok(`Key ${name} encrypted ${many}, and encrypts new settings; \`verify\` decrypts them`);
+	}
 	if (given.includes(id)) {
 		return note(`Key ${name} encrypted ${many} and is not the first`, {
 			fix: 'consent-destinations rotate brings them to the first key.',
@@ -154,18 +156,20 @@ function ofDataKeys(uses: readonly KeyUse[]): Finding[] {
 	return findings;
 }
 
-function unused(uses: readonly KeyUse[], given: readonly string[] | undefined): Finding[] {
-	if (given === undefined) {
-		return [note('DESTINATIONS_ENCRYPTION_KEYS is not set, so no key was compared')];
-	}
+/** Services do not start without it. */
+const notGiven = warning('DESTINATIONS_ENCRYPTION_KEYS is not set, so no key was compared', {
+	fix: 'Set it to the keys of the services; `init` writes the first one into .env.',
+});
+
+function unused(uses: readonly KeyUse[], given: readonly string[]): Finding[] {
 	const used = new Set(uses.map(({ id }) => id));
 	return given
 		.filter((id) => !used.has(id))
 		.map((id) =>
 			id === given[0]
 				? ok(`Key ${shownKeyId(id)} encrypted no row yet, and encrypts new settings`)
-				: note(`Key ${shownKeyId(id)} was given and encrypted no row here: it may be retired`, {
-						fix: 'First be sure that no service encrypts with it.',
+				: note(`Key ${shownKeyId(id)} was given and encrypted no row here`, {
+						fix: 'If it is new, put it first once every service has it. If it is old, it may be retired once no service encrypts with it.',
 					}),
 		);
 }

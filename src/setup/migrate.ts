@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { ConfigurationError } from '../errors.ts';
+import { packageManifest } from './package-manifest.ts';
 import type { PrismaConfig } from './prisma-config.ts';
 
 /**
@@ -25,8 +26,29 @@ export async function deployMigrations(
 		await promisify(execFile)(process.execPath, command, { cwd: folder, env });
 	} catch (error) {
 		const { stdout = '', stderr = '' } = Object(error);
-		throw new ConfigurationError(`The migrations failed. Prisma says: ${stderr}${stdout}`);
+		const said = `${stderr}${stdout}`;
+		const advice = knownCauses.find(([words]) => words.test(said))?.[1];
+		throw new ConfigurationError(advice?.() ?? `The migrations failed. Prisma says: ${said}`);
 	}
+}
+
+/** What Prisma's command says, and what to do about it. Of the second Prisma says nothing that a user could know. */
+const knownCauses: readonly (readonly [words: RegExp, advice: () => string])[] = [
+	[
+		/\/schema-engine\S*\.gz/,
+		() =>
+			`The migrations did not run, because Prisma could not download its schema engine. Install the engine from npm, and run this again: npm install --save-dev --save-exact @prisma/schema-engine-wasm@${engineVersion()}`,
+	],
+	[
+		/migration persistence is not initialized/,
+		() =>
+			'The migrations did not run, because the login cannot create their schema. Set DATABASE_URL to the URL of the login that owns the database, not of a login of the service.',
+	],
+];
+
+/** As `prisma/config.mjs` finds it: the one version that this package was tested with. */
+function engineVersion(): string {
+	return packageManifest()?.peerDependencies?.['@prisma/schema-engine-wasm'] ?? 'VERSION';
 }
 
 function prismaCommand(folder: string): string {

@@ -202,6 +202,16 @@ test('this package has an error of its own for what may pass by itself', () => {
 			'The database cannot be reached, or does not take the work now. Try again; a write may have been done all the same.',
 		cause: away,
 	});
+	// Where no session began, nothing was written, and the message says why.
+	const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED', syscall: 'connect' });
+	for (const [error, says] of [
+		[databaseError('28P01'), /refuses the login.*nothing was written.*user and password/],
+		[databaseError('28000'), /refuses the login/],
+		[databaseError('3D000'), /does not have this database.*nothing was written/],
+		[refused, /No connection.*nothing was written.*host and port/],
+	] as const) {
+		expect(transientError(error)?.message).toMatch(says);
+	}
 	for (const other of [databaseError('23505'), databaseError('XX000'), undefined]) {
 		expect(transientError(other)).toBeUndefined();
 	}

@@ -43,7 +43,10 @@ test.each(blocks)('the program at $place runs', async ({ code }) => {
 		const program = await bundle(join(folder, 'program.ts'));
 		try {
 			const result = await run(['--import', './ids.mjs', program.file], {
-				DATABASE_URL: service.connectionString,
+				DATABASE_URL: service.logins.connectionString,
+				DATABASE_SERVICE_URL: service.logins.serviceConnectionString,
+				DATABASE_LOADER_URL: service.logins.loaderConnectionString,
+				PLATFORM_URL: service.connectionString,
 				DESTINATIONS_ENCRYPTION_KEYS: newKeys(),
 			});
 			expect(result).toEqual({ complaint: '', status: 0 });

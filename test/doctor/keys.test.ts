@@ -24,7 +24,10 @@ const ofKeys = async (keys?: string) => {
 
 test('the key that seals, with its rows, replaced settings among them', async () => {
 	expect(await ofKeys(examined.keys)).toEqual([
-		{ severity: 'ok', message: 'Key test encrypted 3 rows, and encrypts new settings' },
+		{
+			severity: 'ok',
+			message: 'Key test encrypted 3 rows, and encrypts new settings; `verify` decrypts them',
+		},
 	]);
 });
 
@@ -52,7 +55,8 @@ test('an older key in use, and one that is not', async () => {
 		}),
 		expect.objectContaining({
 			severity: 'note',
-			message: expect.stringMatching(/^Key oldest .* may be retired/),
+			message: expect.stringMatching(/^Key oldest .* encrypted no row here$/),
+			fix: expect.stringMatching(/^If it is new, put it first .* may be retired/),
 		}),
 	]);
 });
@@ -64,8 +68,9 @@ test('without keys it says what was not checked', async () => {
 			message: 'Key test encrypted 3 rows; whether services have it was not checked',
 		},
 		{
-			severity: 'note',
+			severity: 'warning',
 			message: 'DESTINATIONS_ENCRYPTION_KEYS is not set, so no key was compared',
+			fix: expect.stringContaining('.env'),
 		},
 	]);
 });
@@ -78,6 +83,7 @@ test('malformed keys are a failure that repeats none of them', async () => {
 		message: expect.stringMatching(/^DESTINATIONS_ENCRYPTION_KEYS cannot be read: .*hex digits/),
 	});
 	expect(JSON.stringify(findings)).not.toContain(secret);
+	expect(JSON.stringify(findings)).not.toContain('is not set');
 });
 
 test('settings that are not encrypted', async () => {

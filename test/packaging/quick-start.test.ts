@@ -3,7 +3,7 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withClient } from '../../src/testing/databases.ts';
+import { withClient, withDatabase, withLogin } from '../../src/testing/databases.ts';
 import { startTestDatabase } from '../../src/testing/index.ts';
 import type { TestDatabase } from '../../src/testing/test-database.ts';
 import { codeBlocks } from '../docs/markdown.ts';
@@ -13,7 +13,9 @@ import { Service } from './service.ts';
 
 /** A server of its own: the logins that the quick start makes are the whole server's. */
 let database: TestDatabase;
+/** Of the login that the guide asks for, which owns the database and can create roles, and is not a superuser. */
 let migratorUrl: string;
+let adminUrl: string;
 let service: Service;
 let blocks: { language: string; code: string }[];
 const running: ChildProcess[] = [];
@@ -21,7 +23,12 @@ const running: ChildProcess[] = [];
 beforeAll(async () => {
 	database = await startTestDatabase({ source: 'embedded' });
 	await withClient(database.connectionString, async (client) => {
-		await client.query('CREATE DATABASE empty');
+		await client.query(`CREATE ROLE migrator LOGIN CREATEROLE PASSWORD 'm'`);
+		// As whoever creates these roles gets them, which are the tests' here.
+		await client.query(
+			'GRANT authenticated, service_role, destinations_loader TO migrator WITH ADMIN TRUE, INHERIT FALSE, SET FALSE',
+		);
+		await client.query('CREATE DATABASE empty OWNER migrator');
 		// Logins of the tests, which a server of a service does not have: doctor would warn of them.
 		await client.query(`DO $$
 			DECLARE login name;
@@ -31,9 +38,8 @@ beforeAll(async () => {
 				END LOOP;
 			END $$`);
 	});
-	const url = new URL(database.connectionString);
-	url.pathname = '/empty';
-	migratorUrl = url.href;
+	adminUrl = withDatabase(database.connectionString, 'empty');
+	migratorUrl = withLogin(adminUrl, 'migrator', 'm');
 	service = await Service.create({ type: 'module' });
 	await rm(join(service.folder, 'prisma.config.ts'));
 	const text = await readFile(join(root, 'docs/guides/service.md'), 'utf8');
@@ -85,7 +91,7 @@ test('ends with a green doctor, command by command, and prints no secret', async
 });
 
 test('the passwords never reached the server: it was given what it stores of them', async () => {
-	const { rows } = await withClient(migratorUrl, (client) =>
+	const { rows } = await withClient(adminUrl, (client) =>
 		client.query<{ rolpassword: string }>(
 			`SELECT rolpassword FROM pg_authid
 			 WHERE rolname IN ('destinations_tenant', 'destinations_service', 'destinations_loading')`,
@@ -107,13 +113,18 @@ test('goes on to a first route', async () => {
 	});
 
 	const commands = blockWith('npx tsx server.ts');
-	const [, sql = ''] = /psql "\$MIGRATOR_URL" -c '([^']+)'/.exec(commands) ?? [];
-	const { rows } = await withClient(migratorUrl, (client) => client.query<{ id: string }>(sql));
+	expect(commands).toContain('psql "$DATABASE_SERVICE_URL" -c ');
+	const [, serviceUrl = ''] = /DATABASE_SERVICE_URL=(\S+)/.exec(await env()) ?? [];
+	const sql = [...commands.matchAll(/ -c '([^']+)'/g)].map(([, statement = '']) => statement);
+	const organizationId = await withClient(serviceUrl, async (client) => {
+		for (const statement of sql.slice(0, -1)) await client.query(statement);
+		return (await client.query<{ id: string }>(sql.at(-1) ?? '')).rows[0]?.id;
+	});
 	const start = /ORGANIZATION_ID=… (npx tsx server\.ts)/.exec(commands)?.[1] ?? 'false';
 	const script = `set -a; . ./.env; set +a; exec node_modules/.bin/${start.replace('npx ', '')}`;
 	const child = spawn('bash', ['-c', script], {
 		cwd: service.folder,
-		env: { ...process.env, NODE_OPTIONS: '', ORGANIZATION_ID: rows[0]?.id ?? '' },
+		env: { ...process.env, NODE_OPTIONS: '', ORGANIZATION_ID: organizationId ?? '' },
 		stdio: ['ignore', 'ignore', 'pipe'],
 	});
 	running.push(child);
@@ -145,6 +156,15 @@ describe('init', () => {
 		expect(stdout).not.toMatch(/made +(prisma\.config|the logins|DATABASE)/);
 		expect(stdout).not.toMatch(/[0-9a-f]{48}/);
 		expect(await env()).toBe(before);
+	});
+
+	test('does not migrate with a login of the service, and says which one can', async () => {
+		const [, DATABASE_URL = ''] = /^DATABASE_URL=(\S+)/m.exec(await env()) ?? [];
+		const { status, output } = await init('--migrate', { DATABASE_URL });
+		expect([status, output]).toEqual([
+			2,
+			expect.stringMatching(/Set DATABASE_URL to the URL of the login that owns the database/),
+		]);
 	});
 
 	test('makes the logins whose passwords are in the file, where it was killed before', async () => {

@@ -1,6 +1,6 @@
 import type { PoolConfig } from 'pg';
 import { z } from 'zod';
-import { withDatabaseAddress } from '../../database/database-address.ts';
+import { serviceUrlBeside, withDatabaseAddress } from '../../database/database-address.ts';
 import { checkPoolOptions } from '../../database/pg-options.ts';
 import { checkUuid } from '../../database/scope.ts';
 import { callback, flag, text } from '../../input/checks.ts';
@@ -13,11 +13,18 @@ import { PostgresDataKeys } from './postgres-data-keys.ts';
 export interface EnvelopeKeyProviderOptions extends DataKeysOptions {
 	/**
 	 * URL of the database, with a login that may switch to the role `authenticated`; to `service_role` as
-	 * well for `renew` and `shred`.
+	 * well for `renew` and `shred`, unless {@link serviceConnectionString} is given.
 	 *
 	 * @defaultValue the environment variable `DATABASE_URL`, unless `pool` names a host
 	 */
 	readonly connectionString?: string | undefined;
+	/**
+	 * URL with a second login, for `renew` and `shred` alone, as the client's option of this name.
+	 *
+	 * @defaultValue the environment variable `DATABASE_SERVICE_URL`, where `connectionString` is left out, too. Without it the login of
+	 * `connectionString` serves both
+	 */
+	readonly serviceConnectionString?: string | undefined;
 	/**
 	 * The role that reads wrapped keys. `destinations_loader` is for a process that loads, with the login of a loader: it
 	 * decrypts the settings of every organization. What it cannot do there, encrypt, `renew` and `shred`, is refused.
@@ -41,6 +48,7 @@ const someSeconds = z.custom<number>((value) => typeof value === 'number' && val
 
 const providerOptions = optionsOf({
 	connectionString: text.optional(),
+	serviceConnectionString: text.optional(),
 	pool: z.custom<PoolConfig>().optional(),
 	citus: flag.default(false),
 	role: z
@@ -95,8 +103,11 @@ export class EnvelopeKeyProvider implements KeyProvider, AsyncDisposable {
 		const options = checkConfiguration('EnvelopeKeyProvider', providerOptions, given);
 		const pool = checkPoolOptions('`pool` of EnvelopeKeyProvider', options.pool);
 		const config = withDatabaseAddress(options.connectionString, pool, 'pool');
+		const serviceUrl =
+			options.serviceConnectionString ?? serviceUrlBeside(options.connectionString, pool);
 		this.#store = new PostgresDataKeys(
 			config,
+			serviceUrl === undefined ? config : withDatabaseAddress(serviceUrl, pool, 'pool'),
 			options.role === 'destinations_loader',
 			options.citus,
 		);

@@ -13,18 +13,24 @@ const maxConnections = 4;
  */
 export class PostgresDataKeys implements WrappedKeyStore {
 	readonly #pool: ScopedPool;
+	/** Another one where the service has a login of its own. */
+	readonly #service: ScopedPool;
 	readonly #loads: boolean;
 
 	/**
+	 * @param service where keys are renewed and shredded: another login, or the same options.
 	 * @param loads whether keys are read by the login of a loader, which does nothing else.
 	 * @param citus whether the tables are distributed by Citus.
 	 */
-	constructor(config: PoolConfig, loads: boolean, citus: boolean) {
+	constructor(config: PoolConfig, service: PoolConfig, loads: boolean, citus: boolean) {
 		this.#loads = loads;
-		this.#pool = new ScopedPool(
-			{ max: maxConnections, allowExitOnIdle: true, ...config },
-			{ namedStatements: false, citus },
-		);
+		const open = (of: PoolConfig) =>
+			new ScopedPool(
+				{ max: maxConnections, allowExitOnIdle: true, ...of },
+				{ namedStatements: false, citus },
+			);
+		this.#pool = open(config);
+		this.#service = service === config ? this.#pool : open(service);
 	}
 
 	async newestKeyId(organizationId: string): Promise<string | undefined> {
@@ -84,8 +90,8 @@ export class PostgresDataKeys implements WrappedKeyStore {
 		return deleted.length;
 	}
 
-	close(): Promise<void> {
-		return this.#pool.close();
+	async close(): Promise<void> {
+		await Promise.all([this.#pool.close(), this.#service.close()]);
 	}
 
 	async #first(scope: Scope, text: string, values: unknown[]): Promise<string | undefined> {
@@ -94,7 +100,8 @@ export class PostgresDataKeys implements WrappedKeyStore {
 
 	/** The first column of the rows that a statement returns. */
 	async #rows(scope: Scope, text: string, values: unknown[]): Promise<string[]> {
-		const rows = await this.#pool.run(scope, text, values);
+		const pool = scope.role === 'service_role' ? this.#service : this.#pool;
+		const rows = await pool.run(scope, text, values);
 		return rows.flatMap(([value]) => value ?? []);
 	}
 }
