@@ -35,7 +35,7 @@ export async function benchShards(): Promise<Report> {
 		keys,
 	});
 	await using one = createDestinationsClient({ connectionString, keys });
-	const max = shardCount;
+	const max = 2 * shardCount;
 	await using asMany = createDestinationsClient({ connectionString, keys, pool: { max } });
 	const onOne = await createDestinations(one, all);
 	const variants = [

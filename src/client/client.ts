@@ -88,7 +88,7 @@ export interface DestinationsClientOptions {
 	 * Databases that share the organizations among them: each has all tables, and the rows of some. With `route`, which says where
 	 * an organization is, and without `connectionString`, `serviceConnectionString` and `replicas`, which each shard has of its own. `pool.max`
 	 * is of all together: each has an equal share, so that none takes another's, and with 10 databases a `max` of 50 is 5 of each. Fewer than one of
-	 * each are refused. 10 by default, or one of each where there are more.
+	 * each are refused. 10 by default, or two of each where there are more than five databases.
 	 *
 	 * `forOrganization()` works on the database of that organization alone. `asService()` works on all: lists are merged, a
 	 * destination is looked for everywhere unless its organization is named, and Prisma and transactions need `asService({ shard })`.
@@ -206,7 +206,10 @@ export class DestinationsClient implements AsyncDisposable {
 		const shards = shardsAmong(options, pool);
 		const tools = {
 			...{ namedStatements, citus, onOperation },
-			pool: shards === undefined ? pool : shareOfPool(of, pool, shards.length, usualConnections),
+			pool:
+				shards === undefined
+					? pool
+					: shareOfPool(of, pool, shards.length, usualConnections(shards.length)),
 			encryption: settingsEncryption(options.keys, options.plaintext),
 			testConnection: connectionTester(parseAllowedHosts(options.allowedHosts)),
 			seenRows: Math.ceil(maxSeenRows / (shards?.length ?? 1)),
@@ -393,8 +396,8 @@ limitArguments(DestinationsClient.prototype, {
 
 const of = 'createDestinationsClient()';
 
-/** As many as pg's pool has at most. */
-const usualConnections = 10;
+/** As many as pg's pool has at most, and two for each database: a call beside a transaction would wait for ever behind it. */
+const usualConnections = (databases: number) => Math.max(10, 2 * databases);
 
 /** The shards that options name; nothing where they are of one database. @throws ConfigurationError if they are of both. */
 function shardsAmong(

@@ -81,7 +81,7 @@ export function shareOfPool(
 	shards: number,
 	usual: number,
 ): PoolConfig {
-	const all = max ?? Math.max(usual, shards);
+	const all = max ?? usual;
 	if (all < shards) {
 		throw new ConfigurationError(
 			`${of}: \`pool.max\` is ${all}, and there are ${shards} databases. It bounds the connections to all of them together, of which each has at least one: pass ${shards} or more.`,

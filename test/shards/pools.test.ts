@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { shareOfPool } from '../../src/database/shards.ts';
@@ -66,9 +67,26 @@ test.each([
 	},
 );
 
-test('each database has one where there are more of them than connections usually are', () => {
-	expect(shareOfPool('x', {}, 16, 10)).toEqual({ max: 1 });
-	expect(shareOfPool('x', { max: 50, min: 16, keepAlive: true }, 16, 10)).toEqual({
+test('each database has at least two by default: a call beside a transaction does not wait for its end', async () => {
+	const { connectionString } = sharded.one.database.logins;
+	const shards = Array.from({ length: 16 }, (_, at) => {
+		const url = new URL(connectionString);
+		url.pathname = `/another_${at}`;
+		return url.href;
+	});
+	shards[7] = connectionString;
+	await using db = createDestinationsClient({
+		...{ shards, keys: sharded.keys, pool: { connectionTimeoutMillis: 5000 } },
+		route: () => connectionString,
+	});
+	const scope = db.forOrganization(randomUUID());
+	const beside = () => scope.destinations.count();
+	expect(await scope.transaction(beside)).toBe(0);
+});
+
+test('each database has an equal share of what is named', () => {
+	expect(shareOfPool('x', {}, 16, 32)).toEqual({ max: 2 });
+	expect(shareOfPool('x', { max: 50, min: 16, keepAlive: true }, 16, 32)).toEqual({
 		...{ max: 3, min: 1, keepAlive: true },
 	});
 });
