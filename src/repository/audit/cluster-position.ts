@@ -11,7 +11,7 @@ import { isLogId } from './pages.ts';
  *
  * All are decimal numbers of 64 bits.
  */
-export interface NodePosition {
+interface NodePosition {
 	/** From 1 on; 0 stands for what was written before the tables were distributed. */
 	readonly node: number;
 	/** What distinguishes the node's history of transactions from another; null where the node is no more. */
