@@ -222,6 +222,10 @@ const rooms = {
 			'rotation/verify-settings.test.ts',
 		],
 	},
+	'several-databases': {
+		sources: ['rotation/each-database.ts'],
+		tests: ['shards/runs.test.ts'],
+	},
 	verification: {
 		sources: ['rotation/verify-settings.ts'],
 		tests: ['rotation/maintenance-connection.test.ts', 'rotation/verify-settings.test.ts'],
