@@ -22,7 +22,7 @@ export async function withDatabase<T>(
 	}
 }
 
-/** Creates organizations; gives their ids. */
+/** Creates organizations; returns their ids. */
 export async function createOrganizations(admin: Client, count: number): Promise<string[]> {
 	const { rows } = await admin.query<{ id: string }>(
 		'INSERT INTO organizations SELECT FROM generate_series(1, $1) RETURNING id',

@@ -81,7 +81,7 @@ async function measureSpeed(
 	];
 }
 
-/** What one would write without this command, for the last rows. Gives rows per second. */
+/** What one would write without this command, for the last rows. Returns rows per second. */
 async function updateOneByOne(
 	{ connectionString, keys }: RotationOrder,
 	round: number,

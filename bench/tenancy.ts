@@ -35,7 +35,7 @@ export function benchTenancy(): Promise<Report> {
 	});
 }
 
-/** Six destinations each of a thousand organizations; gives one of the organizations. */
+/** Six destinations each of a thousand organizations; returns one of the organizations. */
 async function createRows({ connectionString, admin }: BenchDatabase): Promise<string> {
 	await createOrganizations(admin, 1000);
 	// Sealed settings cannot be made by SQL; unsealed rows would not be read. These have none yet.

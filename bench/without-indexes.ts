@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 
 /**
- * Drops every index of some tables, so that they are filled in less time; gives the statements that make them again.
+ * Drops every index of some tables, so that they are filled in less time; returns the statements that make them again.
  */
 export async function dropIndexes(admin: Client, tables: readonly string[]): Promise<string[]> {
 	const { rows } = await admin.query<{ drop: string; create: string }>(

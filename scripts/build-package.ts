@@ -8,7 +8,7 @@ import { openCache } from './cache.ts';
 export const root = fileURLToPath(new URL('..', import.meta.url));
 export const cache = openCache(root);
 
-/** Builds the package into a folder of the cache, past `dist`, which may be in use; gives the folder. */
+/** Builds the package into a folder of the cache, past `dist`, which may be in use; returns the folder. */
 export async function buildPackage(name: string): Promise<string> {
 	const folder = join(cache, name);
 	await mkdir(folder, { recursive: true });

@@ -62,7 +62,7 @@ function summarize({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): 
 	};
 }
 
-/** Gives the frames of a sample, the innermost first. */
+/** Returns the frames of a sample, the innermost first. */
 function callersOf(nodes: readonly Profiler.ProfileNode[]) {
 	const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
 	const parents = new Map(

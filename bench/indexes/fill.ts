@@ -107,7 +107,7 @@ export async function fill(
 	}
 }
 
-/** Gives the statements that make the CHECKs again, for what is written from then on. */
+/** Returns the statements that make the CHECKs again, for what is written from then on. */
 async function dropProtection(admin: Client): Promise<string[]> {
 	for (const table of tables) await admin.query(`ALTER TABLE ${table} SET UNLOGGED`);
 	const { rows } = await admin.query<{ drop: string; create: string }>(
@@ -166,7 +166,7 @@ async function readSamples(admin: Client, shape: Shape): Promise<Filled> {
 const idsOf = (from: number, to: number) =>
 	`SELECT ${destinationId('n')} FROM generate_series(${from}, ${to - 1}) AS n`;
 
-/** Gives what the samples show settings that open. */
+/** Returns what the samples show settings that open. */
 async function sealSamples(
 	admin: Client,
 	key: FillKey,

@@ -12,7 +12,7 @@ export interface IndexUse {
 	readonly operations: readonly string[];
 }
 
-/** Runs every operation once, and tells by the plans which index served which. */
+/** Runs every operation once, and finds by the plans which index served which. */
 export async function indexUses(
 	connectionString: string,
 	filled: Filled,

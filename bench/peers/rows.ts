@@ -60,7 +60,7 @@ export async function insertPlain(
 	);
 }
 
-/** Gives organizations without destinations. */
+/** Returns organizations without destinations. */
 export async function createPlaces(connectionString: string, count: number): Promise<string[]> {
 	const ids = Array.from({ length: count }, () => randomUUID());
 	await run(connectionString, (admin) =>

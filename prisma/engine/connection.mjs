@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { resolvePackage } from './locate.mjs';
 
-// The adapter tells a pool by `instanceof`, so the driver has to be the very one it uses itself.
+// The adapter recognizes a pool by `instanceof`, so the driver has to be the very one it uses itself.
 const pgPath = resolvePackage('pg', ['@prisma/adapter-pg']);
 /** @type {typeof import('pg')} */
 const pg = createRequire(import.meta.url)(pgPath);

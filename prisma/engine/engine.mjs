@@ -34,7 +34,7 @@ function fail(error, script = '') {
 
 /**
  * Says of an error what the native engine would. The WebAssembly build does not name the migration that
- * failed, and gives no more than a number for what the driver or this module threw.
+ * failed, and reports no more than a number for what the driver or this module threw.
  *
  * @param {unknown} thrown
  * @returns {Error}

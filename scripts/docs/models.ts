@@ -22,7 +22,7 @@ export interface Field {
 	readonly refersTo: { readonly model: string; readonly by: string } | undefined;
 }
 
-/** Postgres's names of the types for which the schema gives none. */
+/** Postgres's names of the types for which the schema has none. */
 const nativeTypes: Readonly<Record<string, string>> = {
 	String: 'text',
 	Boolean: 'boolean',

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Installs packages of exact versions into a folder of the cache, once; gives the folder. */
+/** Installs packages of exact versions into a folder of the cache, once; returns the folder. */
 export async function install(
 	cache: string,
 	name: string,

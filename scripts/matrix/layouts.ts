@@ -5,7 +5,7 @@ import { cache, root } from '../build-package.ts';
 import { postgreses } from './cells.ts';
 import { withPostgres } from './versions.ts';
 
-/** Deploys into every layout of a database, on every supported Postgres; gives what failed, and why. */
+/** Deploys into every layout of a database, on every supported Postgres; returns what failed, and why. */
 export async function deployEverywhere(): Promise<string[]> {
 	const failures: string[] = [];
 	const service = await Service.create({ environment: offline });

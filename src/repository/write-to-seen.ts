@@ -1,7 +1,7 @@
 import { isSameSettings } from '../destinations/same-settings.ts';
 import type { ValidatedUpdate } from '../destinations/validate.ts';
 import type { SeenDestination } from '../encryption/seen-rows.ts';
-import { ValidationError } from '../errors.ts';
+import { validOrNone } from '../input/valid-or-none.ts';
 import { changedFields } from './audit/settings-change.ts';
 import type { DestinationTable, UpdatedOrRead } from './table.ts';
 
@@ -25,13 +25,4 @@ export async function writeToSeen(
 	const fields = changedFields(seen.settings, valid.settings);
 	const target = { id, organizationId, type, version };
 	return table.withSettingsChange({ id, version, fields }).updateOrRead(target, valid);
-}
-
-function validOrNone(changes: () => ValidatedUpdate): ValidatedUpdate | undefined {
-	try {
-		return changes();
-	} catch (error) {
-		if (error instanceof ValidationError) return undefined;
-		throw error;
-	}
 }

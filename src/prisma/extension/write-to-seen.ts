@@ -1,11 +1,11 @@
 import { isSameSettings } from '../../destinations/same-settings.ts';
 import type { SeenRows } from '../../encryption/seen-rows.ts';
 import type { SettingsEncryption } from '../../encryption/settings-encryption.ts';
-import { ValidationError } from '../../errors.ts';
 import { canonicalId } from '../../ids/canonical-id.ts';
+import { validOrNone } from '../../input/valid-or-none.ts';
 import type { Arguments, Send } from './arguments.ts';
 import type { Model } from './models.ts';
-import { type Sealing, sealAll, validate, type Writes } from './seal.ts';
+import { sealAll, validate, type Writes } from './seal.ts';
 import { reachesRelations } from './upsert.ts';
 import { restrictBy } from './where.ts';
 
@@ -50,15 +50,6 @@ export async function writeToSeen(
 		return await send(sent);
 	} catch (error) {
 		if (isNotFound(error)) return undefined;
-		throw error;
-	}
-}
-
-function validOrNone(sealing: () => Sealing): Sealing | undefined {
-	try {
-		return sealing();
-	} catch (error) {
-		if (error instanceof ValidationError) return undefined;
 		throw error;
 	}
 }

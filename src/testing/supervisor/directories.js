@@ -104,7 +104,7 @@ const persistently = { recursive: true, force: true, maxRetries: 10 };
 
 /**
  * Whether a program has this process id. A signal also reaches a zombie, and whoever got the id since; Linux
- * tells them by the command line, which a zombie's is empty (proc_pid_cmdline(5)).
+ * recognizes them by the command line, which a zombie's is empty (proc_pid_cmdline(5)).
  *
  * @param {string} program
  * @param {number} pid
