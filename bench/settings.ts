@@ -166,7 +166,7 @@ async function measureOpening(): Promise<Figure> {
 		times.push(openedTime);
 	}
 	return {
-		name: 'open one envelope, JSON included',
+		name: 'decrypt one envelope, JSON included',
 		value: quantile(ratios, 0.5),
 		unit: '× createDecipheriv and JSON.parse',
 		bound: { atMost: 1.2 },

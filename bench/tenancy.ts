@@ -100,7 +100,7 @@ async function measureReads(
 		const [openedAlone, openedInScope] = await measure(opened, { rounds: 20, repeats: 50 });
 		return [
 			ratioFigure('scoped read, p50', '× bare Prisma', withScope, alone, 1.1),
-			ratioFigure('the same, six settings opened', '× bare Prisma', openedInScope, openedAlone),
+			ratioFigure('the same, six settings decrypted', '× bare Prisma', openedInScope, openedAlone),
 			{
 				name: 'scoped reads per second, 16 in flight',
 				value: 1 / (busy[1]?.ratio ?? Number.NaN),

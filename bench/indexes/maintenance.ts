@@ -105,7 +105,7 @@ export const maintenance: readonly Operation[] = [
 		},
 	},
 	{
-		name: 'data keys: first, open, renew, shred',
+		name: 'data keys: first, unwrap, renew, shred',
 		by: [dataKeys, dataKey],
 		run: async ({ service, dataKeys: keys }) => {
 			const { id } = await service.prisma.organization.create({ data: {} });

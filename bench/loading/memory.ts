@@ -40,6 +40,6 @@ export async function measureMemory({
 		value: bytes / 1e6,
 		unit: 'MB',
 		bound: { atMost: 4 },
-		detail: `of the heap, with their settings opened and the keys derived for them; ${(bytes / organizations).toFixed(0)} bytes each`,
+		detail: `of the heap, with their settings decrypted and the keys derived for them; ${(bytes / organizations).toFixed(0)} bytes each`,
 	};
 }

@@ -71,7 +71,9 @@ function summary(
 	const left = databases - done - failed.length;
 	return [
 		`${done} of ${databases} databases are done.`,
-		...(failed.length > 0 ? [`See above for ${failed.join(', ')}.`] : []),
+		...(failed.length > 0
+			? [`See above for ${failed.join(', ')}: DATABASE_URL means its entry in DATABASE_URLS.`]
+			: []),
 		...(left > 0 ? [`${left} were not begun.`] : []),
 	].join(' ');
 }

@@ -106,7 +106,8 @@ export class ClientDatabase {
 			{ database: service, scope: openScope(service, serviceScope({}), tools) },
 		];
 		for (const { database, scope } of logins) {
-			const ask = () => translateErrors(scope.prisma.$queryRaw`SELECT 1`);
+			const ask = () =>
+				translateErrors(scope.prisma.$queryRaw`SELECT 1 FROM public.destinations LIMIT 0`);
 			await database.pool.operations.run(connecting, ask);
 		}
 	}

@@ -337,10 +337,10 @@ export class DestinationsClient implements AsyncDisposable {
 	}
 
 	/**
-	 * Checks that the database answers and that the logins may switch to their roles. Optional: without it
-	 * the first statement finds out.
+	 * Checks that the database answers, that its migrations have run, and that the logins may switch to their roles. Optional:
+	 * without it the first statement finds out.
 	 *
-	 * @throws ConfigurationError if a login may not switch to its role.
+	 * @throws ConfigurationError if a login may not switch to its role, or the tables do not exist.
 	 * @throws UnavailableError if the database cannot be reached, or does not let a login in.
 	 */
 	async connect(): Promise<void> {

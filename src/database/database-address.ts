@@ -22,7 +22,7 @@ export function withDatabaseAddress<Options extends ClientConfig>(
 		connectionString || given.connectionString || (given.host ? '' : urlIn(process.env, variable));
 	if (url === undefined || (url === '' && !given.host)) {
 		throw new ConfigurationError(
-			`No database was given. Set ${variable}, or pass \`connectionString\`, or \`${optionsName}\` with a host.`,
+			`No database was given. Set ${variable}, or pass \`connectionString\`, or \`${optionsName}\` with a host. If \`consent-destinations init\` wrote it into .env, load that file: node --env-file=.env.`,
 		);
 	}
 	const config = url === '' ? given : { ...given, connectionString: url };
@@ -50,7 +50,7 @@ export function urlIn(environment: Environment, variable: string): string | unde
 	});
 	if (one === other) return url;
 	throw new ConfigurationError(
-		`DATABASE_URL leads to ${one}, and DATABASE_SERVICE_URL to ${other}. Unset the one that is not meant, or set both to the same database.`,
+		`DATABASE_URL leads to ${one}, and DATABASE_SERVICE_URL to ${other}. Unset the one that is not meant, or set both to the same database. Where one goes through a pooler and the other does not, pass both as options instead.`,
 	);
 }
 

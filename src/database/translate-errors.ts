@@ -1,5 +1,6 @@
 import { DatabaseError } from 'pg';
 import { ConfigurationError, type DestinationsError, ForbiddenError } from '../errors.ts';
+import { messageOf } from '../input/message-of.ts';
 import { violationOf } from './constraints.ts';
 import { poolerRefusal } from './pooler-errors.ts';
 import type { Scope } from './scope.ts';
@@ -27,21 +28,25 @@ export function translated(error: unknown): unknown {
 }
 
 function refused(cause: unknown): DestinationsError | undefined {
-	if (sqlStateOf(cause) === '42501') {
+	const state = sqlStateOf(cause);
+	if (state === '42501') {
 		return new ForbiddenError('The database refused this to the scope.', { cause });
 	}
-	if (!(cause instanceof DatabaseError)) return undefined;
-	return cause.code === '42P01' && ofThisPackage.test(cause.message)
-		? notMigrated(cause)
-		: violationOf(cause);
+	if (state !== undefined && ofMigrations[state]?.test(messageOf(cause))) {
+		return notMigrated(cause);
+	}
+	return cause instanceof DatabaseError ? violationOf(cause) : undefined;
 }
 
-/** In Postgres's message, whatever its language. */
-const ofThisPackage = /\bpublic\.destination(s|_audit_log|_settings_history|_data_keys)\b/;
+/** What the migrations make, by the SQLSTATE of its absence, in Postgres's message, whatever its language, and in Prisma's. */
+const ofMigrations: Readonly<Record<string, RegExp>> = {
+	'42P01': /\bpublic\.destination(s|_audit_log|_settings_history|_data_keys)\b/,
+	'22023': /"(authenticated|service_role|destinations_loader)"/,
+};
 
-function notMigrated(cause: DatabaseError): ConfigurationError {
+function notMigrated(cause: unknown): ConfigurationError {
 	return new ConfigurationError(
-		'The database does not have the tables of this package. Run `npx prisma migrate deploy` with the login that owns the database, or correct the name of the database in the URL. `npx consent-destinations doctor` says what is missing.',
+		'The migrations of this package have not run on this database. Run `npx prisma migrate deploy` with the login that owns the database, or correct the name of the database in the URL. `npx consent-destinations doctor` says what is missing.',
 		{ cause },
 	);
 }

@@ -43,7 +43,7 @@ export const plaintextOption = z.enum(['refuse', 'allow-read'], {
  * Encrypts and decrypts settings with AES-256-GCM.
  *
  * An envelope is bound to the organization, the destination and the type: moved to another row it does
- * not open. The Prisma extension and the repository do this by themselves; use this class where
+ * not decrypt. The Prisma extension and the repository do this by themselves; use this class where
  * settings are stored or sent outside them.
  *
  * Settings may have 64 KiB of JSON, and nothing that JSON would change.

@@ -67,7 +67,7 @@ type KeyEntry = readonly [id: string, key: Uint8Array];
 function parseKeyring(text: unknown): readonly [KeyEntry, ...KeyEntry[]] {
 	if (typeof text !== 'string' || text.trim() === '') {
 		throw new ConfigurationError(
-			'No encryption keys were given. Set DESTINATIONS_ENCRYPTION_KEYS to "id:hex" with 64 hex digits; `npx consent-destinations keygen` makes one.',
+			'No encryption keys were given. Set DESTINATIONS_ENCRYPTION_KEYS to "id:hex" with 64 hex digits; `npx consent-destinations keygen` makes one. If `init` wrote it into .env, load that file: node --env-file=.env.',
 		);
 	}
 	// Every text has a first part.
@@ -114,10 +114,11 @@ function parseEntry(entry: string, index: number): KeyEntry {
 const hexDigits = /^[0-9a-f]*$/i;
 
 function refuseTwins(entries: readonly KeyEntry[]): void {
-	const ids = new Set(entries.map(([id]) => id));
-	if (ids.size < entries.length) {
+	const ids = entries.map(([id]) => id);
+	const twin = ids.find((id, index) => ids.indexOf(id) < index);
+	if (twin !== undefined) {
 		throw new ConfigurationError(
-			'Two encryption keys have the same id. Each key needs an id of its own.',
+			`Two encryption keys have the id "${twin}". Each key needs an id of its own.`,
 		);
 	}
 	const keys = new Set(entries.map(([, key]) => Buffer.from(key).toString('hex')));

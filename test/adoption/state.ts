@@ -43,8 +43,6 @@ export async function newLogins(former: { readonly host: HostDatabase }) {
 /** `doctor` finds no failure, with logins as services have them, which it returns. */
 export async function healthy(of: { readonly host: HostDatabase }, keys: string) {
 	const logins = await newLogins(of);
-	await of.host.client.query(`GRANT USAGE ON SCHEMA destinations_migrations TO service_role;
-		GRANT SELECT ON destinations_migrations._prisma_migrations TO service_role`);
 	const sections = await diagnose({
 		connectionString: logins.tenant,
 		serviceConnectionString: logins.service,

@@ -87,6 +87,32 @@ describe('keygen', () => {
 		expect(key).toMatch(/^[0-9a-f]{64}$/);
 		expect(JSON.parse(other?.stdout ?? '').key).not.toBe(key);
 	});
+
+	test('gives each key of a ring an id of its own', async () => {
+		const ids: string[] = [];
+		let ring = '';
+		for (let count = 0; count < 4; count++) {
+			const environment = { DESTINATIONS_ENCRYPTION_KEYS: ring };
+			const { stdout } = await run(['keygen'], { environment });
+			ring = [ring, stdout.trim()].filter(Boolean).join(',');
+			ids.push(stdout.split(':')[0] ?? '');
+		}
+		expect(new Keyring(ring).keyIds).toEqual(ids);
+		const today = new Date().toISOString().slice(0, 10);
+		expect(ids).toEqual([today.slice(0, 7), today, `${today}-2`, `${today}-3`]);
+		const { status, stderr } = await run(['keygen', '--id', today], {
+			environment: { DESTINATIONS_ENCRYPTION_KEYS: ring },
+		});
+		expect(status).toBe(2);
+		expect(stderr).toContain(`already has a key "${today}"`);
+	});
+
+	test('makes a key also where the ring cannot be read', async () => {
+		const environment = { DESTINATIONS_ENCRYPTION_KEYS: 'changeme' };
+		const { status, stdout } = await run(['keygen'], { environment });
+		expect(status).toBe(0);
+		expect(new Keyring(stdout.trim()).keyIds).toHaveLength(1);
+	});
 });
 
 function someKeys() {

@@ -69,8 +69,9 @@ describe.each(commands.map((command) => [command.name, command] as const))(
 		const used = variables.filter((variable) => command.environment?.[variable] !== undefined);
 		if (used.length > 0) {
 			test.each(used)('%s that cannot be read is named', async (variable) => {
-				// The keys are compared with those in use, and that is a finding.
-				if (name === 'doctor' && variable === 'DESTINATIONS_ENCRYPTION_KEYS') return;
+				// The keys are compared with those in use, and that is a finding; a new key may be for a ring that is not valid.
+				const mayBeWrong = name === 'doctor' || name === 'keygen';
+				if (mayBeWrong && variable === 'DESTINATIONS_ENCRYPTION_KEYS') return;
 				const environment = { ...valid, [variable]: 'no such thing' };
 				const { status, stdout, stderr } = await run(argumentsOf(command), { environment });
 				expect({ status, stdout }).toEqual({ status: 2, stdout: '' });

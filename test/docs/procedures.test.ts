@@ -247,8 +247,6 @@ test('give an adoption up, and adopt after all', async () => {
 		const [deployed] = await type(path, ['npx prisma migrate deploy'], environment);
 		expect(deployed).toContain('No pending migrations');
 		const logins = await newLogins(former);
-		await client.query(`GRANT USAGE ON SCHEMA destinations_migrations TO service_role;
-			GRANT SELECT ON destinations_migrations._prisma_migrations TO service_role`);
 		const [doctor] = await type(path, ['npx consent-destinations doctor'], {
 			DATABASE_URL: logins.tenant,
 			DATABASE_SERVICE_URL: logins.service,

@@ -28,8 +28,6 @@ export class Examined {
 			await deployment.newLogin('authenticated'),
 			await deployment.newLogin('service_role'),
 		);
-		await examined.run(`GRANT USAGE ON SCHEMA destinations_migrations TO service_role;
-			GRANT SELECT ON destinations_migrations._prisma_migrations TO service_role`);
 		await examined.#keepOthersOut();
 		examined.#healthy = await examined.findings();
 		return examined;

@@ -186,3 +186,16 @@ BEGIN
   END LOOP;
 END
 $$;
+
+-- `doctor` compares the migrations that ran with those of its release, with the login of the service. Where Prisma keeps
+-- them in another schema, its owner grants it: the table is not this package's alone there.
+DO $$
+DECLARE
+  history constant regclass = to_regclass('destinations_migrations._prisma_migrations');
+BEGIN
+  IF (SELECT pg_catalog.pg_has_role(relowner, 'USAGE') FROM pg_catalog.pg_class WHERE oid = history) THEN
+    GRANT USAGE ON SCHEMA destinations_migrations TO service_role;
+    GRANT SELECT ON destinations_migrations._prisma_migrations TO service_role;
+  END IF;
+END
+$$;

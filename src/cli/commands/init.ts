@@ -12,6 +12,9 @@ const marks = {
 	left: styled('yellow', '! left  '),
 } as const;
 
+/** Where nothing is created. */
+const marksOfDryRun = { ...marks, made: styled('green', '+ new   ') } as const;
+
 export const init = defineCommand({
 	name: 'init',
 	summary: 'create logins, a key, prisma.config.ts and .env',
@@ -61,8 +64,10 @@ consent-destinations doctor`,
 			migrate,
 			dryRun,
 		});
-		if (dryRun) stdout.line('Nothing was created. This would be:');
-		for (const { outcome, message } of steps) stdout.line('  ', marks[outcome], message);
+		if (dryRun) stdout.line('Nothing was created. Without --dry-run, this happens:');
+		for (const { outcome, message } of steps) {
+			stdout.line('  ', (dryRun ? marksOfDryRun : marks)[outcome], message);
+		}
 		if (added.size > 0) {
 			stdout.line(
 				`Keep ${file} out of version control. Without its key nobody can decrypt the settings.`,
