@@ -53,7 +53,7 @@ export class Picture {
 const style = `
 text{font:12px system-ui,sans-serif;fill:#1f2328;stroke:#fff;stroke-width:4px;paint-order:stroke;stroke-linejoin:round}.head{font-weight:600}.flat{stroke:none}.dim{fill:#59636e}
 .ground{fill:#fff}.box{fill:none;stroke:#59636e}.rule{stroke:#d1d9e0}.one{stroke:#59636e;stroke-dasharray:3 3}.spread{stroke:#1f2328;stroke-width:1.5}.edge{stroke:#fff;stroke-width:4.5}
-.ours{fill:#0550ae}.other{fill:#c9d1d9;stroke:#59636e}.s0{fill:#fff;stroke:#0550ae;stroke-width:2}.s1{fill:#54aeff;stroke:#0550ae;stroke-width:2}.s2{fill:#0550ae;stroke:#0550ae;stroke-width:2}
+.ours{fill:#0550ae}.other{fill:#c9d1d9;stroke:#59636e}.s0{fill:#fff;stroke:#0550ae;stroke-width:2}.s1{fill:#4a9ef0;stroke:#0550ae;stroke-width:2}.s2{fill:#0550ae;stroke:#0550ae;stroke-width:2}
 @media (prefers-color-scheme:dark){text{fill:#f0f6fc;stroke:#0d1117}.dim{fill:#9198a1}.ground{fill:#0d1117}.box{stroke:#9198a1}.rule{stroke:#3d444d}
 .one{stroke:#9198a1}.spread{stroke:#f0f6fc}.edge{stroke:#0d1117}.ours{fill:#79c0ff}.other{fill:#3d444d;stroke:#9198a1}.s0{fill:#0d1117;stroke:#a5d6ff}.s1{fill:#1f6feb;stroke:#a5d6ff}.s2{fill:#a5d6ff;stroke:#a5d6ff}}
 `;

@@ -32,6 +32,7 @@ test('docstrings, errors and what commands print use standard words', () => {
 });
 
 test('names in code may be what they are, and comments and texts are found by their line', () => {
+	// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a program
 	const text = 'const told = 1;\n/** Tells it. */\nconst message = `It ${told} gives`;';
 	const found = findWords(readableText({ path: 'some.ts', text }));
 	expect(found.map(({ place, found }) => `${place} ${found}`)).toEqual([

@@ -77,6 +77,7 @@ test('ends with a green doctor, command by command, and prints no secret', async
 	const { status, output } = await type(lines);
 	if (status !== 0) throw new Error(output);
 	expect(output).toMatch(/\n0 failures, 0 warnings, \d+ notes?\. No problems found\.\n$/);
+	expect(output).toMatch(/All \d+ migrations have run/);
 	for (const made of ['prisma.config.ts', 'the migrations', 'destinations_tenant', '.env']) {
 		expect(output).toContain(made);
 	}
