@@ -14,19 +14,19 @@ export type DestinationsErrorCode =
 	| 'CONFIGURATION';
 
 /**
- * What is wrong with an input, for messages in another language. `params` of the issue says more:
- * - `required`: it must be given, `params.when` while that switch is on, `params.with` with those others
+ * What is wrong with an input, for messages in other languages. `params` of the issue has the details:
+ * - `required`: it must be given: always, while the switch `params.when` is on, or together with `params.with`
  * - `not_valid`: anything that has no code of its own
- * - `wrong_type`: `params.expected`, such as `string` or `boolean`
- * - `wrong_format`: the text is not of the form that it must have
- * - `wrong_value`: something else was given instead: `params.is`, in English
+ * - `wrong_type`: its type must be `params.expected`, such as `string` or `boolean`
+ * - `wrong_format`: the text does not have the required format
+ * - `wrong_value`: a different value was given by mistake; `params.is` says which, in English
  * - `too_long`: more than `params.maximum` characters
  * - `out_of_range`: less than `params.minimum` or more than `params.maximum`
- * - `not_in_list`: one of `params.allowed` is right
- * - `unknown_field`: `params.allowed` are known
- * - `never_changes`: only creating sets it
+ * - `not_in_list`: it must be one of `params.allowed`
+ * - `unknown_field`: there is no such field; the known ones are in `params.allowed`
+ * - `never_changes`: it is set at creation and cannot be changed
  * - `masked`: a mask was sent back instead of a secret
- * - `development_only`: it leads to a local network, which only the environment `development` may
+ * - `development_only`: it leads to a local network, which is allowed in the environment `development` only
  */
 export type ValidationCode =
 	| 'required'
@@ -50,7 +50,7 @@ export interface ValidationIssue {
 	readonly code: ValidationCode;
 	/** What is wrong, and what would be right, in English. */
 	readonly message: string;
-	/** What belongs to the code. Never a value that was given. */
+	/** Details of the code. Never a value that was given. */
 	readonly params?: Readonly<Record<string, unknown>>;
 }
 
@@ -69,11 +69,11 @@ export interface ErrorOfDestination {
 }
 
 /**
- * Base of every error that this package throws deliberately.
+ * Base class of every error that this package throws deliberately.
  *
- * Distinguish errors by `code`, which is stable, not by message. No error of this
- * package holds a key or a setting: not in its message, its cause or its JSON.
- * Where stored settings do not decrypt, `destinationId` and `organizationId` say whose they are.
+ * Distinguish errors by `code`, which is stable, not by message. No error of this package holds a key or a setting, neither
+ * in its message nor in its cause or its JSON. If stored settings do not decrypt, `destinationId` and `organizationId` say
+ * whose they are.
  *
  * @example
  * ```ts
@@ -87,11 +87,11 @@ export interface ErrorOfDestination {
 export abstract class DestinationsError extends Error {
 	/** Says which error it is. Stable. */
 	abstract readonly code: DestinationsErrorCode;
-	/** Whether the same call may succeed by itself, a little later. */
+	/** Whether the same call may succeed if it is repeated a little later. */
 	readonly retryable: boolean = false;
-	/** The destination whose stored settings did not decrypt, a UUID; not there in any other error. */
+	/** UUID of the destination whose stored settings did not decrypt. Not set in any other error. */
 	declare readonly destinationId?: string;
-	/** The organization of that destination, a UUID; not there in any other error. */
+	/** UUID of the organization of that destination. Not set in any other error. */
 	declare readonly organizationId?: string;
 
 	constructor(message: string, options: ErrorOptions & ErrorOfDestination = {}) {
@@ -102,7 +102,7 @@ export abstract class DestinationsError extends Error {
 		if (organizationId !== undefined) this.organizationId = organizationId;
 	}
 
-	/** For logs and HTTP responses: without stack and cause. */
+	/** The error for logs and HTTP responses, without stack and cause. */
 	toJSON(): {
 		name: string;
 		code: DestinationsErrorCode;
@@ -121,10 +121,10 @@ export abstract class DestinationsError extends Error {
 	}
 }
 
-/** The input does not have the form that it must have; `issues` lists every place. Nothing was written. */
+/** The input is not valid; `issues` lists every place. Nothing was written. */
 export class ValidationError extends DestinationsError {
 	readonly code = 'VALIDATION';
-	/** Everything that is wrong, by place. */
+	/** Everything that is wrong with the input, each with its place. */
 	readonly issues: readonly ValidationIssue[];
 
 	constructor(issues: readonly RaisedIssue[], options?: ErrorOptions) {
@@ -147,7 +147,7 @@ export class ValidationError extends DestinationsError {
 	}
 }
 
-/** No such live row, or none that this scope may see. */
+/** There is no such live row, or the scope cannot see it. */
 export class NotFoundError extends DestinationsError {
 	readonly code = 'NOT_FOUND';
 }
@@ -160,7 +160,7 @@ export class AlreadyExistsError extends DestinationsError {
 /** The row changed since it was read. */
 export class ConflictError extends DestinationsError {
 	readonly code = 'CONFLICT';
-	/** The version that the row has now, where it is known: read it again, and decide again. */
+	/** The version that the row has now, if it is known. Read the row again, and decide again. */
 	readonly currentVersion: number | undefined;
 
 	constructor(message: string, options: ErrorOptions & { currentVersion?: number } = {}) {
@@ -174,20 +174,20 @@ export class ConflictError extends DestinationsError {
 	}
 }
 
-/** The call reaches outside the organization, or needs a power that its scope lacks. */
+/** The call reaches outside the organization of its scope, or needs a right that its scope does not have. */
 export class ForbiddenError extends DestinationsError {
 	readonly code = 'FORBIDDEN';
 }
 
 /**
- * Stored settings did not decrypt: altered, moved from another row, or encrypted under other key bytes.
- * The error does not say which of these it was, because an attacker could use the difference.
+ * Stored settings did not decrypt: they were altered, moved from another row, or encrypted with other key bytes. The error
+ * does not say which of these it was, because an attacker could use the difference.
  */
 export class DecryptionFailedError extends DestinationsError {
 	readonly code = 'DECRYPTION_FAILED';
 }
 
-/** Stored settings name a key id that the key ring does not have. */
+/** Stored settings name a key id that the key ring or the key provider does not have. */
 export class UnknownKeyError extends DestinationsError {
 	readonly code = 'UNKNOWN_KEY';
 }
@@ -199,9 +199,9 @@ export class KeyUnavailableError extends DestinationsError {
 }
 
 /**
- * A statement lost against another transaction (a deadlock, a serialization failure, a lock that was not free in
- * time), or was cancelled, which `statement_timeout` does. Nothing of it was saved. Inside a transaction all of that
- * must run again.
+ * A statement lost against another transaction (a deadlock, a serialization failure, a lock that was not free in time), or
+ * was cancelled, for example by `statement_timeout`. The statement saved nothing. Inside a transaction, run the whole
+ * transaction again.
  */
 export class RetryError extends DestinationsError {
 	readonly code = 'RETRY';
@@ -209,20 +209,26 @@ export class RetryError extends DestinationsError {
 }
 
 /**
- * The database cannot be reached, did not let the service in, or does not take the work now, being read-only, full
- * or about to stop. A write that ended like this may have been done all the same: its answer may be what was lost.
+ * The database cannot be reached, refused the login, or does not take the work now, because it is read-only, full or about
+ * to stop. A write that failed like this may have been saved nevertheless, if only its answer was lost.
  */
 export class UnavailableError extends DestinationsError {
 	readonly code = 'UNAVAILABLE';
 	override readonly retryable = true;
 }
 
-/** The operation cannot work on encrypted settings or on soft-deleted rows, so it is refused. */
+/**
+ * The operation is refused, because it cannot work on encrypted settings or on soft-deleted rows, or because the client or
+ * the transaction is not in a state for it: closed, not started, or over.
+ */
 export class UnsupportedError extends DestinationsError {
 	readonly code = 'UNSUPPORTED';
 }
 
-/** The package is set up wrongly: a missing or malformed option, key or environment variable. */
+/**
+ * The setup is wrong: an option, a key or an environment variable is missing or malformed, or the database or its login
+ * lacks what this package needs.
+ */
 export class ConfigurationError extends DestinationsError {
 	readonly code = 'CONFIGURATION';
 }

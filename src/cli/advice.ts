@@ -9,7 +9,7 @@ export function forCommands({ code, message, cause }: DestinationsError): string
 		return `The pooler refuses what a session begins with: ${parameter}. Leave options out of the URL, or let it name the server itself.`;
 	}
 	if (starvation(cause) !== undefined) {
-		return 'The server, or the pooler before it, takes no more connections, so nothing more was done. Try again a little later. If it lasts, raise max_connections of the server, or default_pool_size and max_client_conn in pgbouncer.ini.';
+		return 'The server, or the pooler before it, accepts no more connections, so nothing more was done. Try again a little later. If it lasts, raise max_connections of the server, or default_pool_size and max_client_conn in pgbouncer.ini.';
 	}
 	if (code === 'CONFIGURATION' && sqlStateOf(cause) === '42501') {
 		return "The login cannot switch to the role service_role. Set DATABASE_SERVICE_URL to the URL of the service's login, which `consent-destinations init` or prisma/grants/logins.sql creates.";
@@ -25,7 +25,7 @@ const advice: Readonly<Record<string, string>> = {
 		'The server accepts this user from no address, or not without TLS: see its pg_hba.conf, and sslmode in the URL.',
 	'3D000': 'Correct the name of the database in the URL, or create it.',
 	'42501': 'Allow the login to connect: GRANT CONNECT ON DATABASE ... TO the login.',
-	'53300': 'The server takes no more connections: close some, or raise max_connections.',
+	'53300': 'The server accepts no more connections: close some, or raise max_connections.',
 	'57P03': 'The server is starting or stopping: wait and try again.',
 	ECONNREFUSED: 'Nothing listens there: start Postgres, or correct host and port in the URL.',
 	ENOTFOUND: 'The name of the host is not known here: correct it in the URL.',

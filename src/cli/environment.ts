@@ -20,7 +20,7 @@ export type Variable = (typeof variables)[number];
 
 /** The words of the help for the URLs of shards, where a command runs on each. */
 export const urlsOfShards =
-	'Instead: the URLs of several databases, with spaces between. The command runs on each.';
+	'Instead: the URLs of several databases, separated by spaces. The command runs on each.';
 
 type Environment = Terminal['environment'];
 

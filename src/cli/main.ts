@@ -46,7 +46,7 @@ export async function main(args: readonly string[], process: Process): Promise<E
 	const command = commands.find((known) => known.name === name);
 	if (command === undefined) {
 		terminal.stderr.line(
-			`There is no command "${name}". There are: ${commands.map((known) => known.name).join(', ')}.`,
+			`There is no command "${name}". The commands are: ${commands.map((known) => known.name).join(', ')}.`,
 		);
 		return exitStatus.usage;
 	}

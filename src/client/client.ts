@@ -51,100 +51,106 @@ import { type ClientStats, statsOfAll } from './stats.ts';
 /** Options of {@link createDestinationsClient}. */
 export interface DestinationsClientOptions {
 	/**
-	 * URL of the database, with a login that may switch to the role `authenticated`, and to `service_role`
-	 * unless {@link serviceConnectionString} is given. It names one host, which leads to the primary server.
+	 * URL of the database. Its login can switch to the role `authenticated` and, unless {@link serviceConnectionString} is
+	 * given, to `service_role`. The URL names one host, which leads to the primary server.
 	 *
 	 * @defaultValue the environment variable `DATABASE_URL`, unless `pool` names a host
 	 */
 	readonly connectionString?: string | undefined;
 	/**
-	 * Options of pg's pool: the size, timeouts, TLS (https://node-postgres.com/apis/pool). `max` is of each login, and of each replica; of `shards` it is
-	 * of all together.
+	 * Options of pg's pool: size, timeouts, TLS (https://node-postgres.com/apis/pool). `max` limits the connections of each
+	 * login, and those to each replica. With `shards`, it is divided among the databases: see there.
 	 *
-	 * @defaultValue 10 connections
+	 * @defaultValue `max: 10`; with more than five `shards`, two for each of them
 	 */
 	readonly pool?: PoolConfig | undefined;
 	/**
-	 * URL with a second login, for `asService()` alone. Then a tenant's connection cannot switch to
-	 * `service_role`, even by SQL of its own. `prisma/grants/logins.sql` creates both logins.
+	 * URL with a second login, for `asService()` only. Then the connections of tenants cannot switch to `service_role`,
+	 * whatever SQL they run. `prisma/grants/logins.sql` creates both logins.
 	 *
-	 * @defaultValue the environment variable `DATABASE_SERVICE_URL`, where `connectionString` is left out, too. Without it the login of
-	 * `connectionString` serves both
+	 * @defaultValue the environment variable `DATABASE_SERVICE_URL`, if `connectionString` is also left out. Without a second
+	 * login, the first one serves both scopes
 	 */
 	readonly serviceConnectionString?: string | undefined;
 	/**
-	 * URLs of replicas: hot standbys that stream from the primary, each with a login that may switch to the role `authenticated`. In the
-	 * scope of an organization, `findById`, `findByOrganization`, `findByType`, `list`, `count` and what Prisma's models read outside
-	 * transactions is sent there; all else, and everything of `asService()`, to the primary.
+	 * URLs of replicas: hot standbys that stream from the primary. Each login can switch to the role `authenticated`. In the
+	 * scope of an organization, these reads go to a replica: `findById`, `findByOrganization`, `findByType`, `list`, `count`,
+	 * and what Prisma's models read outside transactions. Everything else goes to the primary, and so does everything of
+	 * `asService()`.
 	 *
-	 * What this client wrote for an organization is in what that organization reads. What others wrote may be missing, for as long as the replica is
-	 * behind: at most 10 seconds, or else the primary answers, as it does for a replica that is unavailable. What must be
-	 * current is read in a transaction.
+	 * An organization always sees what this client wrote for it. Writes of other clients may be missing for as long as the
+	 * replica is behind, at most 10 seconds: if the replica is further behind or unavailable, the primary answers. To read
+	 * current data, read in a transaction.
 	 *
 	 * @defaultValue `[]`: everything is sent to the primary
 	 */
 	readonly replicas?: readonly string[] | undefined;
 	/**
-	 * Databases that share the organizations among them: each has all tables, and the rows of some. With `route`, which says where
-	 * an organization is, and without `connectionString`, `serviceConnectionString` and `replicas`, which each shard has of its own. `pool.max`
-	 * is of all together: each has an equal share, so that none takes another's, and with 10 databases a `max` of 50 is 5 of each. Fewer than one of
-	 * each are refused. 10 by default, or two of each where there are more than five databases.
+	 * Databases among which the organizations are divided: each has all tables, and the rows of some organizations. Also pass
+	 * `route`, which says where an organization is. Leave out `connectionString`, `serviceConnectionString` and `replicas`:
+	 * each shard has its own.
 	 *
-	 * `forOrganization()` works on the database of that organization alone. `asService()` works on all: lists are merged, a
-	 * destination is looked for everywhere unless its organization is named, and Prisma and transactions need `asService({ shard })`.
+	 * `pool.max` limits the connections to all databases together. Each database has an equal share, so that none can use up
+	 * the connections of another: with 10 databases, a `max` of 50 is 5 for each. A `max` that is less than the number of
+	 * databases is refused. The default is 10, or two for each database if there are more than five.
 	 *
-	 * @defaultValue with `route`, the environment variable `DATABASE_URLS`: their URLs, with spaces between
+	 * `forOrganization()` works on the database of that organization only. `asService()` works on all databases: lists are
+	 * merged, and a destination is looked for in every database unless its organization is named. Prisma and transactions
+	 * need `asService({ shard })`.
+	 *
+	 * @defaultValue with `route`, the URLs in the environment variable `DATABASE_URLS`, separated by spaces; without it, one
+	 * database
 	 */
 	readonly shards?: readonly (string | Shard)[] | undefined;
 	/**
-	 * Says on which of `shards` an organization is, by the URL. An organization for which it returns anything else has no scope:
-	 * a `CONFIGURATION` error, and nothing is sent.
+	 * Says which of `shards` an organization is on: returns its URL. If it returns anything else, the call fails with a
+	 * `CONFIGURATION` error, and nothing is sent.
 	 *
-	 * @defaultValue there is one database
+	 * @defaultValue `undefined`: there is one database
 	 */
 	readonly route?: Route | undefined;
 	/**
-	 * The keys that encrypt and decrypt settings: `id:hex,id:hex`, or a provider.
+	 * The keys that encrypt and decrypt settings: text such as `id:hex,id:hex`, or a key provider.
 	 *
 	 * @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS`
 	 */
 	readonly keys?: Keys | undefined;
 	/**
-	 * What to make of rows whose settings are not encrypted. `allow-read` is for the migration of an older
-	 * system: it returns them as they are, while every write encrypts. Afterwards run
-	 * `consent-destinations rotate --from-plaintext`, and take it away again.
+	 * What to do with rows whose settings are not encrypted. `allow-read` is for the migration from an older system: reads
+	 * return such settings as they are, and every write encrypts. After the migration, run
+	 * `consent-destinations rotate --from-plaintext`, and remove this option.
 	 *
 	 * @defaultValue `'refuse'`: reading such a row fails with `DECRYPTION_FAILED`
 	 */
 	readonly plaintext?: PlaintextPolicy | undefined;
 	/**
-	 * Whether statements are kept prepared on each connection. Turn it off behind a pooler such as PgBouncer, which refuses
-	 * what a session must begin with for that ("unsupported startup parameter"). Where a pooler takes it, none is kept all the same,
-	 * because sessions there are others', too.
+	 * Whether statements are kept prepared on each connection. Set it to `false` behind a pooler such as PgBouncer that
+	 * refuses the startup parameters which this needs ("unsupported startup parameter"). Behind a pooler that accepts them,
+	 * no statement is kept prepared even with `true`, because its sessions are shared with other clients.
 	 *
 	 * @defaultValue `true`
 	 */
 	readonly namedStatements?: boolean | undefined;
 	/**
-	 * Whether the tables are distributed over the workers of a Citus cluster: prisma/scale/citus.sql was run, and the URL leads to the
-	 * coordinator. A connection to a database where it was not is refused; so is one without this option where it was.
-	 * There are no `replicas` then: the workers share the reads.
+	 * Whether the tables are distributed over the workers of a Citus cluster. Then `prisma/scale/citus.sql` was run, and the
+	 * URL leads to the coordinator. If the option does not match the database, its connections are refused. It excludes
+	 * `replicas`: the workers share the reads.
 	 *
 	 * @defaultValue `false`
 	 */
 	readonly citus?: boolean | undefined;
 	/**
-	 * Hosts that connection tests may call besides the providers' own, for self-hosted PostHog:
-	 * `posthog.example.com`, or with a port. Each must resolve to public addresses. Never fill it from a
-	 * tenant's input.
+	 * Hosts that connection tests may call in addition to those of the providers, for self-hosted PostHog:
+	 * `posthog.example.com`, or with a port, `posthog.example.com:8443`. Each must resolve to public addresses only. Never
+	 * fill it from a tenant's input.
 	 *
 	 * @defaultValue `[]`
 	 */
 	readonly allowedHosts?: readonly string[] | undefined;
 	/**
-	 * Called once for each operation, when it is over, for logs: with its name, how long it took, whether it threw, the code of
-	 * the error, and how many rows the database returned. Never with a value. What it throws reaches nobody.
-	 * OpenTelemetry needs no option: where its API is installed and an SDK set up, operations are spans.
+	 * Called once for each operation, when it has ended, for logs. It receives the name and duration of the operation,
+	 * whether it threw, the code of the error, and how many rows the database returned, but never a value. Errors that it
+	 * throws are ignored. OpenTelemetry needs no option: if its API is installed and an SDK is set up, operations are spans.
 	 *
 	 * @defaultValue nothing is called
 	 */
@@ -167,10 +173,10 @@ const clientOptions = optionsOf({
 } satisfies OptionSchemas<DestinationsClientOptions>);
 
 /**
- * Connects to the database of destinations. Connections are opened when they are needed; to learn at the
- * start whether everything is set up, await {@link DestinationsClient.connect}.
+ * Creates the client of a database of destinations. It opens connections when they are needed. To check the setup when your
+ * service starts, await {@link DestinationsClient.connect}.
  *
- * @throws ConfigurationError if the keys or the connection are missing or malformed, or an option is unknown.
+ * @throws ConfigurationError if the keys or the connection are missing or malformed, or an option is unknown or not valid.
  *
  * @example
  * ```ts
@@ -191,7 +197,7 @@ export function createDestinationsClient(
 	return new DestinationsClient(options);
 }
 
-/** A connection to the database of destinations. Nothing can be read or written but through a scope. */
+/** A client of a database of destinations. All reads and writes go through a scope. */
 export class DestinationsClient implements AsyncDisposable {
 	/** All databases, and which one an organization is on. */
 	readonly #databases: ShardMap<ClientDatabase>;
@@ -236,16 +242,17 @@ export class DestinationsClient implements AsyncDisposable {
 	}
 
 	/**
-	 * The clients of one organization in a transaction of your own: what they do is committed and rolled back with your tables, by you. Role
-	 * and claims go with each statement, and what your connection has set stands after it as before; a failed
-	 * statement aborts the transaction, as any does. The database's login may be any that may switch to the role, a superuser's too.
+	 * The clients of one organization in a transaction of your own: what they do is committed or rolled back together with
+	 * your own writes, by you. Each statement carries the role and the claims. Afterwards, the settings of your connection
+	 * are what they were before. A failed statement aborts the transaction, as any other does. The login of your connection
+	 * can be any that can switch to the role, even a superuser.
 	 *
-	 * There is no `prisma` in it and no connection test. Await its calls before the transaction ends.
+	 * The scope has no `prisma` and no connection tests. Await its calls before the transaction ends.
 	 *
 	 * @param organizationId UUID. The service has checked that the caller may act for it.
 	 * @throws ValidationError if an id is not a UUID, or `transaction` is not a client.
-	 * @throws UnsupportedError by each call, which then does nothing, if `transaction` is not in a transaction or in another one by
-	 * now, or a statement failed in it before.
+	 * @throws UnsupportedError from each call, which then does nothing, if `transaction` is not in a transaction, is in
+	 * another one by now, or a statement has failed in it.
 	 *
 	 * @example
 	 * ```ts
@@ -259,17 +266,18 @@ export class DestinationsClient implements AsyncDisposable {
 	 *   await client.query('INSERT INTO organizations (id) VALUES ($1)', [organizationId]);
 	 *   const scope = db.forOrganization(organizationId, { transaction: client });
 	 *   await scope.destinations.create({ organizationId, type: 'console', name: 'First', settings: {} });
-	 *   await client.query('COMMIT'); // or ROLLBACK, where anything threw
+	 *   await client.query('COMMIT'); // or ROLLBACK, if anything threw
 	 * }
 	 * ```
 	 */
 	forOrganization(organizationId: string, options: JoinedScopeOptions): JoinedScope;
 	/**
-	 * The clients of one organization: they see its rows and no others. Opens no connection; make one for
-	 * each request.
+	 * The clients of one organization: they see its rows and no others. It opens no connection, so create one for each
+	 * request.
 	 *
 	 * @param organizationId UUID. The service has checked that the caller may act for it.
 	 * @throws ValidationError if an id is not a UUID.
+	 * @throws ConfigurationError if `route` returns anything but the URL of a shard.
 	 *
 	 * @example
 	 * ```ts
@@ -294,15 +302,16 @@ export class DestinationsClient implements AsyncDisposable {
 	}
 
 	/**
-	 * The clients of the system itself in a transaction of your own, as `forOrganization()` has it.
+	 * The clients of the service itself in a transaction of your own; see `forOrganization()`.
 	 *
-	 * @throws ValidationError if `actorId` is not a UUID, or `transaction` is not a client.
+	 * @throws ValidationError if `actorId` is not a UUID, `transaction` is not a client, or `shard` is not one of `shards`.
+	 * @throws UnsupportedError if the client has several databases, and `shard` does not say which.
 	 */
 	asService(options: JoinedScopeOptions & ServiceScopeOptions): JoinedScope;
 	/**
-	 * The clients of the system itself: they see every organization. Keep them out of the way of requests.
+	 * The clients of the service itself: they see every organization. Do not use them to answer the requests of tenants.
 	 *
-	 * @throws ValidationError if `actorId` is not a UUID.
+	 * @throws ValidationError if `actorId` is not a UUID, or `shard` is not one of `shards`.
 	 *
 	 * @example
 	 * ```ts
@@ -323,7 +332,7 @@ export class DestinationsClient implements AsyncDisposable {
 		if (opened !== undefined) return opening(opened.service, scope, opened.tools, options);
 		if (transactionOf(options) === undefined) return openShardedScope(this.#databases, scope);
 		throw new UnsupportedError(
-			'A transaction is on one database, and this scope is of all. Name it: asService({ transaction, shard: url }) with one of `shards`.',
+			'A transaction is on one database, and this scope is for all of them. Name the database: asService({ transaction, shard: url }) with one of `shards`.',
 		);
 	}
 
@@ -337,11 +346,11 @@ export class DestinationsClient implements AsyncDisposable {
 	}
 
 	/**
-	 * Checks that the database answers, that its migrations have run, and that the logins may switch to their roles. Optional:
-	 * without it the first statement finds out.
+	 * Checks that the database answers, that its migrations have run, and that its logins can switch to their roles. The call
+	 * is optional: without it, the first statement fails with the same errors.
 	 *
-	 * @throws ConfigurationError if a login may not switch to its role, or the tables do not exist.
-	 * @throws UnavailableError if the database cannot be reached, or does not let a login in.
+	 * @throws ConfigurationError if a login cannot switch to its role, or the migrations have not run.
+	 * @throws UnavailableError if the database cannot be reached, or refuses a login.
 	 */
 	async connect(): Promise<void> {
 		const tried = this.#databases.all.map((database) =>
@@ -355,7 +364,7 @@ export class DestinationsClient implements AsyncDisposable {
 	}
 
 	/**
-	 * How many connections are open, idle and waited for. OpenTelemetry has them as metrics.
+	 * How many connections are open and idle, and how many calls wait for one. OpenTelemetry has these numbers as metrics.
 	 *
 	 * @example
 	 * ```ts
@@ -374,7 +383,7 @@ export class DestinationsClient implements AsyncDisposable {
 		);
 	}
 
-	/** Closes all connections. Statements under way are waited for; open transactions are rolled back. */
+	/** Closes all connections, once the statements under way have ended. Open transactions are rolled back. */
 	async close(): Promise<void> {
 		await Promise.all(this.#databases.all.map((database) => database.close()));
 	}
@@ -408,7 +417,7 @@ function shardsAmong(
 	if (route === undefined && shards === undefined) return undefined;
 	if (route === undefined) {
 		throw new ConfigurationError(
-			`${of}: with \`shards\`, \`route\` says on which of them an organization is. Pass it, or \`connectionString\` for one database.`,
+			`${of}: with \`shards\`, pass \`route\`, which says which of them an organization is on, or \`connectionString\` for one database.`,
 		);
 	}
 	const ofOne = Object.entries({ connectionString, serviceConnectionString, replicas })
@@ -418,7 +427,7 @@ function shardsAmong(
 		ofOne.push('an address in `pool`');
 	if (ofOne.length > 0) {
 		throw new ConfigurationError(
-			`${of}: with \`route\`, ${ofOne.join(' and ')} would be of no database. Name each database in \`shards\`: { connectionString, serviceConnectionString, replicas }.`,
+			`${of}: with \`route\`, leave out ${ofOne.join(' and ')}. Name each database in \`shards\`: { connectionString, serviceConnectionString, replicas }.`,
 		);
 	}
 	return shardsOf(of, shards, 'DATABASE_URLS');

@@ -32,13 +32,13 @@ import type { RepositoryTools } from '../repository/tools.ts';
 import type { Database } from './database.ts';
 
 /**
- * What `forOrganization()` and `asService()` return for a transaction of the service's own: everything that it does is part of
- * that, and is undone with it. It works until the transaction ends.
+ * What `forOrganization()` and `asService()` return for a transaction of your own. Everything that its clients do is part
+ * of this transaction, and is rolled back with it. It works until the transaction ends.
  */
 export interface JoinedScope {
 	/** Create, read, change and delete destinations. */
 	readonly destinations: DestinationRepository;
-	/** Who changed what. */
+	/** The audit log: who changed what. */
 	readonly audit: AuditLog;
 }
 
@@ -46,20 +46,20 @@ export interface JoinedScope {
 export interface ScopedTransaction {
 	/** Create, read, change, delete and test destinations. */
 	readonly destinations: DestinationRepository;
-	/** Who changed what. */
+	/** The audit log: who changed what. */
 	readonly audit: AuditLog;
-	/** The Prisma client, in scope: models, raw queries and `$transaction`. */
+	/** The Prisma client of the scope: models, raw queries and `$transaction`. */
 	readonly prisma: ScopedPrismaClient;
 }
 
 /** What `forOrganization()` and `asService()` return. */
 export interface ScopedClient extends ScopedTransaction {
 	/**
-	 * Runs `work` in one transaction: all of it happens, or, when it throws, nothing.
+	 * Runs `work` in one transaction. It is committed when `work` resolves, and rolled back if `work` throws.
 	 *
-	 * @throws RetryError if it lost against another transaction, by whatever call in it: run all of it again.
+	 * @throws RetryError if the transaction lost against another one, whichever of its calls failed. Run all of it again.
 	 * @throws UnavailableError if the database cannot be reached, or no connection was free within `maxWait`.
-	 * @throws UnsupportedError if it took longer than `timeout`: it was rolled back.
+	 * @throws UnsupportedError if it took longer than `timeout`. It was rolled back.
 	 * @throws ValidationError if `work` is not a function, or an option is unknown or not valid.
 	 * @throws Whatever `work` throws.
 	 *

@@ -24,7 +24,7 @@ export function openShardedScope(databases: ShardMap<ClientDatabase>, scope: Sco
 		Object.defineProperty(sharded, name, {
 			get: () => {
 				throw new UnsupportedError(
-					`\`${name}\` works on one database, and this scope is of all. Name one: asService({ shard: url }) with one of \`shards\`, or forOrganization() for one organization.`,
+					`\`${name}\` works on one database, and this scope is for all of them. Name one: asService({ shard: url }) with one of \`shards\`, or forOrganization() for one organization.`,
 				);
 			},
 		});

@@ -1,26 +1,26 @@
 /** Connections to the database at this moment. */
 export interface ConnectionStats {
-	/** Open connections, those that are in use and those that are idle. */
+	/** Open connections, in use or idle. */
 	readonly total: number;
-	/** Those that nobody uses. */
+	/** Open connections that are idle. */
 	readonly idle: number;
-	/** Calls that wait for one. */
+	/** Calls that wait for a connection. */
 	readonly waiting: number;
 }
 
-/** Connections to a replica, and whether it is read. */
+/** Connections to a replica, and whether reads are sent to it. */
 export interface ReplicaStats extends ConnectionStats {
-	/** Whether reads are sent there. Not so after it did not answer, or was too far behind, until it is tried again. */
+	/** Whether reads are sent to it. False once it does not answer or is too far behind, until a later try succeeds. */
 	readonly isUsed: boolean;
 }
 
-/** Connections to one database: of both logins together, and of each. */
+/** Connections to one database: of both logins together, and of each login. */
 export interface DatabaseStats extends ConnectionStats {
-	/** Of the login that serves organizations. */
+	/** Connections of the login for organizations. */
 	readonly tenants: ConnectionStats;
-	/** Of the login of `asService()`: the same as `tenants`, where one login serves both. */
+	/** Connections of the login for `asService()`. The same as `tenants` if one login serves both. */
 	readonly service: ConnectionStats;
-	/** To the replicas, in their order. They do not count above. */
+	/** Connections to the replicas, in the order of the option. They are not counted in the other numbers. */
 	readonly replicas: readonly ReplicaStats[];
 }
 
@@ -30,9 +30,9 @@ export interface ShardStats extends DatabaseStats {
 	readonly database: string;
 }
 
-/** Connections of a client: of all its databases together. */
+/** Connections of a client, to all its databases together. */
 export interface ClientStats extends DatabaseStats {
-	/** Of each of `shards`, in their order; none where the client has one database. */
+	/** Connections to each of `shards`, in the order of the option. Empty if the client has one database. */
 	readonly shards: readonly ShardStats[];
 }
 

@@ -13,7 +13,7 @@ const switchOfText = (value: unknown) =>
 const { limit, enabled } = listQuery.shape;
 
 /**
- * What `list()` takes, as the query of a URL has it: `limit` and `enabled` may be texts.
+ * What `list()` takes, as a query string of a URL: `limit` and `enabled` may be strings.
  *
  * @example
  * ```ts
@@ -29,7 +29,7 @@ export const listDestinationsSchema = listQuery.extend({
 
 const time = z.iso.datetime();
 
-/** What JSON of `redact(destination)` is: of secrets there are masks. */
+/** The JSON of `redact(destination)`, which has masks instead of secrets. */
 export const redactedDestinationSchema = z.object({
 	id: uuid,
 	organizationId: uuid,
@@ -37,7 +37,7 @@ export const redactedDestinationSchema = z.object({
 	name: z.string(),
 	description: z.string().nullable(),
 	environment: environmentName,
-	/** Null where the stored settings do not decrypt. */
+	/** Null if the stored settings do not decrypt. */
 	settings: z.record(z.string(), z.unknown()).nullable(),
 	settingsEncrypted: z.boolean(),
 	requiredConsent: z.array(z.enum(ConsentPurpose)),
@@ -52,11 +52,11 @@ export const redactedDestinationSchema = z.object({
 	updatedAt: time,
 	createdBy: uuid.nullable(),
 	updatedBy: uuid.nullable(),
-	/** The code of the reason why they do not. */
+	/** The code of the error, if the stored settings do not decrypt. */
 	settingsError: z.enum(['DECRYPTION_FAILED', 'UNKNOWN_KEY', 'KEY_UNAVAILABLE']).optional(),
 } satisfies Record<Field | 'settingsError', z.ZodType>);
 
-/** A page of {@link redactedDestinationSchema}, as `list()` returns them. */
+/** A page as `list()` returns it, with items as in {@link redactedDestinationSchema}. */
 export const destinationPageSchema = z.object({
 	items: z.array(redactedDestinationSchema),
 	nextCursor: z.string().nullable(),

@@ -62,7 +62,7 @@ type Creation<Caller extends string> = {
 }[DestinationType];
 
 /**
- * What `create()` takes. Parsing trims, and fills in what counts where nothing is chosen; `create()` does the same again.
+ * What `create()` takes. Parsing trims texts and fills in defaults; `create()` does the same again.
  *
  * @example
  * ```ts
@@ -78,7 +78,10 @@ type Creation<Caller extends string> = {
  */
 export const createDestinationSchema = union<Creation<never>>(creations);
 
-/** The same as a form or a request sends it: the organization and the user are the caller's, and not for the caller to say. */
+/**
+ * What a form or a request sends to create a destination: {@link createDestinationSchema} without `organizationId` and
+ * `createdBy`, which the service knows and the caller must not choose.
+ */
 export const createDestinationRequestSchema =
 	union<Creation<'organizationId' | 'createdBy'>>(requests);
 
@@ -90,17 +93,18 @@ function union<Output>(schemas: readonly z.ZodObject[]): z.ZodType<Output> {
 }
 
 /**
- * What `update()` takes, by the destination's type, which a change does not name.
+ * What `update()` takes, by the destination's type, because changes do not name a type.
  *
- * Where the changes name no environment, whether that of the destination may have such settings is for `update()` to say.
+ * Settings that lead to a local network are allowed in the environment `development` only. If the changes name no
+ * environment, the schema does not check this; `update()` does.
  */
 export const updateDestinationSchemas = byType((type) =>
 	judgedIn(type, updateFields.extend({ settings: settingsSchemas[type].optional() }), undefined),
 );
 
 /**
- * What `patchSettings()` takes, by the destination's type: some settings; null, or empty text, takes one away. Whether what comes
- * of them is right together is for `patchSettings()` to say.
+ * What `patchSettings()` takes, by the destination's type: some of the settings. Null or an empty string removes a setting.
+ * `patchSettings()` checks whether the resulting settings are valid together.
  */
 export const patchSettingsSchemas = byType((type) => {
 	const fields: Record<string, z.ZodType> = settingsSchemas[type].shape;

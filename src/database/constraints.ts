@@ -46,7 +46,7 @@ export const violations: ReadonlyMap<string | undefined, Violation> = new Map(
 		destinations_settings_size: invalid(['settings'], 'are too large'),
 		destination_data_keys_organization_id_fkey: (options) =>
 			new NotFoundError(
-				'The organization does not exist, so it has no data key. Where it is made in the same transaction, commit it first: keys are kept apart from transactions.',
+				'The organization does not exist, so it has no data key. If it is created in the same transaction, commit that first: keys are stored outside transactions.',
 				options,
 			),
 		destination_data_keys_wrapped_key_size: (options) =>

@@ -49,7 +49,7 @@ const starvations: readonly (readonly [RegExp, string])[] = [
 	],
 	[
 		/no more connections allowed|client connections exceeded|too many clients|remaining connection slots|too many connections/,
-		'The server, or the pooler before it, takes no more connections. Try again a little later. If it lasts, lower `pool.max`, put a pooler before the server, or raise max_connections of the server (max_client_conn of PgBouncer).',
+		'The server, or the pooler before it, accepts no more connections. Try again a little later. If it lasts, lower `pool.max`, put a pooler before the server, or raise max_connections of the server (max_client_conn of PgBouncer).',
 	],
 	[
 		/timeout exceeded when trying to connect|Unable to start a transaction in the given time/,

@@ -31,27 +31,31 @@ const statuses: Readonly<Record<DestinationsErrorCode, number>> = {
  * https://www.rfc-editor.org/rfc/rfc9457
  */
 export interface ProblemDocument {
-	/** Identifies the kind of problem: a URN that ends in the code. It is not there to be looked up. */
+	/** Identifies the kind of problem: a URN that ends in the code. It is an identifier, not an address. */
 	readonly type: string;
-	/** The status in words, in English. */
+	/** The reason phrase of the status, in English. */
 	readonly title: string;
 	/** The HTTP status. */
 	readonly status: number;
-	/** What is wrong and what would be right, in English; only where the caller can mend it. */
+	/** What is wrong and what would be right, in English. Only set if the caller can correct it. */
 	readonly detail?: string;
-	/** The error's code; `INTERNAL` where the error is not one of this package. */
+	/**
+	 * The code of the error. For errors of Prisma and pg, `UNAVAILABLE` or `RETRY` if the request may succeed later.
+	 * `INTERNAL` for any other error.
+	 */
 	readonly code: DestinationsErrorCode | 'INTERNAL';
-	/** Whether the same request may succeed by itself, a little later. */
+	/** Whether the same request may succeed if it is repeated a little later. */
 	readonly retryable: boolean;
-	/** Everything that is wrong with the input, by place. */
+	/** Everything that is wrong with the input, each with its place. */
 	readonly issues?: readonly ValidationIssue[];
-	/** Of a conflict: the version that the destination has now. */
+	/** For a conflict: the version that the destination has now, if it is known. */
 	readonly currentVersion?: number;
 }
 
 /**
- * The HTTP status of an error: 4xx where the caller can mend it, 503 where time may, else 500. It knows errors of
- * this package, and those of Prisma and pg that say that the database is unavailable.
+ * The HTTP status for an error: 4xx if the caller can correct the request, 503 if it may succeed later, otherwise 500. It
+ * knows the errors of this package, and those of Prisma and pg that are temporary: the database is unavailable, or the
+ * statement lost against another transaction.
  *
  * @example
  * ```ts
@@ -66,8 +70,8 @@ export function httpStatusOf(error: unknown): number {
 }
 
 /**
- * An error as the document that an HTTP API answers with. Of what the caller cannot mend it says no more than that:
- * that belongs into the log.
+ * The problem document that an HTTP API returns for an error. If the caller cannot correct the error, the document has no
+ * `detail`: log the error instead.
  *
  * @example
  * ```ts

@@ -2,11 +2,11 @@ import { DestinationsError } from '../errors.ts';
 import { meaningOf } from './sql-errors.ts';
 
 /**
- * Whether an error says that the database could not be reached, did not let the service in, or could not take
- * the work, which no caller can mend, and time may: `503` of an HTTP API. From the repository and from `transaction()` that is an
- * UnavailableError; from `prisma` it stays the error that Prisma made.
+ * Whether an error says that the database could not be reached, refused the login, or could not take the work. The caller
+ * cannot correct this, but the call may succeed later: an HTTP API returns `503`. The repository and `transaction()` throw
+ * an UnavailableError for it; `prisma` throws its own error.
  *
- * A write that ended like this may have been done all the same: its answer may be what was lost.
+ * A write that failed like this may have been saved nevertheless, if only its answer was lost.
  *
  * @example
  * ```ts
@@ -28,11 +28,11 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 }
 
 /**
- * Whether the call that an error ended may succeed by itself, a little later: it lost against another
- * transaction, the database was unavailable, or the keys were. It knows errors of this package, which say so in `retryable`,
- * and those of Prisma and pg, for calls made on `prisma` itself.
+ * Whether the call that threw this error may succeed if it is repeated a little later: it lost against another transaction,
+ * or the database or the keys were unavailable. It knows the errors of this package by their `retryable`, and those of
+ * Prisma and pg, which calls of `prisma` throw.
  *
- * Inside a transaction nothing can be run again but the whole of it.
+ * Inside a transaction, only the whole transaction can be repeated.
  *
  * @example
  * ```ts

@@ -17,28 +17,28 @@ export interface Scope {
 	readonly claims: string;
 }
 
-/** Who acts, for the audit trail. */
+/** Options of a scope: who acts, for the audit log. */
 export interface ScopeOptions {
-	/** UUID of the user. It ends in `created_by`, `updated_by` and the audit log. @defaultValue nobody */
+	/** UUID of the user who acts. It is recorded in `created_by`, `updated_by` and the audit log. @defaultValue no user */
 	readonly actorId?: string | undefined;
 }
 
-/** Options of the scope of the service. */
+/** Options of `asService()`. */
 export interface ServiceScopeOptions extends ScopeOptions {
 	/**
-	 * URL of the one database that the scope is of, as `shards` has it, where a client has several: for Prisma, transactions and raw
-	 * SQL, which work on one.
+	 * If the client has several databases: the URL of the one that the scope works on, as in `shards`. Prisma, transactions
+	 * and raw SQL need it, because they work on one database.
 	 *
-	 * @defaultValue all of them
+	 * @defaultValue all databases
 	 */
 	readonly shard?: string | undefined;
 }
 
-/** Options of a scope that takes part in a transaction of the service's own. */
+/** Options of a scope in a transaction of your own. */
 export interface JoinedScopeOptions extends ScopeOptions {
 	/**
-	 * The client of a transaction that has begun, on the database of destinations: one of `pg`, what
-	 * `prisma.$transaction()` hands its function, or anything with `query(text, values)` that returns `{ rows }`.
+	 * The client of a transaction that has begun, on the database of destinations: a client of `pg`, what
+	 * `prisma.$transaction()` passes to its function, or any object with `query(text, values)` that resolves to `{ rows }`.
 	 */
 	readonly transaction: HostTransaction;
 }

@@ -138,6 +138,6 @@ function distributed(): ConfigurationError {
 
 function tooPowerful(where: string): ConfigurationError {
 	return new ConfigurationError(
-		`The database login reads the tables of destinations without a role, from which nothing would keep a statement ${where}. Use a login that is only a member of its role: prisma/grants/logins.sql creates it.`,
+		`The database login can read the tables of destinations without a role, and ${where} nothing would keep a statement from doing so. Use a login that is only a member of its role: prisma/grants/logins.sql creates it.`,
 	);
 }

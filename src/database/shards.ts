@@ -11,17 +11,18 @@ import { checkConfiguration, type OptionSchemas, optionsOf } from '../input/opti
 
 /** One of the databases of a client that has several. Each has all tables, and the rows of some organizations. */
 export interface Shard {
-	/** URL of the database, as the client's option of this name. It is what `route` returns. */
+	/** URL of the database; see the client's option. `route` returns this URL. */
 	readonly connectionString: string;
-	/** URL with the second login, as the client's option of this name. @defaultValue one login serves both */
+	/** URL with the second login; see the client's option. @defaultValue one login serves both */
 	readonly serviceConnectionString?: string | undefined;
-	/** URLs of its replicas, as the client's option of this name. @defaultValue `[]` */
+	/** URLs of its replicas; see the client's option. @defaultValue `[]` */
 	readonly replicas?: readonly string[] | undefined;
 }
 
 /**
- * Says on which database an organization is: returns the URL of a shard as it was given. It is called for each scope and must be fast
- * and always return the same for the same organization, so it reads what is in memory. What it throws, the call throws.
+ * Says which database an organization is on: returns the URL of a shard exactly as it was given. It is called for each
+ * scope, so it must be fast and read from memory, and it must always return the same URL for the same organization. If it
+ * throws, the call throws the same error.
  *
  * @param organizationId UUID, in lower case.
  */
@@ -52,7 +53,7 @@ export function shardsOf(of: string, given: unknown, variable?: string): Shard[]
 		throw new ConfigurationError(
 			variable === undefined
 				? `${of}: \`shards\` must be a list of at least one database.`
-				: `${of}: with \`route\`, \`shards\` must be a list of at least one database, or ${variable} have their URLs with spaces between.`,
+				: `${of}: with \`route\`, \`shards\` must be a list of at least one database, or ${variable} must have their URLs, separated by spaces.`,
 		);
 	}
 	const shards = Array.from<unknown>(listed).map((shard, at) =>

@@ -151,8 +151,8 @@ export function transientError(error: unknown): RetryError | UnavailableError | 
 		case 'retry':
 			return new RetryError(
 				sqlStateOf(error) === '57014'
-					? 'Postgres cancelled the statement, which took longer than statement_timeout or was cancelled by somebody, and saved nothing of it. Run the call again, or, inside a transaction, all of that.'
-					: 'The statement lost against another transaction, and Postgres saved nothing of it. Run the call again, or, inside a transaction, all of that.',
+					? 'Postgres cancelled the statement, which took longer than statement_timeout or was cancelled by somebody, and saved nothing of it. Run the call again or, inside a transaction, the whole transaction.'
+					: 'The statement lost against another transaction, and Postgres saved nothing of it. Run the call again or, inside a transaction, the whole transaction.',
 				{ cause: error },
 			);
 		case 'unavailable':

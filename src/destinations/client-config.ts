@@ -14,19 +14,19 @@ interface ClientConfigOf<T extends DestinationType> {
 	settings: ClientSettingsOf<T>;
 }
 
-/** What a browser sees of a destination. A union discriminated by `type`. */
+/** What a browser gets of a destination. A union discriminated by `type`. */
 export type ClientConfig = { [T in DestinationType]: ClientConfigOf<T> }[DestinationType];
 
 /**
- * The form of a destination for the page that loads it, or null if a browser has no use for it: it is
- * disabled, deleted, or not enabled for the client side.
+ * The part of a destination that a web page needs to load it, or null if a browser must not load it: it is disabled,
+ * deleted, or not enabled for the client side.
  *
- * It holds what a loader needs and no more. Ids, names and the environment stay behind: an organization has
- * one destination of a type in an environment, so `type` distinguishes them. Fails closed: a setting that its
- * type does not declare as visible is left out, and for an unknown type it returns null.
+ * It holds no ids, names or environment: an organization has one live destination of a type in an environment, so `type`
+ * identifies it. It fails closed: a setting that its type does not declare as visible is left out, and for an unknown type
+ * it returns null.
  *
- * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the destination is enabled and its
- * stored settings do not decrypt. Leave those out with {@link settingsError} where the others must go on.
+ * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the destination is enabled and its stored
+ * settings do not decrypt. To go on with the others, check {@link settingsError} first.
  *
  * @example
  * ```ts

@@ -17,8 +17,8 @@ const settings = settingsSchema({
 });
 
 /**
- * Settings of a console destination, which writes events to the log: `logLevel` (`debug`, `info`, `warn` or
- * `error`; default `info`) and `prettyPrint` (off unless turned on).
+ * Settings of a console destination, which writes events to the log: `logLevel` (`debug`, `info`, `warn` or `error`;
+ * default `info`) and `prettyPrint` (default off).
  */
 export type ConsoleSettings = z.output<typeof settings>;
 

@@ -6,61 +6,61 @@ import type { ConsentPurpose } from './vocabulary.ts';
 
 /** One setting, as a form needs it. */
 export interface SettingDescription {
-	/** The name that it has in `settings`. */
+	/** Its name in `settings`. */
 	readonly name: string;
-	/** What people call it, in English: the provider's own name, where there is one. */
+	/** Its label, in English: the provider's own name, if there is one. */
 	readonly title: string;
-	/** One or two sentences, in English: what it does, and where to find it. */
+	/** One or two sentences, in English: what it does, and where to find its value. */
 	readonly description: string;
-	/** A value that could be right. */
+	/** An example of a value. */
 	readonly example?: string;
-	/** `url` is a text that is a URL. */
+	/** The kind of input. `url` is text that must be a URL. */
 	readonly kind: 'text' | 'url' | 'choice' | 'switch';
-	/** What a `choice` may be. */
+	/** The values of a `choice`. */
 	readonly options?: readonly string[];
-	/** What counts while nothing is chosen. */
+	/** The value that applies while nothing is chosen. */
 	readonly preset?: string | boolean;
-	/** The longest text, in UTF-16 units after trimming. */
+	/** The maximum length of a text, in UTF-16 code units, after trimming. */
 	readonly maxLength?: number;
-	/** The source of a regular expression, with the flag `i`, that a trimmed text must match. */
+	/** The source of a regular expression with the flag `i`, which the trimmed text must match. */
 	readonly pattern?: string;
-	/** Whether lists and logs show a mask instead. */
+	/** Whether lists and logs show a mask instead of the value. */
 	readonly secret: boolean;
-	/** Who may see it. */
+	/** Who may see the value. */
 	readonly visibility: Visibility;
-	/** Whether it must always be given. */
+	/** Whether a value must always be given. */
 	readonly required: boolean;
-	/** The switch that it must be given with. */
+	/** The switch that makes it required while it is on. */
 	readonly requiredWhen?: string;
 }
 
-/** Settings of which either all or none are given. */
+/** Settings that must be given all together, or not at all. */
 export interface SettingsGroup {
-	/** What they are together, in English. */
+	/** Their common label, in English. */
 	readonly title: string;
-	/** Their names. */
+	/** The names of these settings. */
 	readonly allOrNone: readonly string[];
 }
 
-/** Everything that a form needs to know of a destination type. */
+/** Everything that a form needs to know about a destination type. */
 export interface SettingsDescription {
 	/** The type's name, as destinations have it. */
 	readonly type: DestinationType;
-	/** As the provider writes its name. */
+	/** The name of the provider, as the provider writes it. */
 	readonly title: string;
-	/** What a visitor must have consented to, unless the destination says otherwise. */
+	/** The purposes that a visitor must have consented to, unless the destination says otherwise. */
 	readonly requiredConsent: readonly ConsentPurpose[];
-	/** In the order in which a form shows them. */
+	/** The settings, in the order in which a form shows them. */
 	readonly fields: readonly SettingDescription[];
 	/** Settings that belong together. */
 	readonly groups: readonly SettingsGroup[];
 }
 
 /**
- * The settings of a type as data, to make a form or a document from without a word about the type itself. JSON of
- * it holds the same.
+ * The settings of a type as data, for forms and documents that need no code of their own for the type. Nothing is lost if
+ * it is sent as JSON.
  *
- * @throws {ValidationError} If there is no such type.
+ * @throws ValidationError if there is no such type.
  * @example
  * ```ts
  * import { describeSettings } from '@consent-io/destinations';

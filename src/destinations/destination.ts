@@ -13,36 +13,36 @@ export interface DestinationOf<T extends DestinationType> {
 	name: string;
 	/** For people; at most 5,000 characters. */
 	description: string | null;
-	/** The deployment stage that it is for. An organization has one live destination of a type in each. */
+	/** The deployment stage that it is for. An organization has at most one live destination of each type in it. */
 	environment: Environment;
 	/**
-	 * In the clear: pass a destination through `redact` before it goes to a log or a list. Rows that were
-	 * written under older rules are read as they are, so do not take their patterns for granted.
+	 * The decrypted settings. Pass a destination through `redact` before it goes to a log or a list. Rows that were written
+	 * under older validation rules are returned as they are, so do not rely on the formats.
 	 */
 	settings: SettingsOf<T>;
 	/** Whether the row's settings are stored encrypted. */
 	settingsEncrypted: boolean;
-	/** What a visitor must have consented to, all of it, before this destination gets an event. */
+	/** The purposes that a visitor must have consented to, all of them, before this destination gets an event. */
 	requiredConsent: ConsentPurpose[];
-	/** Whether it gets events. For the service to heed: this package sends none. */
+	/** Whether it gets events. Your service must check this: the package sends no events. */
 	enabled: boolean;
-	/** Whether events are marked as tests, where the provider has such a thing. For the service to heed. */
+	/** Whether events are marked as tests, if the provider supports it. Your service must do this. */
 	testMode: boolean;
 	/** When the connection was last tested; null before the first test. */
 	lastTestedAt: Date | null;
 	/** What the last connection test found; `unknown` again once the settings change. */
 	connectionStatus: ConnectionStatus;
-	/** What the last test found wrong, at most 500 characters, without secrets; null when it succeeded. */
+	/** What the last connection test found wrong, at most 500 characters, without secrets; null if it succeeded. */
 	lastError: string | null;
 	/** When it was soft-deleted; null while it is live. */
 	deletedAt: Date | null;
 	/** By the database's clock. */
 	createdAt: Date;
-	/** By the database's clock; later with each change, also within one transaction. */
+	/** By the database's clock. It increases with each change, also within one transaction. */
 	updatedAt: Date;
-	/** The user who created it; null for a system, or when the user is gone. */
+	/** UUID of the user who created it; null for a system, or if the user was deleted. */
 	createdBy: string | null;
-	/** The user who last changed it; null for a system, or when the user is gone. */
+	/** UUID of the user who last changed it; null for a system, or if the user was deleted. */
 	updatedBy: string | null;
 	/** Counts configuration changes, from 1; for optimistic concurrency. */
 	version: number;
@@ -69,7 +69,7 @@ export interface Identity<T extends string = DestinationType> {
 	readonly type: T;
 }
 
-/** What it takes to create a destination of one type. */
+/** The input for a new destination of one type. */
 export interface CreateDestinationInputOf<T extends DestinationType> {
 	/** UUID. */
 	organizationId: string;
@@ -81,7 +81,7 @@ export interface CreateDestinationInputOf<T extends DestinationType> {
 	description?: string | null;
 	/** @defaultValue `'production'` */
 	environment?: Environment;
-	/** What has a default may be left out. At most 64 KiB as JSON. */
+	/** Settings with a default can be left out. At most 64 KiB as JSON. */
 	settings: SettingsInputOf<T>;
 	/** Duplicates are dropped. @defaultValue `[]` */
 	requiredConsent?: readonly ConsentPurpose[];
@@ -90,19 +90,19 @@ export interface CreateDestinationInputOf<T extends DestinationType> {
 	/** @defaultValue `false` */
 	testMode?: boolean;
 	/**
-	 * UUID of the user who creates it, for `asService()` without an actor. Where a scope has an actor it is that user, whom
-	 * it may name; another one is refused, and in the scope of an organization without an actor anybody is.
+	 * UUID of the user who creates it, for `asService()` without an actor. In a scope with an actor it can only be that
+	 * actor. In the scope of an organization without an actor, it is refused.
 	 */
 	createdBy?: string;
 }
 
-/** What it takes to create a destination. A union discriminated by `type`. */
+/** The input for a new destination. A union discriminated by `type`. */
 export type CreateDestinationInput = {
 	[T in DestinationType]: CreateDestinationInputOf<T>;
 }[DestinationType];
 
 /**
- * Changes to a destination; what is left out stays. `settings` replaces all settings. The type, the
+ * Changes to a destination. Fields that are left out stay the same. `settings` replaces all settings. The type, the
  * organization and the id never change.
  */
 export interface UpdateDestinationInput<T extends DestinationType = DestinationType> {
@@ -110,9 +110,9 @@ export interface UpdateDestinationInput<T extends DestinationType = DestinationT
 	name?: string;
 	/** At most 5,000 characters; null removes it. */
 	description?: string | null;
-	/** Where the organization has no other live one of this type. */
+	/** The organization must not have another live destination of this type there. */
 	environment?: Environment;
-	/** All of them; `patchSettings` merges. */
+	/** All settings; `patchSettings` merges. */
 	settings?: SettingsInputOf<T>;
 	/** Duplicates are dropped. */
 	requiredConsent?: readonly ConsentPurpose[];

@@ -58,9 +58,9 @@ const settings = settingsSchema(
 );
 
 /**
- * Settings of a Google Analytics 4 destination: `measurementId` (`G-…`), the secret `apiSecret` of the
- * Measurement Protocol (needed while `enableServerSide` is on), `enableEnhancedMeasurement` and `anonymizeIp` (both
- * on unless turned off; GA4 anonymizes in any case).
+ * Settings of a Google Analytics 4 destination: `measurementId` (`G-…`), the secret `apiSecret` of the Measurement Protocol
+ * (needed while `enableServerSide` is on), `enableEnhancedMeasurement` and `anonymizeIp` (default on; GA4 anonymizes in any
+ * case).
  */
 export type GoogleAnalyticsSettings = z.output<typeof settings>;
 

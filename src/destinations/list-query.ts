@@ -6,21 +6,21 @@ import { environmentName, nameText, typeName } from './input-schemas.ts';
 import type { DestinationType } from './registry.ts';
 import { ConnectionStatus, type Environment } from './vocabulary.ts';
 
-/** Which live destinations are wanted; all conditions hold together. */
+/** Which live destinations to return: those that meet all conditions. */
 export interface DestinationListFilter {
 	/** UUID. @defaultValue all organizations of the scope */
 	readonly organizationId?: string | undefined;
-	/** Those of this type alone. @defaultValue all types */
+	/** Only destinations of this type. @defaultValue all types */
 	readonly type?: DestinationType | undefined;
-	/** Those of this environment alone. @defaultValue all environments */
+	/** Only destinations in this environment. @defaultValue all environments */
 	readonly environment?: Environment | undefined;
-	/** Those that are switched on, or off. Of one organization. @defaultValue both */
+	/** Only destinations that are enabled, or disabled. Needs one organization. @defaultValue both */
 	readonly enabled?: boolean | undefined;
-	/** Those whose last connection test found this. Of one organization. @defaultValue all */
+	/** Only destinations with this result of the last connection test. Needs one organization. @defaultValue all */
 	readonly connectionStatus?: ConnectionStatus | undefined;
 	/**
-	 * Those whose name contains this text, in either case; no character stands for others. 1 to 255 characters after
-	 * trimming. Of one organization.
+	 * Only destinations whose name contains this text, ignoring case. There are no wildcards. 1 to 255 characters after
+	 * trimming. Needs one organization.
 	 *
 	 * @defaultValue all names
 	 */
@@ -28,8 +28,8 @@ export interface DestinationListFilter {
 }
 
 /**
- * How destinations are ordered: `newest` and `oldest` by when they were created, `changed` by their last change, the latest
- * first, `name` by name in either case, in the database's collation. Where these are equal, by id.
+ * The order of destinations: `newest` and `oldest` by their creation, `changed` by their last change, the latest first,
+ * `name` by name, ignoring case, in the collation of the database. Equal ones are in the order of their ids.
  */
 export type DestinationOrder = (typeof orders)[number];
 

@@ -16,7 +16,7 @@ export function mask(value: unknown): string {
 }
 
 /**
- * Whether a value is a mask, as `redact()` shows it instead of a secret. No key of any provider has such
+ * Whether a value is a mask, which `redact()` shows instead of a secret. The keys of providers do not contain its
  * characters.
  *
  * @example

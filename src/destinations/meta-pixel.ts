@@ -72,9 +72,9 @@ const settings = settingsSchema(
 );
 
 /**
- * Settings of a Meta Pixel destination with the Conversions API: `pixelId` (5 to 20 digits), the secret
- * `accessToken` (needed while `enableServerSide` is on), `testEventCode` for events that only show in the test view,
- * and `apiVersion`, the Graph API's, only where the tenant chose one.
+ * Settings of a Meta Pixel destination with the Conversions API: `pixelId` (5 to 20 digits), the secret `accessToken`
+ * (needed while `enableServerSide` is on), `testEventCode` for events that appear in the test view only, and `apiVersion`,
+ * the version of the Graph API, only if the tenant chose one.
  */
 export type MetaPixelSettings = z.output<typeof settings>;
 

@@ -109,9 +109,9 @@ function isWithoutPrefix(key: unknown): boolean {
 const settings = settingsSchema({ apiKey, host, uiHost, ...sides }, rules);
 
 /**
- * Settings of a PostHog destination: `apiKey`, the project API key (`phc_…`, at most 64 characters; one without
- * prefix where the host is not PostHog Cloud's); `host`, an https URL, by default PostHog Cloud EU; `uiHost`, where
- * PostHog itself is if the host is a proxy. In development both may be http on a local host.
+ * Settings of a PostHog destination: `apiKey`, the project API key (`phc_…`, at most 64 characters; if the host is not that
+ * of PostHog Cloud, the prefix may be missing); `host`, an https URL, by default that of PostHog Cloud EU; `uiHost`, the
+ * URL of PostHog itself if `host` is a proxy. In the environment `development`, both URLs may be http and on a local host.
  *
  * https://posthog.com/docs/advanced/proxy
  */

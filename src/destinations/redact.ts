@@ -5,8 +5,8 @@ import { visibilityOf } from './registry.ts';
 import { settingsError, withoutSettings } from './unopened.ts';
 
 /**
- * A destination whose settings are for the eye only: secrets are masked, so they have no type to rely on. Where
- * the stored settings do not decrypt, they are null, and `settingsError` is the code of the reason.
+ * A destination whose settings are for display only: secrets are masked, so the settings have no type to rely on. If the
+ * stored settings do not decrypt, `settings` is null, and `settingsError` is the code of the reason.
  */
 export type Redacted<D> = D extends unknown
 	? Omit<D, 'settings' | 'settingsError'> &
@@ -17,11 +17,11 @@ export type Redacted<D> = D extends unknown
 	: never;
 
 /**
- * The form of a destination for lists and logs: the same fields, but of each secret only a mask, with the last
- * four characters where it is long. A masked value that is sent back is refused, so it never overwrites a secret.
+ * A redacted copy of a destination, for lists and logs. It has the same fields, but a mask instead of each secret, with the
+ * last four characters if the secret has 20 or more. Writes refuse masks, so a mask never overwrites a secret.
  *
- * Fails closed: settings that the type does not declare are masked whole, and for an unknown type all are. One
- * whose stored settings do not decrypt has null instead, and the error's code in `settingsError`.
+ * It fails closed: settings that the type does not declare are masked completely, and so are all settings of an unknown
+ * type. If the stored settings do not decrypt, `settings` is null, and `settingsError` is the code of the error.
  *
  * @param destination - From the repository, or a row of the Prisma client.
  * @example

@@ -29,7 +29,7 @@ export type DestinationType = keyof Registry;
 /** The settings of a type as they are stored: complete, with every default filled in. */
 export type SettingsOf<T extends DestinationType> = z.output<Registry[T]['settings']>;
 
-/** The settings of a type as they are given: what has a default may be left out. */
+/** The settings of a type as input: those with a default can be left out. */
 export type SettingsInputOf<T extends DestinationType> = z.input<Registry[T]['settings']>;
 
 /** The settings of a type that a browser may see. */
@@ -49,8 +49,8 @@ export const destinationTypes: readonly DestinationType[] =
 	Object.keys(registry) as DestinationType[];
 
 /**
- * The zod schema of each type's settings, for forms and API contracts. They are strict, trim, and fill in
- * defaults; their messages never repeat a value. Writes through this package validate with them already.
+ * The zod schema of each type's settings, for forms and API contracts. The schemas are strict, trim texts, and fill in
+ * defaults. Their messages never repeat a value. Writes through this package already validate with them.
  *
  * @example
  * ```ts

@@ -3,21 +3,21 @@ import type { DestinationOf } from './destination.ts';
 import type { DestinationType } from './registry.ts';
 
 /**
- * A destination whose stored settings do not decrypt, as plain data: everything else of it, and why. For pages
- * that show and repair such rows; `list({ unopened: 'mark' })` returns them.
+ * A destination whose stored settings do not decrypt, as plain data: all its other fields, and the reason. It is for pages
+ * that show and repair such rows; `list({ unopened: 'mark' })` returns it.
  */
 export interface UnopenedDestination extends Omit<DestinationOf<DestinationType>, 'settings'> {
-	/** Distinguishes it from a destination that decrypted. */
+	/** Always null, which distinguishes it from a destination whose settings decrypted. */
 	settings: null;
 	/** Why the settings did not decrypt: `DECRYPTION_FAILED`, `UNKNOWN_KEY` or `KEY_UNAVAILABLE`. */
 	settingsError: DestinationsError;
 }
 
 /**
- * Why the stored settings of a destination did not decrypt, without throwing it; undefined where they did.
+ * Why the stored settings of a destination did not decrypt, without throwing the error; undefined if they did.
  *
- * A destination whose settings do not decrypt takes no list and no write down: it comes back with everything
- * else, and reading its `settings` throws this error. So ask before you read them, where a list must go on.
+ * Such a destination makes no list and no write fail: it is returned with all its other fields, and only reading its
+ * `settings` throws this error. To go on with the others, call this function before you read `settings`.
  *
  * @param destination - From the repository, or a row of the Prisma client.
  * @example

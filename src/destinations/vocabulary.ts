@@ -3,7 +3,7 @@
  * constraints. Const objects and not enums, so that plain strings of a request body fit the types.
  */
 
-/** Deployment stage that a destination belongs to; the database's default is `production`. */
+/** The deployment stage that a destination belongs to. The default of the database is `production`. */
 export const Environment = {
 	development: 'development',
 	staging: 'staging',
@@ -11,7 +11,10 @@ export const Environment = {
 } as const;
 export type Environment = (typeof Environment)[keyof typeof Environment];
 
-/** What is known of the connection. `testing` while a test runs, `unknown` before the first one. */
+/**
+ * What is known about the connection: `testing` while a test runs, `unknown` before the first test and after a change of
+ * the settings, otherwise the result of the last test.
+ */
 export const ConnectionStatus = {
 	connected: 'connected',
 	failed: 'failed',
@@ -20,7 +23,7 @@ export const ConnectionStatus = {
 } as const;
 export type ConnectionStatus = (typeof ConnectionStatus)[keyof typeof ConnectionStatus];
 
-/** A purpose that a visitor can consent to, in c15t's words. */
+/** A purpose that a visitor can consent to, by the names that c15t uses. */
 export const ConsentPurpose = {
 	necessary: 'necessary',
 	measurement: 'measurement',

@@ -9,8 +9,8 @@ import {
 } from '../keys/tenant-key.ts';
 
 /**
- * Encrypted settings, as they are stored in the JSONB column. Binary members are base64url without
- * padding (RFC 4648, section 5), in the one canonical spelling.
+ * Encrypted settings, as they are stored in the JSONB column. Binary members are base64url without padding (RFC 4648,
+ * section 5), in canonical form.
  */
 export interface SettingsEnvelope {
 	/** Version of this format. */
@@ -23,15 +23,15 @@ export interface SettingsEnvelope {
 	readonly kc: string;
 	/** Nonce, 96 bits, random. */
 	readonly iv: string;
-	/** Ciphertext, and behind it the tag of 128 bits. */
+	/** Ciphertext, followed by the authentication tag of 128 bits. */
 	readonly ct: string;
 }
 
-/** What an envelope is bound to: it decrypts nowhere else. */
+/** What an envelope is bound to. With any other context it does not decrypt. */
 export interface SettingsContext {
-	/** 1 to 255 characters; a UUID in any spelling is the same. */
+	/** 1 to 255 characters. All spellings of a UUID count as the same id. */
 	readonly organizationId: string;
-	/** 1 to 255 characters; a UUID in any spelling is the same. */
+	/** 1 to 255 characters. All spellings of a UUID count as the same id. */
 	readonly destinationId: string;
 	/** 1 to 255 characters: the destination's type. */
 	readonly type: string;

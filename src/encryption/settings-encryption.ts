@@ -22,10 +22,13 @@ import {
 	sealJson,
 } from './envelope.ts';
 
-/** What to make of stored settings that are not encrypted: refuse to read them, or return them as they are. */
+/**
+ * What to do with stored settings that are not encrypted: `refuse` to read them, or `allow-read`, which returns them as
+ * they are.
+ */
 export type PlaintextPolicy = 'refuse' | 'allow-read';
 
-/** Keys as text (see {@link Keyring}) or a provider of them. */
+/** Keys as text (see {@link Keyring}), or a key provider. */
 export type Keys = string | KeyProvider;
 
 /** The client's and the extension's options of these names. */
@@ -42,11 +45,10 @@ export const plaintextOption = z.enum(['refuse', 'allow-read'], {
 /**
  * Encrypts and decrypts settings with AES-256-GCM.
  *
- * An envelope is bound to the organization, the destination and the type: moved to another row it does
- * not decrypt. The Prisma extension and the repository do this by themselves; use this class where
- * settings are stored or sent outside them.
+ * An envelope is bound to the organization, the destination and the type: in another row it does not decrypt. The Prisma
+ * extension and the repository encrypt by themselves. Use this class to store or send settings outside them.
  *
- * Settings may have 64 KiB of JSON, and nothing that JSON would change.
+ * Settings may have at most 64 KiB of JSON, and contain only values that JSON does not change.
  *
  * @throws ConfigurationError from the constructor, if keys are missing or malformed.
  *
@@ -69,7 +71,7 @@ export class SettingsEncryption {
 	readonly plaintext: PlaintextPolicy;
 	readonly #keys: TenantKeys;
 
-	/** @param plaintext for reads of rows; only clients have a use for it. */
+	/** @param plaintext For reads of rows. Only clients have a use for it. */
 	constructor(keys: Keys | undefined, plaintext: PlaintextPolicy = 'refuse') {
 		if (plaintext !== 'refuse' && plaintext !== 'allow-read') {
 			throw new ConfigurationError("`plaintext` must be 'refuse' or 'allow-read'.");
@@ -81,7 +83,7 @@ export class SettingsEncryption {
 	/**
 	 * Encrypts settings with the organization's primary key.
 	 *
-	 * @throws ValidationError if the settings are not plain JSON, too large, or an envelope already.
+	 * @throws ValidationError if the settings are not plain JSON, have more than 64 KiB, or are an envelope already.
 	 * @throws KeyUnavailableError if the key provider does not answer.
 	 */
 	async encrypt(settings: unknown, context: SettingsContext): Promise<SettingsEnvelope> {
@@ -92,7 +94,7 @@ export class SettingsEncryption {
 	}
 
 	/**
-	 * Decrypts what {@link encrypt} encrypted for the same context.
+	 * Decrypts an envelope that {@link encrypt} returned for the same context.
 	 *
 	 * @throws DecryptionFailedError if the envelope was altered, moved, or encrypted with other key bytes.
 	 * @throws UnknownKeyError if no key has the envelope's key id.

@@ -3,15 +3,17 @@ import { UnknownKeyError } from '../errors.ts';
 import { isCanonicalUuid } from '../ids/canonical-id.ts';
 import { type KeyProvider, keyBytes, shownKeyId } from './key-provider.ts';
 
-/** What a data key is for. A key management service can bind the wrapped key to it. */
+/** The organization that a data key is for. A key management service can bind the wrapped key to it. */
 export interface DataKeyContext {
 	/** UUID. */
 	readonly organizationId: string;
 }
 
-/** A key management service, as far as this package needs it. */
+/** What this package needs of a key management service. */
 export interface KeyWrapper {
-	/** Encrypts 32 bytes with a key that never leaves the service. At most 8,192 bytes come back. */
+	/**
+	 * Encrypts the 32 bytes of a data key with a key that never leaves the service. The result must have 1 to 8,192 bytes.
+	 */
 	wrap(plaintextKey: Uint8Array, context: DataKeyContext): Promise<Uint8Array>;
 	/** Decrypts what {@link wrap} returned. */
 	unwrap(wrappedKey: Uint8Array, context: DataKeyContext): Promise<Uint8Array>;
@@ -31,11 +33,15 @@ export interface WrappedKeyStore {
 }
 
 export interface DataKeysOptions extends KeyWrapper {
-	/** How long an unwrapped key is kept in memory, and so how long a shredded one goes on working. */
+	/** How long an unwrapped key is kept in memory, in seconds, 0 or more. A shredded key still works for this time. */
 	readonly cacheSeconds: number;
-	/** Seconds that reading a wrapped key and unwrapping it may take. @defaultValue 3 */
+	/** How long it may take to read and unwrap a key, in seconds, more than 0. @defaultValue 3 */
 	readonly timeoutSeconds?: number | undefined;
-	/** Decrypts what was encrypted before, with keys whose ids are not UUIDs. @defaultValue none */
+	/**
+	 * Decrypts settings that other keys encrypted before this provider was used. The ids of these keys must not be UUIDs.
+	 *
+	 * @defaultValue none
+	 */
 	readonly olderKeys?: KeyProvider | undefined;
 }
 

@@ -1,13 +1,12 @@
 /**
- * Where encryption keys come from. {@link Keyring} is the one that holds them in memory,
- * {@link EnvelopeKeyProvider} has a key for each organization, wrapped by a key management service; a
- * provider of your own can do anything else.
+ * Where encryption keys come from. {@link Keyring} holds them in memory. {@link EnvelopeKeyProvider} has a data key for
+ * each organization, wrapped by a key management service. You can also write a provider of your own.
  *
- * Answers are cached for `cacheSeconds`, at most 10,000 keys at a time. Callers that wait for the same key
- * at the same time wait for one call. Failures are not cached: the next read or write asks again.
+ * Answers are cached for `cacheSeconds`, at most 10,000 keys at a time. Callers that need the same key at the same time
+ * share one call. Failures are not cached: the next read or write asks again.
  *
- * A provider's own failures reach callers as `KEY_UNAVAILABLE`; to say that a key does not exist,
- * throw `UnknownKeyError`. Where no key is available, nothing is read or written.
+ * If a provider fails, callers get `KEY_UNAVAILABLE`. To say that a key does not exist, throw `UnknownKeyError`. If no key
+ * is available, nothing is read or written.
  *
  * @example
  * ```ts
@@ -24,22 +23,23 @@
  */
 export interface KeyProvider {
 	/**
-	 * How long a key may be used before the provider is asked again, in seconds: the time that a
-	 * withdrawn key goes on working. `Infinity` for keys that never change.
+	 * How long a key may be used before the provider is asked again, in seconds, 0 or more. A withdrawn key still works for
+	 * this time. `Infinity` is for keys that never change.
 	 */
 	readonly cacheSeconds: number;
 
 	/**
-	 * How long an answer is waited for, in seconds. Less than Prisma allows an interactive transaction
-	 * (5 seconds), so that it ends with `KEY_UNAVAILABLE` and not with a timeout that does not say why.
+	 * How long to wait for an answer, in seconds, more than 0. The default is less than the 5 seconds that Prisma allows an
+	 * interactive transaction, so that the transaction fails with `KEY_UNAVAILABLE`, not with a timeout that does not say
+	 * why.
 	 *
 	 * @defaultValue 3
 	 */
 	readonly timeoutSeconds?: number | undefined;
 
 	/**
-	 * The id of the key that encrypts this organization's settings from now on. A promised answer is cached
-	 * for `cacheSeconds` as keys are; one given at once is asked for again at every write.
+	 * The id of the key that encrypts the settings of this organization from now on. If it is returned as a promise, it is
+	 * cached for `cacheSeconds`, as keys are. Otherwise the provider is asked at every write.
 	 */
 	primaryKeyId(organizationId: string): string | Promise<string>;
 

@@ -12,11 +12,11 @@ import {
 const bareKeyId = 'default';
 
 /**
- * Encryption keys held in memory. The first one encrypts, all decrypt.
+ * Encryption keys in memory. The first key encrypts, all keys decrypt.
  *
- * Written as `id:hex,id:hex`, 64 hex digits (32 bytes) each, or as 64 hex digits alone, whose id is
- * `default`. An id has 1 to 64 letters, digits, dots, dashes and underscores. A key that is one byte repeated is
- * refused.
+ * The text is `id:hex,id:hex`, with 64 hex digits (32 bytes) for each key. 64 hex digits without an id are one key with the
+ * id `default`. An id has 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or a digit. A key
+ * that repeats one byte is refused.
  *
  * @throws ConfigurationError if the text is missing or malformed. Its message never repeats a key.
  *
@@ -39,7 +39,7 @@ export class Keyring implements KeyProvider {
 		this.#primaryKeyId = entries[0][0];
 	}
 
-	/** The ids of all keys, the encrypting one first. */
+	/** The ids of all keys, that of the primary key first. */
 	get keyIds(): string[] {
 		return [...this.#keys.keys()];
 	}

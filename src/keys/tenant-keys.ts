@@ -98,7 +98,7 @@ export class TenantKeys {
 		}
 		if (repeatsOneByte(bytes)) {
 			throw new ConfigurationError(
-				`The key provider returned one byte repeated for the key id "${shownKeyId(keyId)}", as memory is that was wiped. If it wipes its keys, it must return copies.`,
+				`The key provider returned one byte repeated for the key id "${shownKeyId(keyId)}". Wiped memory looks like this. If the provider wipes its keys, it must return copies.`,
 			);
 		}
 		return deriveTenantKey(bytes, keyId, organizationId);

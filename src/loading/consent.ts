@@ -2,12 +2,12 @@ import type { ConsentPurpose } from '../destinations/vocabulary.ts';
 import { ValidationError } from '../errors.ts';
 
 /**
- * The destinations that may get a visitor's event: those whose every required purpose the visitor consented to.
+ * The destinations that may get an event of a visitor: those of which the visitor consented to every required purpose.
  * `necessary` needs no consent.
  *
  * @param destinations - A list, as {@link DestinationsLoader.findEnabled} returns it.
- * @param granted - What the visitor consented to, as a list or a set.
- * @throws ValidationError if an argument is not such a list.
+ * @param granted - The purposes that the visitor consented to, as a list or a set.
+ * @throws ValidationError if `destinations` is not a list of destinations, or `granted` is not a list or a set of purposes.
  * @example
  * ```ts
  * import { type DestinationsLoader, destinationsFor } from '@consent-io/destinations';

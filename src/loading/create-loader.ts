@@ -3,10 +3,10 @@ import { checkLoaderOptions, type DestinationsLoaderOptions } from './options.ts
 import { ShardedLoader } from './sharded-loader.ts';
 
 /**
- * Makes a loader: the destinations that are switched on, from memory, for what happens too often to ask the
- * database each time. Nothing is connected before {@link DestinationsLoader.start}.
+ * Creates a loader, which keeps the enabled destinations of organizations in memory, for work that is too frequent to ask
+ * the database each time. It connects when you call {@link DestinationsLoader.start}.
  *
- * @throws ConfigurationError if the keys or the connection are missing or malformed, or an option is unknown.
+ * @throws ConfigurationError if the keys or the connection are missing or malformed, or an option is unknown or not valid.
  *
  * @example
  * ```ts

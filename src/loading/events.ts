@@ -5,25 +5,28 @@ import { callback } from '../input/checks.ts';
 import { checkArgument } from '../input/options.ts';
 import type { LoaderStatus } from './status.ts';
 
-/** Something that did not work, and was not thrown. */
+/** A failure that the loader reports instead of throwing it. */
 export interface LoaderFailure {
-	/** Why. Without keys and settings. */
+	/** What failed. The error holds no keys and no settings. */
 	readonly error: DestinationsError;
-	/** The destination that is left out; not there where the database is unavailable. */
+	/** The destination that was left out; not set if the database is unavailable. */
 	readonly destinationId?: string;
-	/** Its organization. */
+	/** The organization of that destination. */
 	readonly organizationId?: string;
 	/** How many failures there were since the start, this one included. */
 	readonly count: number;
 }
 
-/** What a loader reports, and what listeners get. */
+/** The events of a loader, and what their listeners receive. */
 export interface LoaderEvents {
-	/** Organizations that changed, and were forgotten: the next call reads them. `all` where it cannot be known which. */
+	/**
+	 * Organizations that changed and were removed from memory: the next call reads them. `all` if it is not known which ones
+	 * changed.
+	 */
 	change: [{ readonly organizationIds: readonly string[] | 'all' }];
-	/** The status is another one. */
+	/** The status has changed to this one. */
 	status: [LoaderStatus];
-	/** A row was left out, or a poll failed. */
+	/** A destination was left out, or a poll failed. */
 	failure: [LoaderFailure];
 }
 

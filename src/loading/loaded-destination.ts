@@ -15,23 +15,23 @@ interface Parts<T extends DestinationType> {
 }
 
 /**
- * A destination of one type, as a loader returns it: what it takes to send an event. Frozen, with everything in it.
+ * A destination of one type, as a loader returns it: what is needed to send an event. It is deeply frozen.
  *
- * `settings` are not shown by `console.log` and not part of JSON or of a copy `{ ...destination }`, so that a log has no
- * secrets.
+ * `settings` are not shown by `console.log`, and are not part of JSON or of a copy `{ ...destination }`, so that secrets do
+ * not get into logs.
  */
 export class LoadedDestinationOf<T extends DestinationType> {
 	/** UUID. */
 	readonly id: string;
 	/** The organization (tenant) it belongs to, a UUID. */
 	readonly organizationId: string;
-	/** Distinguishes the union's members. */
+	/** The type of the destination, which discriminates the union. */
 	readonly type: T;
 	/** The deployment stage that it is for. */
 	readonly environment: Environment;
-	/** What a visitor must have consented to, all of it, before this destination gets an event. */
+	/** The purposes that a visitor must have consented to, all of them, before this destination gets an event. */
 	readonly requiredConsent: readonly ConsentPurpose[];
-	/** Whether events are marked as tests, where the provider has such a thing. */
+	/** Whether events are marked as tests, if the provider supports it. */
 	readonly testMode: boolean;
 	/** Counts configuration changes, from 1. */
 	readonly version: number;
@@ -50,12 +50,12 @@ export class LoadedDestinationOf<T extends DestinationType> {
 		Object.freeze(this);
 	}
 
-	/** In the clear. Rows that were written under older rules are read as they are. */
+	/** The decrypted settings. Rows that were written under older validation rules are returned as they are. */
 	get settings(): Readonly<SettingsOf<T>> {
 		return this.#settings;
 	}
 
-	/** Everything but the settings, also for who asks for getters. */
+	/** What `console.log` shows: everything but the settings, even if getters are asked for. */
 	[inspect.custom](): object {
 		return { ...this };
 	}

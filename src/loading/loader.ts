@@ -23,11 +23,13 @@ import { Freshness, type LoaderStatus } from './status.ts';
 import { Store } from './store.ts';
 
 /**
- * The destinations that are switched on, in memory. It asks the database several times a second which organizations
- * changed, forgets those, and reads them when they are asked for again; so an answer is at most as old as the interval.
- * While the database is unavailable, answers grow older, up to `maxStalenessMillis`; then there are none until it is back.
+ * The enabled destinations of organizations, in memory. The loader asks the database several times a second which
+ * organizations changed, removes these from memory, and reads them at the next call. So an answer is at most as old as the
+ * poll interval. While the database is unavailable, answers grow older, up to `maxStalenessMillis`. After that, calls fail
+ * until the database is back.
  *
- * It sees every change that the log has. Writers that switch triggers off are not seen: call {@link resync} after them.
+ * The loader sees every change that is in the log. It does not see writes for which triggers were disabled: call
+ * {@link resync} after them.
  */
 export class DestinationsLoader implements AsyncDisposable {
 	readonly #options: ReturnType<typeof checkLoaderOptions>;
@@ -79,17 +81,17 @@ export class DestinationsLoader implements AsyncDisposable {
 		});
 	}
 
-	/** What it is doing now. */
+	/** What the loader is doing now. */
 	get status(): LoaderStatus {
 		return this.#freshness.status;
 	}
 
 	/**
-	 * Connects, and with `preload` reads everything. There are no answers before it resolves. Where it fails, it may be
-	 * called again.
+	 * Connects and, with `preload`, reads every organization. Other calls are answered once it has resolved. If it fails, you
+	 * can call it again.
 	 *
 	 * @throws UnavailableError if the database cannot be reached, or is a standby that has lost its primary.
-	 * @throws ConfigurationError if the login may switch to another role than `destinations_loader`, or the database does not
+	 * @throws ConfigurationError if the login can switch to another role than `destinations_loader`, or the database does not
 	 * let it read.
 	 */
 	async start(): Promise<void> {
@@ -102,10 +104,11 @@ export class DestinationsLoader implements AsyncDisposable {
 	}
 
 	/**
-	 * What an organization has enabled in an environment, frozen; an empty list where it has nothing, or does not exist.
-	 * From memory, or read together with whatever else is asked for at the same time.
+	 * The enabled destinations of an organization in an environment, frozen. The list is empty if there are none, or if the
+	 * organization does not exist. The answer comes from memory, or from a statement that also reads what other callers need
+	 * at the same time.
 	 *
-	 * A destination whose settings do not decrypt is left out and reported by `failure`.
+	 * A destination whose settings do not decrypt is left out, and reported by the event `failure`.
 	 *
 	 * @param organizationId UUID.
 	 * @throws ValidationError if an argument is not valid.
@@ -140,7 +143,7 @@ export class DestinationsLoader implements AsyncDisposable {
 	}
 
 	/**
-	 * The same without waiting: undefined where {@link findEnabled} would wait or fail.
+	 * Like {@link findEnabled}, but without waiting: returns undefined if {@link findEnabled} would wait or fail.
 	 *
 	 * @example
 	 * ```ts
@@ -168,10 +171,10 @@ export class DestinationsLoader implements AsyncDisposable {
 	}
 
 	/**
-	 * Forgets everything, so that each organization is read again. For writes that no trigger saw, such as a restore of
-	 * rows with `session_replication_role = replica`.
+	 * Removes everything from memory, so that each organization is read again. Call it after writes that no trigger saw, such
+	 * as a restore of rows with `session_replication_role = replica`.
 	 *
-	 * @throws UnavailableError if the database cannot be reached; everything is forgotten all the same.
+	 * @throws UnavailableError if the database cannot be reached. Everything is removed from memory nevertheless.
 	 * @throws UnsupportedError before `start()`, and after `close()`.
 	 */
 	async resync(): Promise<void> {
@@ -180,7 +183,7 @@ export class DestinationsLoader implements AsyncDisposable {
 		await this.#refresher.poll();
 	}
 
-	/** What it has done, and what it holds, for a service's metrics. */
+	/** What the loader has done, and what it holds, for the metrics of your service. */
 	metrics(): LoaderMetrics {
 		const { cache } = this.#store;
 		return {
@@ -193,9 +196,9 @@ export class DestinationsLoader implements AsyncDisposable {
 	}
 
 	/**
-	 * Calls a function at each event of a name.
+	 * Adds a listener for an event.
 	 *
-	 * @throws ValidationError if there are no such events, or the listener is not a function.
+	 * @throws ValidationError if there is no such event, or the listener is not a function.
 	 *
 	 * @example
 	 * ```ts
@@ -216,7 +219,11 @@ export class DestinationsLoader implements AsyncDisposable {
 		return this;
 	}
 
-	/** Calls the function no more. */
+	/**
+	 * Removes a listener.
+	 *
+	 * @throws ValidationError if there is no such event, or the listener is not a function.
+	 */
 	off<Name extends keyof LoaderEvents>(
 		event: Name,
 		listener: (...given: LoaderEvents[Name]) => void,
@@ -225,7 +232,10 @@ export class DestinationsLoader implements AsyncDisposable {
 		return this;
 	}
 
-	/** Closes its connections and forgets everything. Who waits for an answer that is not under way is refused. */
+	/**
+	 * Closes the connections, and removes everything from memory. Callers that wait for an answer get an UnsupportedError,
+	 * unless the statement for it is under way.
+	 */
 	async close(): Promise<void> {
 		this.#closing ??= this.#close();
 		return this.#closing;
@@ -331,13 +341,13 @@ function keysOf(keys: Keys | undefined): Keys | undefined {
 
 function stale(): UnavailableError {
 	return new UnavailableError(
-		'The database has been away for longer than maxStalenessMillis, so what is in memory may be wrong by now. The loader answers again once it is back.',
+		'The database has been unavailable for longer than maxStalenessMillis, so what is in memory may be wrong by now. The loader answers again once it is back.',
 	);
 }
 
 function lostPrimary(): UnavailableError {
 	return new UnavailableError(
-		'The server is a standby that receives nothing from its primary, so nobody knows how old it is. Start again once it streams.',
+		'The server is a standby that receives nothing from its primary, so it is unknown how old its data is. Start again once it streams.',
 	);
 }
 

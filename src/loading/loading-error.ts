@@ -12,7 +12,7 @@ export function loadingError(error: unknown): DestinationsError {
 	// A read is cancelled by a lock that is held too long, or on a standby by what it has to replay.
 	if (error instanceof RetryError) {
 		return new UnavailableError(
-			'The database did not answer a statement in time. What takes long, such as a migration, may lock its tables.',
+			'The database did not answer a statement in time. A long operation, such as a migration, may have locked its tables.',
 			{ cause: error.cause },
 		);
 	}

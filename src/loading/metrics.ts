@@ -1,34 +1,34 @@
 import type { LoaderStatus } from './status.ts';
 
-/** What a loader has done since it was made, and what it holds. Numbers only. */
+/** What a loader has done since it was created, and what it holds. Numbers only. */
 export interface LoaderMetrics {
 	/** Calls answered from memory. */
 	readonly hits: number;
-	/** Calls that were not: of `findEnabled` those that waited, of `peek` those that got `undefined`. */
+	/** Calls that were not answered from memory: `findEnabled` waited or failed, `peek` returned `undefined`. */
 	readonly misses: number;
-	/** Statements that read organizations, those of `preload` included. */
+	/** Statements that read organizations, including those of `preload`. */
 	readonly loads: number;
 	/** Polls and loads that failed, and rows that did not decrypt. */
 	readonly failures: number;
-	/** Rows that did not decrypt, each time that they were tried. */
+	/** Rows that did not decrypt, counted at each try. */
 	readonly rowsLeftOut: number;
 	/** Organizations in memory. */
 	readonly organizations: number;
 	/** Organizations that are known to have nothing enabled, or not to exist. */
 	readonly unknownOrganizations: number;
-	/** Organizations that made room for others. */
+	/** Organizations that were removed from memory to make room for others. */
 	readonly evictions: number;
 	/** Polls that succeeded. */
 	readonly polls: number;
-	/** How old an answer is at most, in milliseconds; null before the first poll. */
+	/** The maximum age of an answer, in milliseconds; null before the first poll. */
 	readonly ageMillis: number | null;
-	/** Organizations that polls said had changed, whether they were in memory or not. */
+	/** Organizations that polls found changed, whether they were in memory or not. */
 	readonly invalidations: number;
-	/** How often everything was forgotten. */
+	/** How often everything was removed from memory. */
 	readonly resyncs: number;
-	/** How far the standby is behind its primary, in milliseconds; null where the loader reads the primary. */
+	/** How far the standby is behind its primary, in milliseconds; null if the loader reads the primary. */
 	readonly replicaLagMillis: number | null;
-	/** The same of each of `shards`, in their order; not there where the loader has one database. */
+	/** The same for each of `shards`, in the order of the option; not set if the loader has one database. */
 	readonly shards?: readonly ShardMetrics[];
 }
 
@@ -36,7 +36,7 @@ export interface LoaderMetrics {
 export interface ShardMetrics extends Omit<LoaderMetrics, 'shards'> {
 	/** Host, port and name of the database. */
 	readonly database: string;
-	/** What it is doing now. */
+	/** What the loader of this database is doing now. */
 	readonly status: LoaderStatus;
 }
 

@@ -15,63 +15,70 @@ import type { OnOperation } from '../telemetry/operations.ts';
 /** Options of {@link createDestinationsLoader}. */
 export interface DestinationsLoaderOptions {
 	/**
-	 * URL of the database, or of a standby that streams from it, with a login that may switch to `destinations_loader` and
-	 * nothing else. `prisma/grants/logins.sql` creates it.
+	 * URL of the database, or of a standby that streams from it. Its login can switch to `destinations_loader` and to nothing
+	 * else. `prisma/grants/logins.sql` creates it.
 	 *
 	 * @defaultValue the environment variable `DATABASE_LOADER_URL`, unless `pool` names a host
 	 */
 	readonly connectionString?: string | undefined;
 	/**
-	 * URLs of databases that share the organizations among them, as those of the client, with the logins of loaders: with `route`, and
-	 * without `connectionString`. Each is polled by itself, and its trouble is no other's: `start()` resolves where at least one
-	 * answers, and goes on trying the others.
+	 * URLs of databases among which the organizations are divided, with the logins of loaders; see the client's option. Also
+	 * pass `route`, and leave out `connectionString`. Each database is polled by itself, and problems of one do not affect
+	 * the others: `start()` resolves when at least one answers, and the loader keeps trying the others.
 	 *
-	 * @defaultValue with `route`, the environment variable `DATABASE_LOADER_URLS`: their URLs, with spaces between
+	 * @defaultValue with `route`, the URLs in the environment variable `DATABASE_LOADER_URLS`, separated by spaces; without
+	 * it, one database
 	 */
 	readonly shards?: readonly string[] | undefined;
-	/** Says on which of `shards` an organization is, by the URL; see the client's option. @defaultValue there is one database */
+	/**
+	 * Says which of `shards` an organization is on; see the client's option.
+	 *
+	 * @defaultValue `undefined`: there is one database
+	 */
 	readonly route?: Route | undefined;
 	/**
-	 * Options of pg's pool: timeouts, TLS (https://node-postgres.com/apis/pool). Where the address leads to several
-	 * servers, leave `max` at 1: what is loaded must come from the server that is polled. `max` is of all `shards` together, as the client's.
+	 * Options of pg's pool: timeouts, TLS (https://node-postgres.com/apis/pool). If the address leads to several servers,
+	 * leave `max` at 1: destinations must be read from the server that is polled. With `shards`, `max` limits the connections
+	 * to all databases together.
 	 *
-	 * @defaultValue 1 connection, of each of `shards`; 5 seconds to connect, and for a statement
+	 * @defaultValue 1 connection to each database; 5 seconds to connect, and 5 for a statement
 	 */
 	readonly pool?: PoolConfig | undefined;
 	/**
-	 * The keys that decrypt settings: `id:hex,id:hex`, or a provider.
+	 * The keys that decrypt settings: text such as `id:hex,id:hex`, or a key provider.
 	 *
 	 * @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS`
 	 */
 	readonly keys?: Keys | undefined;
-	/** What to make of rows whose settings are not encrypted; see the client's option. @defaultValue `'refuse'` */
+	/** What to do with rows whose settings are not encrypted; see the client's option. @defaultValue `'refuse'` */
 	readonly plaintext?: PlaintextPolicy | undefined;
 	/** Whether statements are kept prepared on each connection; see the client's option. @defaultValue `true` */
 	readonly namedStatements?: boolean | undefined;
 	/**
-	 * Whether the tables are distributed by Citus, and the URL leads to the coordinator; see the client's option. Then each poll asks every
-	 * node of the cluster what changed on it.
+	 * Whether the tables are distributed by Citus, and the URL leads to the coordinator; see the client's option. Each poll
+	 * then asks every node of the cluster what changed on it.
 	 *
 	 * @defaultValue `false`
 	 */
 	readonly citus?: boolean | undefined;
 	/**
-	 * How many organizations are kept, of each shard its share; an organization with five destinations takes about 4 KB. Those that were not asked
-	 * for lately make room for others.
+	 * How many organizations are kept in memory, from 1 to 10,000,000; with `shards`, each has an equal share. An
+	 * organization with five destinations takes about 4 KB. Organizations that were not asked for lately make room for
+	 * others.
 	 *
 	 * @defaultValue 50,000
 	 */
 	readonly maxOrganizations?: number | undefined;
 	/**
-	 * How often the database is asked what changed, in milliseconds. The intervals are up to a tenth shorter, so that many
-	 * processes do not ask at the same time.
+	 * The interval between polls of the database for changes, in milliseconds, from 10 to 3,600,000. Each interval is up to a
+	 * tenth shorter, so that many processes do not ask at the same time.
 	 *
 	 * @defaultValue 250
 	 */
 	readonly pollIntervalMillis?: number | undefined;
 	/**
-	 * How old an answer may be while the database is unavailable, in milliseconds. After that there are no answers, until
-	 * the database is back. At least twice the interval.
+	 * How old an answer may be while the database is unavailable, in milliseconds, from twice `pollIntervalMillis` to
+	 * 86,400,000. After that, calls fail until the database is back.
 	 *
 	 * @defaultValue 60,000
 	 */
@@ -84,8 +91,8 @@ export interface DestinationsLoaderOptions {
 	 */
 	readonly preload?: boolean | undefined;
 	/**
-	 * Called once for each statement that asks the database, when it is over; see the client's option: `loader.poll` in each
-	 * interval, `loader.read` for what is not in memory. Answers from memory are not operations.
+	 * Called once for each statement that the loader sends, when it has ended; see the client's option. `loader.poll` is the
+	 * poll in each interval, `loader.read` reads what is not in memory. Answers from memory are not operations.
 	 *
 	 * @defaultValue nothing is called
 	 */

@@ -54,12 +54,12 @@ export class ShardedLoader implements Record<keyof DestinationsLoader, unknown>,
 		const { shards, route, connectionString, pool, maxOrganizations, ...others } = options;
 		if (route === undefined) {
 			throw new ConfigurationError(
-				`${of}: with \`shards\`, \`route\` says on which of them an organization is. Pass it, or \`connectionString\` for one database.`,
+				`${of}: with \`shards\`, pass \`route\`, which says which of them an organization is on, or \`connectionString\` for one database.`,
 			);
 		}
 		if (connectionString !== undefined || pool?.host || pool?.connectionString || pool?.database) {
 			throw new ConfigurationError(
-				`${of}: with \`route\`, \`connectionString\` and an address in \`pool\` would be of no database. Name each database in \`shards\`.`,
+				`${of}: with \`route\`, leave out \`connectionString\` and an address in \`pool\`. Name each database in \`shards\`.`,
 			);
 		}
 		const urls = shardsOf(of, shards, 'DATABASE_LOADER_URLS').map(

@@ -1,11 +1,11 @@
 /**
- * What a loader is doing.
+ * What a loader is doing. With `shards`, `live` and `stale` hold for all of them, and `interrupted` for anything between.
  *
- * - `initializing`: `start()` has not resolved.
- * - `live`: the last poll succeeded, so answers are as old as the poll interval at most.
- * - `interrupted`: it failed, or a standby has lost its primary. Answers come from memory, and grow older.
- * - `stale`: that lasted for `maxStalenessMillis`. There are no answers until the database is back.
- * - `closed`: permanently.
+ * - `initializing`: `start()` has not resolved yet.
+ * - `live`: the last poll succeeded, so answers are at most as old as the poll interval.
+ * - `interrupted`: the last poll failed, or a standby has lost its primary. Answers come from memory, and grow older.
+ * - `stale`: this has lasted for `maxStalenessMillis`. Calls fail until the database is back.
+ * - `closed`: `close()` was called.
  */
 export type LoaderStatus = 'initializing' | 'live' | 'interrupted' | 'stale' | 'closed';
 

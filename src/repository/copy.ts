@@ -13,10 +13,9 @@ import { untilWon } from './until-won.ts';
 /** Options of a copy. */
 export interface CopyOptions extends OrganizationOptions {
 	/**
-	 * Whether a live destination of the type that is in the other environment already becomes the copy, as a new version
-	 * of it.
+	 * Whether to overwrite a live destination of the same type in the other environment, as a new version of it.
 	 *
-	 * @defaultValue `false`: it is an AlreadyExistsError
+	 * @defaultValue `false`: the call fails with `ALREADY_EXISTS`
 	 */
 	readonly overwrite?: boolean | undefined;
 }

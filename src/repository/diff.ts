@@ -11,7 +11,7 @@ import { type OrganizationOptions, organizationOptions, toolsFor } from './organ
 import type { RepositoryTools } from './tools.ts';
 import { versionNumber } from './version-number.ts';
 
-/** A destination as it was at a version; without one, and by its id alone, as it is. */
+/** A destination as it was at a version. Its id alone, or no `version`, means: as it is now. */
 export type DestinationAt =
 	| string
 	| {
@@ -23,13 +23,13 @@ export type DestinationAt =
 
 /** A field or a setting in which two destinations differ. */
 export interface DestinationDifference {
-	/** Where it stands: `['name']`, or `['settings', 'host']`. */
+	/** Where the difference is: `['name']`, or `['settings', 'host']`. */
 	readonly path: readonly string[];
-	/** Whether it is a secret, of which it is only shown that they differ. */
+	/** Whether it is a secret. Then `a` and `b` are left out. */
 	readonly secret: boolean;
-	/** What the first has. Left out for a secret, and where it has none. */
+	/** The value of the first. Left out for a secret, and if the first has no value. */
 	readonly a?: unknown;
-	/** What the second has. */
+	/** The value of the second. Left out for a secret, and if the second has no value. */
 	readonly b?: unknown;
 }
 

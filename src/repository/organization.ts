@@ -4,14 +4,14 @@ import { uuid } from '../input/checks.ts';
 import { type OptionSchemas, optionsOf } from '../input/options.ts';
 import type { RepositoryTools } from './tools.ts';
 
-/** Whose destination is meant, of a call that names it by its id. */
+/** The organization of a destination that a call names by its id. */
 export interface OrganizationOptions {
 	/**
-	 * UUID of the organization that the destination belongs to. It is for `asService()`: then one of another organization counts as
-	 * one that never existed, and every statement names the organization, so that it is sent to one shard and one partition. In
-	 * the scope of an organization it is that one, and no other.
+	 * UUID of the organization that the destination belongs to. Use it with `asService()`: a destination of another
+	 * organization then counts as one that does not exist, and every statement names the organization, so that it is sent to
+	 * one shard and one partition. In the scope of an organization, no other one is accepted.
 	 *
-	 * @defaultValue in the scope of the service, whichever organization the destination belongs to
+	 * @defaultValue any organization of the scope
 	 */
 	readonly organizationId?: string | undefined;
 }

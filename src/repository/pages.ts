@@ -20,15 +20,15 @@ import { orderOf } from './list-order.ts';
 import { refuseOther } from './organization.ts';
 import type { DestinationTable } from './table.ts';
 
-/** Which destinations are wanted, in which order, and which part of them. */
+/** Which destinations to return, in which order, and which page of them. */
 export interface DestinationPageOptions extends DestinationListFilter, PageOptions {
-	/** `changed` and `name` are orders of one organization's. @defaultValue `'newest'` */
+	/** `changed` and `name` need one organization. @defaultValue `'newest'` */
 	readonly order?: DestinationOrder | undefined;
 	/**
-	 * `mark` returns destinations whose settings do not decrypt as {@link UnopenedDestination}, for a page that
-	 * shows and repairs them.
+	 * `mark` returns destinations whose settings do not decrypt as {@link UnopenedDestination}, for a page that shows and
+	 * repairs them.
 	 *
-	 * @defaultValue they come back as any other, and reading their `settings` throws the reason
+	 * @defaultValue they are returned as any other, and reading their `settings` throws the reason
 	 */
 	readonly unopened?: 'mark' | undefined;
 }

@@ -43,18 +43,18 @@ import { DestinationWriter, type SettingsWriteOptions, type WriteOptions } from 
 
 const anyEnvironment = environmentName.optional();
 
-/** Options of a test of settings. */
+/** Options of a connection test. */
 export interface TestOptions {
-	/** Cancels the test. @defaultValue never */
+	/** Cancels the test. @defaultValue `undefined` */
 	readonly signal?: AbortSignal | undefined;
 }
 
-/** Options of a test of a destination's stored settings. */
+/** Options of a connection test with the stored settings of a destination. */
 export interface ConnectionTestOptions extends TestOptions, OrganizationOptions {}
 
-/** Options of a test of stored settings with a patch on them. */
+/** Options of a connection test with stored settings after a patch. */
 export interface PatchTestOptions extends ConnectionTestOptions {
-	/** As in `patchSettings`. @defaultValue `false` */
+	/** See the option of `patchSettings`. @defaultValue `false` */
 	readonly keepMasked?: boolean | undefined;
 }
 
@@ -64,7 +64,7 @@ const testOptions = optionsOf({
 const connectionTestOptions = organizationOptions.extend(testOptions.shape);
 const patchTestOptions = connectionTestOptions.extend({ keepMasked: flag.optional() });
 
-/** Destinations, typed by `type`, with their settings in clear. Soft-deleted ones are hidden. */
+/** The destinations of a scope, typed by `type`, with their settings decrypted. Soft-deleted destinations are hidden. */
 export class DestinationRepository {
 	readonly #tools: RepositoryTools;
 	readonly #writer: DestinationWriter;
@@ -87,7 +87,7 @@ export class DestinationRepository {
 	 * Creates a destination.
 	 *
 	 * @throws ValidationError if the input is not valid; `issues` says where.
-	 * @throws AlreadyExistsError if the organization has a live one of this type in this environment.
+	 * @throws AlreadyExistsError if the organization already has a live destination of this type in this environment.
 	 * @throws ForbiddenError if the input names an organization outside the scope.
 	 * @throws NotFoundError if there is no such organization.
 	 *
@@ -118,11 +118,11 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * The destination of this id, or null where there is none that the scope may see.
+	 * The live destination with this id, or null if there is none that the scope can see.
 	 *
 	 * @throws ValidationError if the id is not a UUID.
-	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if its settings do not decrypt. Reads
-	 * of many destinations do not fail for that, see {@link list}.
+	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if its settings do not decrypt. Reads of several
+	 * destinations do not fail in this case: see {@link list}.
 	 */
 	async findById(id: string, options: OrganizationOptions = {}): Promise<Destination | null> {
 		const canonicalId = checkUuid('id', id);
@@ -131,8 +131,8 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * An organization's destinations, the newest first: all of them, of which there is one live one for each
-	 * type and environment. In the scope of the service, {@link list} has pages.
+	 * All live destinations of an organization, the newest first: at most one for each type and environment. {@link list}
+	 * returns them in pages.
 	 *
 	 * @throws ForbiddenError if the organization is not the scope's.
 	 * @throws ValidationError if the id or the environment is not valid.
@@ -150,8 +150,8 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * The scope's destinations of a type, the newest first: all of them. In the scope of the service these can
-	 * be many; {@link list} has pages.
+	 * All live destinations of a type that the scope can see, the newest first. In the scope of the service these can be
+	 * many: {@link list} returns them in pages.
 	 *
 	 * @throws ValidationError if there is no such type or environment.
 	 */
@@ -163,16 +163,17 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * A page of live destinations, the newest first where no other order is asked for. Those whose settings do not decrypt
-	 * are among them: reading their `settings` throws, `settingsError()` says why, and `unopened: 'mark'` returns
-	 * them as data.
+	 * A page of live destinations, the newest first unless `order` says otherwise. It includes destinations whose settings do
+	 * not decrypt: reading their `settings` throws, `settingsError()` says why, and `unopened: 'mark'` returns them as plain
+	 * data.
 	 *
-	 * A cursor stands where it stands, whatever becomes of the destination there. One whose name or time of change
-	 * moves behind or before it meanwhile, in an order by these, is shown twice or not at all.
+	 * A cursor marks a place in the order, whatever happens to the destination there. In the orders `name` and `changed`, a
+	 * destination that moves past this place between two pages is shown twice or not at all.
 	 *
 	 * @throws ForbiddenError if the organization is not the scope's.
-	 * @throws ValidationError if an option is not valid. In the scope of the service, `enabled`, `connectionStatus`,
-	 * `name`, and the orders `changed` and `name`, are for one organization: no index has them across all.
+	 * @throws ValidationError if an option is not valid. In the scope of the service, the filters `enabled`,
+	 * `connectionStatus` and `name`, and the orders `changed` and `name`, need an `organizationId`: no index has them across
+	 * organizations.
 	 *
 	 * @example
 	 * ```ts
@@ -200,10 +201,10 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * How many live destinations {@link list} finds, in all pages. In the scope of the service without an organization,
-	 * Postgres reads all that it counts.
+	 * How many live destinations {@link list} finds, in all pages. In the scope of the service without an `organizationId`,
+	 * Postgres reads every row that it counts.
 	 *
-	 * @throws ForbiddenError and ValidationError as {@link list}.
+	 * @throws ForbiddenError or ValidationError, as {@link list} does.
 	 *
 	 * @example
 	 * ```ts
@@ -219,14 +220,15 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * Changes a destination. `settings` replaces all settings; {@link patchSettings} merges. What is stored
-	 * already changes nothing: then nothing is written, and the version stays.
+	 * Changes a destination. `settings` replaces all settings; {@link patchSettings} merges. If the changes equal what is
+	 * stored, nothing is written, and the version stays the same.
 	 *
 	 * @throws ValidationError if the changes are not valid for the destination's type.
-	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
-	 * @throws AlreadyExistsError if the new environment has a live one of this type.
-	 * @throws ConflictError if it is at another version than `expectedVersion`; `currentVersion` says which. For
-	 * settings also without one, if others keep changing the destination for 10 seconds.
+	 * @throws NotFoundError if there is no such destination, or the scope cannot see it.
+	 * @throws AlreadyExistsError if the new environment already has a live destination of this type.
+	 * @throws ConflictError if the destination does not have the version `expectedVersion`; `currentVersion` says which one
+	 * it has. Without `expectedVersion`, if others keep changing the destination for 10 seconds; this concerns changes of the
+	 * settings and of the environment only.
 	 *
 	 * @example
 	 * ```ts
@@ -249,14 +251,17 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * Changes some settings and keeps the others, so that a form that never got a secret need not send it
-	 * back. A member that is `null` or empty text is removed, as in a JSON merge patch (RFC 7396) and as in forms.
+	 * Changes some settings and keeps the others, so that a form that never received a secret need not send it back. A member
+	 * that is `null` or an empty string is removed: `null` as in a JSON merge patch (RFC 7396), the empty string because
+	 * forms send it.
 	 *
-	 * Only what the patch changes is validated: members that an earlier release let in stay as they are.
+	 * Only what the patch changes is validated. Other members stay as they are, even if an earlier release accepted values
+	 * that are not valid now.
 	 *
-	 * @throws ValidationError for what the patch makes wrong.
-	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
-	 * @throws ConflictError as {@link update}.
+	 * @throws ValidationError if what the patch changes is not valid.
+	 * @throws NotFoundError if there is no such destination, or the scope cannot see it.
+	 * @throws ConflictError, as {@link update} does.
+	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the stored settings do not decrypt.
 	 *
 	 * @example
 	 * ```ts
@@ -277,15 +282,15 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * Copies a destination to another environment of its organization: all that an update may change, settings included.
-	 * The log calls it `copied`, with the id of the original in `changes.copiedFrom`.
+	 * Copies a destination to another environment of its organization: everything that an update can change, settings
+	 * included. The action in the log is `copied`, and `changes.copiedFrom` has the id of the original.
 	 *
 	 * @returns The copy: a new destination or, with `overwrite`, a new version of the one that was there.
-	 * @throws AlreadyExistsError if the environment has a live one of this type, without `overwrite`.
-	 * @throws ValidationError if it is the environment that the destination is in, or may not have these settings, which
-	 * are judged by today's rules.
-	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
-	 * @throws ConflictError if others keep changing either of the two for 10 seconds.
+	 * @throws AlreadyExistsError if the environment already has a live destination of this type, and `overwrite` is not set.
+	 * @throws ValidationError if the destination is in this environment already, or its settings are not valid there by the
+	 * current rules.
+	 * @throws NotFoundError if there is no such destination, or the scope cannot see it.
+	 * @throws ConflictError if others keep changing one of the two destinations for 10 seconds.
 	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the settings do not decrypt.
 	 *
 	 * @example
@@ -307,48 +312,51 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * Deletes a destination so that {@link restore} can bring it back.
+	 * Soft-deletes a destination: {@link restore} can bring it back.
 	 *
-	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
-	 * @throws ConflictError if it is at another version than `expectedVersion`; `currentVersion` says which.
+	 * @throws NotFoundError if there is no such destination, or the scope cannot see it.
+	 * @throws ConflictError if the destination does not have the version `expectedVersion`; `currentVersion` says which one
+	 * it has.
 	 */
 	async softDelete(id: string, options: WriteOptions = {}): Promise<void> {
 		await this.#writer.setDeleted(id, true, options);
 	}
 
 	/**
-	 * Brings a deleted destination back. Its deletion made a version, which `history()` has.
+	 * Restores a soft-deleted destination. Its deletion stays a version in `history()`.
 	 *
-	 * @throws NotFoundError if there is no deleted destination of this id, or none that the scope may see.
-	 * @throws AlreadyExistsError if its organization has a live one of this type and environment meanwhile.
-	 * @throws ConflictError if it is at another version than `expectedVersion`; `currentVersion` says which.
+	 * @throws NotFoundError if there is no deleted destination with this id, or the scope cannot see it.
+	 * @throws AlreadyExistsError if its organization now has a live destination of the same type and environment.
+	 * @throws ConflictError if the destination does not have the version `expectedVersion`; `currentVersion` says which one
+	 * it has.
 	 */
 	async restore(id: string, options: WriteOptions = {}): Promise<void> {
 		await this.#writer.setDeleted(id, false, options);
 	}
 
 	/**
-	 * Asks the provider whether it accepts the destination's settings, and saves what it says in
-	 * `connectionStatus`, `lastTestedAt` and `lastError`. {@link testConnectionOutcome} returns more.
+	 * Asks the provider whether it accepts the settings of a destination, and saves the result in `connectionStatus`,
+	 * `lastTestedAt` and `lastError`. {@link testConnectionOutcome} returns more, and throws the same errors.
 	 *
-	 * @returns Whether the destination can be used. False too where the provider returned no usable answer.
-	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
+	 * @returns Whether the destination can be used. Also false if the provider returned no usable answer.
+	 * @throws NotFoundError if there is no such destination, or the scope cannot see it.
 	 */
 	async testConnection(id: string, options: ConnectionTestOptions = {}): Promise<boolean> {
 		return (await this.testConnectionOutcome(id, options)).ok;
 	}
 
 	/**
-	 * {@link testConnection} with everything that was found out. A test takes 10 seconds at most. If others
-	 * test the same destination at the same time, the provider is asked once: callers of one client share a
-	 * test, and another process's is waited for, 10 seconds at most; then the verdict is `inconclusive`.
+	 * Like {@link testConnection}, but returns everything that the test found. A test takes at most 10 seconds. If several
+	 * callers test the same destination at the same time, the provider is asked once. Callers of one client share the test. A
+	 * test of another process is waited for, at most 10 seconds; after that the verdict is `inconclusive`.
 	 *
-	 * The settings are decrypted first: where they do not decrypt, nothing is saved and nobody is asked.
+	 * The settings are decrypted first: if they do not decrypt, nothing is saved, and the provider is not asked.
 	 *
-	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
-	 * @throws UnsupportedError inside a transaction, which would be held open meanwhile.
-	 * @throws The reason of `signal`, once that is aborted. The test goes on while other callers wait for it; after
-	 * the last of them the status is `unknown`.
+	 * @throws NotFoundError if there is no such destination, or the scope cannot see it.
+	 * @throws UnsupportedError inside a transaction, which would stay open during the test.
+	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the settings do not decrypt.
+	 * @throws The reason of `signal`, once it is aborted. The test goes on while other callers wait for it. When none is
+	 * left, it is cancelled, and the status is `unknown`.
 	 */
 	async testConnectionOutcome(
 		id: string,
@@ -367,7 +375,8 @@ export class DestinationRepository {
 	/**
 	 * Asks the provider whether it accepts settings that are not saved. Saves nothing.
 	 *
-	 * @throws The reason of `signal`, once that is aborted.
+	 * @throws UnsupportedError inside a transaction, which would stay open during the test.
+	 * @throws The reason of `signal`, once it is aborted.
 	 */
 	async testSettings(
 		type: DestinationType,
@@ -375,12 +384,13 @@ export class DestinationRepository {
 		options?: TestOptions,
 	): Promise<ConnectionTestOutcome>;
 	/**
-	 * Asks the provider whether it would accept a destination's settings with a patch on them, before
-	 * {@link patchSettings} saves it. Saves nothing.
+	 * Asks the provider whether it would accept the settings of a destination after a patch, before {@link patchSettings}
+	 * saves it. Saves nothing.
 	 *
-	 * @param id of the destination.
-	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
-	 * @throws ValidationError for what the patch makes wrong.
+	 * @param id UUID of the destination.
+	 * @throws UnsupportedError inside a transaction, which would stay open during the test.
+	 * @throws NotFoundError if there is no such destination, or the scope cannot see it.
+	 * @throws ValidationError if what the patch changes is not valid.
 	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if the stored settings do not decrypt.
 	 */
 	async testSettings(
@@ -404,11 +414,11 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * The versions of a destination, the newest first: what changed, when, and who did it, and the settings that it had,
-	 * redacted. Deleted destinations have theirs too.
+	 * The versions of a destination, the newest first: what changed, when, who changed it, and the settings of the version,
+	 * redacted. Deleted destinations have a history, too.
 	 *
-	 * @throws NotFoundError if there is no such destination, or none that the scope may see.
-	 * @throws KeyUnavailableError where only earlier settings show what changed, and their key is unavailable now.
+	 * @throws NotFoundError if there is no such destination, or the scope cannot see it.
+	 * @throws KeyUnavailableError if only earlier settings show what changed, and their key is unavailable now.
 	 *
 	 * @example
 	 * ```ts
@@ -427,12 +437,12 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * What differs between two destinations, or between two versions of one: of the fields that an update may change, of
-	 * the type, and of the settings. Of secrets it only says that they differ.
+	 * The differences between two destinations, or between two versions of one: in the fields that an update can change, the
+	 * type, and the settings. For secrets, it only says that they differ.
 	 *
-	 * @param a the first, by its id: as it is; or as it was at a version.
-	 * @param b the second.
-	 * @throws NotFoundError if there is no such destination or version, or its settings are kept no longer.
+	 * @param a The first: its id, for what it is now, or its id and a version.
+	 * @param b The second.
+	 * @throws NotFoundError if there is no such destination or version, or its settings are no longer kept.
 	 * @throws DecryptionFailedError, UnknownKeyError or KeyUnavailableError if settings do not decrypt.
 	 *
 	 * @example
@@ -455,23 +465,23 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * Makes a destination what it was at a version, settings included, as a new version. A deleted one must
-	 * be restored first.
+	 * Sets a destination back to what it was at a version, settings included, as a new version. A deleted destination must be
+	 * restored first.
 	 *
-	 * @throws NotFoundError if there is no such destination or version, or its settings are kept no longer.
-	 * @throws ValidationError if what it was is not valid any more.
-	 * @throws AlreadyExistsError if the environment it was in has a live one of this type.
-	 * @throws ConflictError as {@link update}.
+	 * @throws NotFoundError if there is no such destination or version, or its settings are no longer kept.
+	 * @throws ValidationError if what it was then is no longer valid.
+	 * @throws AlreadyExistsError if the environment that it was in has another live destination of this type.
+	 * @throws ConflictError, as {@link update} does.
 	 */
 	async revert(id: string, version: number, options: WriteOptions = {}): Promise<Destination> {
 		return this.#writer.revert(id, version, options);
 	}
 
 	/**
-	 * Removes a soft-deleted destination permanently, its earlier settings with it. The log keeps that it was.
+	 * Removes a soft-deleted destination permanently, together with its earlier settings. The log keeps its entries.
 	 *
 	 * @throws ForbiddenError in the scope of an organization.
-	 * @throws NotFoundError if there is no deleted destination of this id.
+	 * @throws NotFoundError if there is no deleted destination with this id.
 	 */
 	async purge(id: string, options: OrganizationOptions = {}): Promise<void> {
 		refuseTenants('purge', this.#tools.scope);
@@ -479,12 +489,12 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * Purges what was soft-deleted before a date, in batches.
+	 * Permanently removes the destinations that were soft-deleted before a date, in batches.
 	 *
-	 * @returns How many.
-	 * @throws ValidationError if `olderThan` or `batch` is not valid.
+	 * @returns How many were removed.
+	 * @throws ValidationError if an option is not valid.
 	 * @throws ForbiddenError in the scope of an organization.
-	 * @throws The reason of `signal`, once that is aborted.
+	 * @throws The reason of `signal`, once it is aborted.
 	 */
 	async purgeDeleted(options: PurgeDeletedOptions): Promise<number> {
 		const { scope, statements } = this.#tools;
@@ -493,13 +503,13 @@ export class DestinationRepository {
 	}
 
 	/**
-	 * Deletes earlier settings that are too many or too old, in batches. What was changed, when and by whom
-	 * stays in the log; only {@link revert} cannot go back that far.
+	 * Deletes earlier settings that are too many or too old, in batches. The log still says what was changed, when and by
+	 * whom, but {@link revert} cannot go back that far.
 	 *
-	 * @returns How many.
-	 * @throws ValidationError if there is no bound, or one that is not valid.
+	 * @returns How many were removed.
+	 * @throws ValidationError if neither `keep` nor `olderThan` is given, or an option is not valid.
 	 * @throws ForbiddenError in the scope of an organization.
-	 * @throws The reason of `signal`, once that is aborted.
+	 * @throws The reason of `signal`, once it is aborted.
 	 */
 	async pruneSettingsHistory(options: PruneOptions): Promise<number> {
 		const { scope, statements } = this.#tools;

@@ -6,43 +6,50 @@ import { type OrganizationOptions, organizationOptions, toolsFor } from './organ
 import type { Statements } from './statements.ts';
 import type { RepositoryTools } from './tools.ts';
 
-/** Options of a removal that goes on in batches, each a transaction of its own. */
+/** Options of a removal in batches, each of which is one transaction. */
 export interface BatchOptions {
-	/** How many at once, from 1 to 10,000. @defaultValue 500 */
+	/** Rows in one batch, from 1 to 10,000. @defaultValue 500 */
 	readonly batch?: number | undefined;
-	/** Called after each batch with how many are gone so far. */
+	/** Called after each batch with the number of rows removed so far. */
 	readonly onProgress?: ((progress: { readonly removed: number }) => void) | undefined;
-	/** Stops between two batches. What is removed stays removed. @defaultValue never */
+	/** Stops between two batches. What was removed stays removed. @defaultValue `undefined` */
 	readonly signal?: AbortSignal | undefined;
 }
 
-/** A destination that was not purged, as when a table of the service's own refers to it. */
+/** A destination that was not purged, for example because one of your own tables refers to it. */
 export interface PurgeFailure {
 	/** UUID. */
 	readonly destinationId: string;
 	/** UUID. */
 	readonly organizationId: string;
-	/** What the database answered: an error of this package, or of pg. */
+	/** Why the database refused: an error of this package, or of pg. */
 	readonly error: unknown;
 }
 
 /** Options of {@link DestinationRepository.purgeDeleted}. */
 export interface PurgeDeletedOptions extends BatchOptions {
-	/** Purges what was soft-deleted before this. */
+	/** Purges destinations that were soft-deleted before this time. */
 	readonly olderThan: Date;
 	/**
-	 * Called for each destination that the database refuses to remove; the others are purged all the same.
+	 * Called for each destination that the database refuses to remove. The others are purged nevertheless.
 	 *
-	 * @defaultValue the error of the first is thrown, once the others are purged
+	 * @defaultValue the first of these errors is thrown, after the others are purged
 	 */
 	readonly onFailure?: ((failure: PurgeFailure) => void) | undefined;
 }
 
-/** Options of {@link DestinationRepository.pruneSettingsHistory}. At least one of the two bounds. */
+/**
+ * Options of {@link DestinationRepository.pruneSettingsHistory}: at least one of the two bounds. Settings that exceed
+ * either of them are deleted.
+ */
 export interface PruneOptions extends BatchOptions {
-	/** How many earlier settings each destination keeps. @defaultValue any number */
+	/**
+	 * How many earlier settings each destination keeps, from 0 to 2,147,483,647. Older ones are deleted.
+	 *
+	 * @defaultValue no limit
+	 */
 	readonly keep?: number | undefined;
-	/** Deletes what was replaced before this. @defaultValue of any age */
+	/** Deletes settings that were replaced before this time. @defaultValue no limit */
 	readonly olderThan?: Date | undefined;
 }
 

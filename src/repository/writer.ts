@@ -39,19 +39,19 @@ import { writeToSeen } from './write-to-seen.ts';
 /** Options of a change. */
 export interface WriteOptions extends OrganizationOptions {
 	/**
-	 * For optimistic concurrency: the `version` that was read. If the destination has another one by now, nothing is written and the
-	 * ConflictError says which, even where the change would have changed nothing.
+	 * For optimistic concurrency: the `version` that was read. If the destination has another version by now, nothing is
+	 * written, and the ConflictError says which one. This also holds if the changes equal what is stored.
 	 *
-	 * @defaultValue whatever version there is
+	 * @defaultValue any version
 	 */
 	readonly expectedVersion?: number | undefined;
 }
 
-/** Options of a change that may come from a form. */
+/** Options of a change that can come from a form. */
 export interface SettingsWriteOptions extends WriteOptions {
 	/**
-	 * Whether the settings come from a form that shows what `redact()` returns: a secret whose mask comes back
-	 * unchanged stays what it is. Any other mask is refused.
+	 * Whether the settings come from a form that shows the result of `redact()`. A secret whose mask comes back unchanged
+	 * keeps its value. Any other mask is refused.
 	 *
 	 * @defaultValue `false`: every mask is refused
 	 */

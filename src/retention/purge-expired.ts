@@ -22,15 +22,16 @@ import {
 const shortestLogDays = 30;
 
 /**
- * Removes permanently what is past its retention, of every organization: soft-deleted destinations, earlier settings, and
- * entries of the log, which may be exported before.
+ * Permanently removes data that is past its retention, of every organization: soft-deleted destinations, earlier settings,
+ * and entries of the log, which can be exported first.
  *
- * It can be killed at any moment and run again at any time, beside services and beside itself: it goes on where it was, in
- * short transactions. What the removal of a destination or an entry was is on record in the log.
+ * You can stop or kill it at any moment and run it again, also while services or other runs are active. It works in short
+ * transactions, and continues where it stopped. The log keeps a record of each removal.
  *
- * @throws ConfigurationError if there is no bound, an option is unknown or not valid, or the file cannot be written.
- * @throws ValidationError if the file was exported from another database server, or before a crash or a restore of this one.
- * @throws UnavailableError or RetryError if the database cannot be reached, or cancels a statement. What was done stays.
+ * @throws ConfigurationError if no bound is given, an option is unknown or not valid, or the file cannot be written.
+ * @throws ValidationError if the file was exported from another database server, or from this one before a crash, a
+ * promotion or a restore.
+ * @throws UnavailableError or RetryError if the database cannot be reached, or cancels a statement. Finished work is kept.
  *
  * @example
  * ```ts
@@ -95,12 +96,12 @@ function checkBounds(options: PurgeExpiredOptions): void {
 	)
 		? 'there is nothing to purge: give `deletedOlderThan`, `settingsOlderThan`, `settingsKeep` or `logOlderThan`'
 		: exportTo !== undefined && logOlderThan === undefined
-			? '`exportTo` goes with `logOlderThan`; audit.export() exports alone'
+			? '`exportTo` needs `logOlderThan`; audit.export() exports without removing'
 			: logOlderThan !== undefined &&
 					logOlderThan.getTime() > Date.now() - shortestLogDays * 86_400_000
 				? `\`logOlderThan\` must be ${shortestLogDays} days ago or longer: entries that are younger stay in the log`
 				: exportTo !== undefined && shards !== undefined
-					? '`exportTo` is of one database: with `shards`, call it for each, with a file of its own'
+					? '`exportTo` works on one database: with `shards`, call purgeExpired() for each, with a file of its own'
 					: undefined;
 	if (problem !== undefined) throw new ConfigurationError(`${of}: ${problem}.`);
 }

@@ -78,7 +78,7 @@ function databasesOf(of: string, options: RunOptions<never, never>): readonly On
 	const { host, database, connectionString: url } = connection;
 	if ([connectionString, host, database, url].some((given) => given !== undefined)) {
 		throw new ConfigurationError(
-			`${of}: with \`shards\`, \`connectionString\` and an address in \`connection\` would be of no database. Name each database in \`shards\`.`,
+			`${of}: with \`shards\`, leave out \`connectionString\` and an address in \`connection\`. Name each database in \`shards\`.`,
 		);
 	}
 	const databases = shardsOf(of, shards).map((shard, at) => {

@@ -7,17 +7,18 @@ import { abortSignal, callback, text } from '../input/checks.ts';
 import type { OptionSchemas } from '../input/options.ts';
 import type { EncryptedTable } from './encrypted-tables.ts';
 
-/** What {@link rotateKeys} and {@link verifySettings} have in common. */
+/** Options that {@link rotateKeys} and {@link verifySettings} have in common. */
 export interface SealedSettingsOptions {
 	/**
-	 * URL of the database, with a login that may switch to the role `service_role`.
+	 * URL of the database. Its login can switch to the role `service_role`.
 	 *
 	 * @defaultValue the environment variable `DATABASE_SERVICE_URL`, or else `DATABASE_URL`, unless `connection` names a host
 	 */
 	readonly connectionString?: string | undefined;
 	/**
-	 * Databases that share the organizations among them, as the client's option of this name and without `connectionString`: the run goes over one after
-	 * the other, each with `serviceConnectionString` where it has one. What goes wrong on one is thrown once the others are done, and the message names it.
+	 * Databases among which the organizations are divided; see the client's option. Leave out `connectionString`. The run
+	 * handles one database after another, with `serviceConnectionString` if the shard has one. If one fails, the others are
+	 * handled nevertheless; then its error is thrown, with the database in the message.
 	 *
 	 * @defaultValue one database
 	 */
@@ -25,16 +26,16 @@ export interface SealedSettingsOptions {
 	/** Options of pg's client, such as TLS (https://node-postgres.com/apis/client). @defaultValue none */
 	readonly connection?: ClientConfig | undefined;
 	/**
-	 * The keys: `id:hex,id:hex`, or a provider.
+	 * The keys: text such as `id:hex,id:hex`, or a key provider.
 	 *
 	 * @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS`
 	 */
 	readonly keys?: Keys | undefined;
-	/** UUID of the only organization to look at. @defaultValue every organization */
+	/** UUID of the organization to which the run is limited. @defaultValue every organization */
 	readonly organizationId?: string | undefined;
-	/** Rows of one page, 1 to 10,000. @defaultValue 250 */
+	/** Rows in one page, from 1 to 10,000. @defaultValue 250 */
 	readonly batchSize?: number | undefined;
-	/** Stops after the page under way. Nothing is lost: the next run goes on. @defaultValue never */
+	/** Stops after the page under way. Finished work is kept: run it again to continue. @defaultValue `undefined` */
 	readonly signal?: AbortSignal | undefined;
 	/** Called after every page. */
 	readonly onProgress?: ((progress: SealedSettingsProgress) => void) | undefined;
@@ -42,13 +43,13 @@ export interface SealedSettingsOptions {
 	readonly onFailure?: ((failure: SealedSettingsFailure) => void) | undefined;
 }
 
-/** How far a run is, on one database. */
+/** The progress of a run on one database. */
 export interface SealedSettingsProgress {
-	/** Host, port and name of the database, where it is one of `shards`. */
+	/** Host, port and name of the database, if there are `shards`. */
 	readonly database?: string;
-	/** Rows looked at. */
+	/** Rows processed so far. */
 	readonly done: number;
-	/** Rows to look at, as counted at the start. */
+	/** Rows to process, as counted at the start. */
 	readonly total: number;
 	/** Rows whose settings did not decrypt. */
 	readonly failed: number;
@@ -56,13 +57,13 @@ export interface SealedSettingsProgress {
 
 /** A row whose settings do not decrypt. Never holds settings or keys. */
 export interface SealedSettingsFailure {
-	/** Host, port and name of the database, where it is one of `shards`. */
+	/** Host, port and name of the database, if there are `shards`. */
 	readonly database?: string;
 	/** The table: `destinations`, or `destination_settings_history` for settings that were replaced. */
 	readonly table: EncryptedTable['name'];
 	/** UUID. */
 	readonly destinationId: string;
-	/** Which of the replaced settings; undefined for a destination's own. */
+	/** For replaced settings, the version that had them; undefined for the current settings. */
 	readonly version?: number;
 	/** UUID. */
 	readonly organizationId: string;

@@ -30,9 +30,9 @@ import {
 
 /** Options of {@link rotateKeys}. */
 export interface RotateKeysOptions extends SealedSettingsOptions {
-	/** Decrypts and encrypts every row, and writes none. @defaultValue `false` */
+	/** Decrypts and encrypts every row, but writes none. @defaultValue `false` */
 	readonly dryRun?: boolean | undefined;
-	/** Encrypts rows whose settings are still in plaintext, too. @defaultValue `false` */
+	/** Also encrypts settings that are stored in plaintext. @defaultValue `false` */
 	readonly fromPlaintext?: boolean | undefined;
 }
 
@@ -44,15 +44,15 @@ const rotateOptions = optionsOf({
 
 /** What {@link rotateKeys} did. */
 export interface RotateKeysResult {
-	/** Rows that are encrypted with the primary key now; in a dry run, that would be. */
+	/** Rows that are now encrypted with the primary key or, in a dry run, would be. */
 	readonly rotated: number;
-	/** Rows that somebody else held each time. The next run takes them. */
+	/** Rows that others had locked, or changed, at every try. The next run takes them. */
 	readonly busy: number;
-	/** Rows whose settings did not decrypt. They are as they were. */
+	/** Rows whose settings did not decrypt. They were not changed. */
 	readonly failed: number;
-	/** The first 1,000 of them. */
+	/** The first 1,000 of these rows. */
 	readonly failures: readonly SealedSettingsFailure[];
-	/** Whether `signal` ended the run before its end. */
+	/** Whether `signal` stopped the run before its end. */
 	readonly stopped: boolean;
 }
 
@@ -62,19 +62,18 @@ const rememberedPages = 40;
 const pausesMs = [0, 200, 400, 800, 1600];
 
 /**
- * Encrypts all settings with the primary key that are not encrypted with it: of every organization, of
- * soft-deleted destinations, and those that were replaced. For their users nothing changes, and
- * `updated_at`, `updated_by` and `version` stay.
+ * Encrypts with the primary key all settings that another key encrypted: of every organization, including those of
+ * soft-deleted destinations and earlier settings. Users see no change: `updated_at`, `updated_by` and `version` stay the
+ * same.
  *
- * It can be killed at any moment and run again at any time: a row that is done is not taken again, one that
- * a user changes meanwhile keeps the user's settings. Rows that do not decrypt stay unchanged and are reported.
+ * You can stop or kill it at any moment and run it again. Rows that are done are not encrypted again. If a user changes a
+ * row meanwhile, the user's settings are kept. Rows that do not decrypt stay unchanged, and are reported.
  *
- * @throws ConfigurationError if keys or connection are missing or malformed, an option is unknown, or the primary
+ * @throws ConfigurationError if the keys or the connection are missing or malformed, an option is unknown, or the primary
  * key decrypts nothing that was encrypted under its id.
  * @throws ValidationError if `organizationId` or `batchSize` is not valid.
- * @throws KeyUnavailableError if the key provider does not answer at all.
- * @throws UnavailableError or RetryError if the database cannot be reached, or cancels a statement. What was done
- * stays.
+ * @throws KeyUnavailableError if the key provider returns none of the keys of a whole page. Finished work is kept.
+ * @throws UnavailableError or RetryError if the database cannot be reached, or cancels a statement. Finished work is kept.
  *
  * @example
  * ```ts

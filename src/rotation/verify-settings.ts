@@ -24,8 +24,8 @@ import { type SealedRow, selectPage } from './statements.ts';
 /** Options of {@link verifySettings}. */
 export interface VerifySettingsOptions extends SealedSettingsOptions {
 	/**
-	 * What to make of rows whose settings are not encrypted: `refuse` reports them, as clients refuse to
-	 * read them; `allow-read` is for a migration under way.
+	 * What to do with rows whose settings are not encrypted. `refuse` reports them as failures, because clients refuse to
+	 * read them. `allow-read` accepts them, while a migration is under way.
 	 *
 	 * @defaultValue `'refuse'`
 	 */
@@ -39,29 +39,32 @@ const verifyOptions = optionsOf({
 
 /** What {@link verifySettings} found. */
 export interface VerifySettingsResult {
-	/** Rows looked at. */
+	/** Rows that were checked. */
 	readonly checked: number;
-	/** How many rows are encrypted with each key, those that do not decrypt included; `(not a valid key id)` is one of the names. */
+	/**
+	 * How many rows each key encrypted, by key id. Rows that do not decrypt are included. `(not a valid key id)` counts the
+	 * rows whose key id is not valid.
+	 */
 	readonly keys: Readonly<Record<string, number>>;
 	/** Rows whose settings are not encrypted. */
 	readonly plaintext: number;
-	/** Rows without settings: the column's default. */
+	/** Rows without settings, which have the default of the column. */
 	readonly empty: number;
 	/** Rows whose settings do not decrypt. */
 	readonly failed: number;
-	/** The first 1,000 of them. */
+	/** The first 1,000 of these rows. */
 	readonly failures: readonly SealedSettingsFailure[];
-	/** Whether `signal` ended the run before its end. */
+	/** Whether `signal` stopped the run before its end. */
 	readonly stopped: boolean;
 }
 
 /**
- * Decrypts all settings as a read would, of every organization, of soft-deleted destinations, and those that
- * were replaced. Changes nothing.
+ * Decrypts all settings as a read would: of every organization, including those of soft-deleted destinations and earlier
+ * settings. It changes nothing.
  *
- * @throws ConfigurationError if keys or connection are missing or malformed, or an option is unknown.
+ * @throws ConfigurationError if the keys or the connection are missing or malformed, or an option is unknown.
  * @throws ValidationError if `organizationId` or `batchSize` is not valid.
- * @throws KeyUnavailableError if the key provider does not answer at all.
+ * @throws KeyUnavailableError if the key provider returns none of the keys of a whole page.
  * @throws UnavailableError or RetryError if the database cannot be reached, or cancels a statement.
  *
  * @example

@@ -10,24 +10,24 @@ import {
 import { currentOperation, Operation, type OperationKind, runAs } from './operation.ts';
 import { observePool, type PoolCounts } from './pool-metrics.ts';
 
-/** What `onOperation` is called with, once an operation is over. It holds no value that was given or read. */
+/** What `onOperation` is called with when an operation has ended. It holds no value that was passed or read. */
 export interface OperationReport {
-	/** Which operation, such as `destinations.create`, `audit.list`, `prisma.destination.findMany` or `transaction`. */
+	/** The operation, such as `destinations.create`, `audit.list`, `prisma.destination.findMany` or `transaction`. */
 	readonly name: string;
-	/** How long it took, in milliseconds, with a fraction. */
+	/** How long the operation took, in milliseconds, with a fraction. */
 	readonly durationMillis: number;
-	/** Whether it returned or threw. */
+	/** Whether the operation returned or threw. */
 	readonly outcome: 'ok' | 'error';
 	/**
-	 * Of an operation that threw: the code of the error, this package's, Prisma's or Postgres's. `_OTHER` for
-	 * errors of others, such as what the callback of a transaction throws.
+	 * If the operation threw, the code of the error: this package's, Prisma's, or the SQLSTATE of Postgres. `_OTHER` for any
+	 * other error, such as one that the callback of a transaction throws.
 	 */
 	readonly code?: string;
-	/** How many rows the database returned, in all statements. */
+	/** How many rows the database returned, in all statements of the operation. */
 	readonly rows: number;
 }
 
-/** Called once for each operation, when it is over. What it throws reaches nobody. */
+/** Called once for each operation, when it has ended. Errors that it throws are ignored. */
 export type OnOperation = (operation: OperationReport) => void;
 
 /** The database that operations are on. */

@@ -35,7 +35,7 @@ export async function startEmbeddedPostgres(): Promise<StartedServer> {
 		supervisor.stdin.end();
 		await exited;
 		throw new ConfigurationError(
-			failure ?? `The embedded Postgres did not start. Its last words: ${complaint.trim()}`,
+			failure ?? `The embedded Postgres did not start. Its last output: ${complaint.trim()}`,
 		);
 	}
 	// Tests that forget to stop it may end all the same.

@@ -23,11 +23,11 @@ export interface TestDatabaseOptions {
 	 */
 	readonly source?: PostgresSource | undefined;
 	/**
-	 * Runs the service's own migrations, before those of this package, on the URL of an empty database, as a login that
-	 * may create everything: `prisma migrate deploy`, Knex, Drizzle or plain SQL. It must leave no connection open. It
-	 * runs once; clones have its tables.
+	 * Runs your own migrations before those of this package: `prisma migrate deploy`, Knex, Drizzle or plain SQL. It is
+	 * called with the URL of an empty database, whose login can create everything. It must leave no connection open. It runs
+	 * once; clones have its tables.
 	 *
-	 * @defaultValue there are no tables but this package's, `organizations` and `users`
+	 * @defaultValue there are only the tables of this package, `organizations` and `users`
 	 */
 	readonly migrate?: ((connectionString: string) => unknown) | undefined;
 }
@@ -39,29 +39,35 @@ const databaseOptions = optionsOf({
 
 /** A database for tests with every migration of this package applied. */
 export interface TestDatabase extends AsyncDisposable {
-	/** URL of the database as the server's superuser, for what a test does beside the client: SQL of its own, rows of the platform. */
+	/**
+	 * URL of the database with the login of the server's superuser, for what a test does outside the client: SQL of its own,
+	 * rows of your own tables.
+	 */
 	readonly connectionString: string;
 	/** URLs of logins with no rights except to switch to their role, as in production. */
 	readonly logins: TestLogins;
-	/** Another database on the same server, as new as this one was. Takes some hundredths of a second. */
+	/**
+	 * Creates another database on the same server, in the state in which this one was created. Takes some hundredths of a
+	 * second.
+	 */
 	clone(): Promise<TestDatabase>;
 	/**
-	 * Empties every table of this package, and `organizations` and `users`, in a few milliseconds. Clients stay
-	 * connected. The service's own tables stay as they are: rows of theirs that refer to organizations or users go, or
-	 * keep these from going, as their foreign keys say.
+	 * Empties every table of this package, and `organizations` and `users`, in a few milliseconds. Clients stay connected.
+	 * Your own tables are not emptied: if their rows refer to organizations or users, their foreign keys decide whether these
+	 * rows are deleted too, or prevent the reset.
 	 */
 	reset(): Promise<void>;
-	/** Stops the server, or drops the database if it is a clone. Nothing of it is left, running or on disk. */
+	/** Stops the server, or drops the database if it is a clone. Nothing of it is left, neither a process nor a file. */
 	stop(): Promise<void>;
 }
 
 /**
- * Starts a Postgres for tests, with every migration of this package applied. It stops at the latest when this
- * process ends, however it ends.
+ * Starts a Postgres for tests, with every migration of this package applied. It stops at the latest when this process ends,
+ * however it ends.
  *
- * @throws ConfigurationError if an option or the source is not known, its package is not installed, or it does not
- * start, or if `migrate` leaves connections open.
- * @throws what `migrate` throws.
+ * @throws ConfigurationError if an option or the source is unknown, the package of the source is not installed, the server
+ * does not start, or `migrate` leaves connections open.
+ * @throws Whatever `migrate` throws.
  *
  * @example
  * ```ts

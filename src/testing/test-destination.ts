@@ -32,12 +32,13 @@ const newSettings: { readonly [T in DestinationType]: () => SettingsInputOf<T> }
 };
 
 /**
- * Creates a destination, of PostHog unless a type is named, in a new organization unless one is named, with
- * valid settings of random keys unless they are given. An organization has one live destination of a type in
- * an environment. Of a service's own `organizations`, columns that must have a value get one.
+ * Creates a destination for a test. By default it is of type `posthog`, in a new organization, with valid settings and
+ * random keys. An organization has one live destination of a type in an environment. If `organizations` is a table of your
+ * own, columns that must have a value get one.
  *
- * @throws ConfigurationError if the organization needs more than that: create it, and name it.
- * @throws what `create` of the repository throws. Input that is not valid makes no organization.
+ * @throws ConfigurationError if the organization needs more than that. Then create it yourself, and pass its
+ * `organizationId`.
+ * @throws Whatever `create` of the repository throws. If the input is not valid, no organization is created.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * A key ring of one random key, for `keys` of a client in a test.
+ * A key ring with one random key, for the option `keys` of a client in a test.
  *
  * @example
  * ```ts

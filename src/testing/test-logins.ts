@@ -1,11 +1,11 @@
 import { withLogin } from './databases.ts';
 import type { MigratedServer } from './migrated-server.ts';
 
-/** URLs of the logins of a test database, each of which may switch to one role and nothing else. */
+/** URLs of the logins of a test database, each of which can switch to one role and nothing else. */
 export class TestLogins {
-	/** May switch to `authenticated`. */
+	/** Can switch to `authenticated`. */
 	readonly connectionString: string;
-	/** May switch to `service_role`. */
+	/** Can switch to `service_role`. */
 	readonly serviceConnectionString: string;
 	readonly #loaderConnectionString: string;
 
@@ -17,8 +17,8 @@ export class TestLogins {
 	}
 
 	/**
-	 * May switch to `destinations_loader`: the `connectionString` of a loader. Not part of `{ ...logins }`, which are
-	 * options of a client.
+	 * Can switch to `destinations_loader`: the `connectionString` of a loader. It is not part of `{ ...logins }`, which has
+	 * the options of a client.
 	 */
 	get loaderConnectionString(): string {
 		return this.#loaderConnectionString;

@@ -26,7 +26,7 @@ export async function createOrganization(db: DestinationsClient, id: string): Pr
 		else await withClient(superuser, (client) => insertOrganization(client, id));
 	} catch (error) {
 		throw new ConfigurationError(
-			"createTestDestination() could not create an organization. Where the table is the service's own, create one, and name it: createTestDestination(db, { organizationId }).",
+			'createTestDestination() could not create an organization. If the table is your own, create one, and pass its id: createTestDestination(db, { organizationId }).',
 			{ cause: error },
 		);
 	}

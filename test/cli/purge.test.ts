@@ -106,7 +106,7 @@ test.each([
 	[['--log-older-than', '13 months'], /--log-older-than .*90d/],
 	[['--deleted-older-than', '3'], /--deleted-older-than/],
 	[['--settings-keep', 'all'], /--settings-keep/],
-	[['--settings-keep', '1', '--export', 'x'], /--export goes with --log-older-than/],
+	[['--settings-keep', '1', '--export', 'x'], /--export needs --log-older-than/],
 	[['--log-older-than', '90d', '--export', ''], /--export must be the name of a file/],
 	[['--settings-keep', '1', '--batch', '0'], /--batch/],
 	[['--everything'], /--everything/],

@@ -139,7 +139,7 @@ describe.each(Object.entries(places))('%s', (_name, [find, says]) => {
 		for (const command of Object.values(everyCommand)) {
 			const { status, stderr } = await command(to);
 			expect(stderr).toMatch(
-				/^UNAVAILABLE: (The database cannot be reached|The database refuses the login|The server does not have|No connection to|The server, .* takes no more connections).*\nThe database says: ./,
+				/^UNAVAILABLE: (The database cannot be reached|The database refuses the login|The server does not have|No connection to|The server, .* accepts no more connections).*\nThe database says: ./,
 			);
 			expect(status).toBe(1);
 		}

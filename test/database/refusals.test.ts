@@ -52,7 +52,7 @@ const named: Readonly<Record<string, readonly [state: string, ...Expected]>> = {
 	destination_data_keys_organization_id_fkey: [
 		'23503',
 		NotFoundError,
-		'The organization does not exist, so it has no data key. Where it is made in the same transaction, commit it first: keys are kept apart from transactions.',
+		'The organization does not exist, so it has no data key. If it is created in the same transaction, commit that first: keys are stored outside transactions.',
 	],
 	destination_data_keys_wrapped_key_size: [
 		'23514',

@@ -187,13 +187,13 @@ test('this package has an error of its own for what may pass by itself', () => {
 	expect(transientError(cancelled)).toMatchObject({
 		code: 'RETRY',
 		message:
-			'Postgres cancelled the statement, which took longer than statement_timeout or was cancelled by somebody, and saved nothing of it. Run the call again, or, inside a transaction, all of that.',
+			'Postgres cancelled the statement, which took longer than statement_timeout or was cancelled by somebody, and saved nothing of it. Run the call again or, inside a transaction, the whole transaction.',
 		cause: cancelled,
 	});
 	expect(transientError(lost)).toBeInstanceOf(RetryError);
 	expect(transientError(lost)).toMatchObject({
 		message:
-			'The statement lost against another transaction, and Postgres saved nothing of it. Run the call again, or, inside a transaction, all of that.',
+			'The statement lost against another transaction, and Postgres saved nothing of it. Run the call again or, inside a transaction, the whole transaction.',
 		cause: lost,
 	});
 	expect(transientError(away)).toBeInstanceOf(UnavailableError);

@@ -167,7 +167,7 @@ describe('the first key of an organization', () => {
 		await expect(newProvider().primaryKeyId(randomUUID())).rejects.toMatchObject({
 			code: 'NOT_FOUND',
 			message:
-				'The organization does not exist, so it has no data key. Where it is made in the same transaction, commit it first: keys are kept apart from transactions.',
+				'The organization does not exist, so it has no data key. If it is created in the same transaction, commit that first: keys are stored outside transactions.',
 		});
 	});
 });

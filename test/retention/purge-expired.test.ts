@@ -239,7 +239,11 @@ test('a signal ends it behind the transactions that are under way, and the next 
 
 test.each<[string, PurgeExpiredOptions, RegExp]>([
 	['no bound', {}, /nothing to purge/],
-	['a file without a bound of the log', { settingsKeep: 1, exportTo: 'x' }, /goes with/],
+	[
+		'a file without a bound of the log',
+		{ settingsKeep: 1, exportTo: 'x' },
+		/`exportTo` needs `logOlderThan`/,
+	],
 	['a log of less than 30 days', { logOlderThan: new Date() }, /30 days ago/],
 	['a date that is none', { deletedOlderThan: new Date('x') }, /deletedOlderThan/],
 	['a batch of none', { settingsKeep: 1, batchSize: 0 }, /batchSize/],

@@ -268,7 +268,7 @@ describe('options that do not go together are refused', () => {
 	const route = () => `${url}a`;
 	const shards = [`${url}a`, `${url}b`];
 	const refused: Readonly<Record<string, [object, RegExp]>> = {
-		'shards without a route': [{ shards }, /`route` says on which/],
+		'shards without a route': [{ shards }, /pass `route`, which says which of them/],
 		'a route without shards': [{ route }, /DATABASE_URLS/],
 		'no shard': [{ route, shards: [] }, /at least one database/],
 		'something else than a list': [{ route, shards: `${url}a` }, /must be a list/],

@@ -136,5 +136,5 @@ test('rows that fail are told with their database', async () => {
 
 test('a log is exported to a file of one database', async () => {
 	const purge = runs.purgeExpired({ logOlderThan: new Date(0), exportTo: '/nowhere/log.jsonl' });
-	await expect(purge).rejects.toThrow(/`exportTo` is of one database/);
+	await expect(purge).rejects.toThrow(/`exportTo` works on one database/);
 });

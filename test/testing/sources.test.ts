@@ -93,7 +93,7 @@ test("a server that does not answer is the driver's own error", async () => {
 test('what a supervisor answers or prints before it ends is the reason', async () => {
 	const folder = await mkdtemp(join(tmpdir(), 'destinations-broken-'));
 	const programs = {
-		'process.stderr.write("Killed"); process.exit(1);': 'Its last words: Killed',
+		'process.stderr.write("Killed"); process.exit(1);': 'Its last output: Killed',
 		'process.stdout.write(JSON.stringify({ failure: "There is no room." }));': 'There is no room.',
 	};
 	try {

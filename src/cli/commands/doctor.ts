@@ -26,9 +26,9 @@ policy and grant, the rights of the logins, and the keys in use. It changes noth
 		DATABASE_SERVICE_URLS: 'The same for DATABASE_URLS, in the same order.',
 		DATABASE_LOADER_URL: 'The login of loaders, if there is one.',
 		DATABASE_LOADER_URLS: 'The same for DATABASE_URLS, in the same order.',
-		DATABASE_REPLICA_URLS: 'Replicas that clients read, if any, with spaces between.',
+		DATABASE_REPLICA_URLS: 'Replicas that clients read, if any, separated by spaces.',
 		DESTINATIONS_ENCRYPTION_KEYS:
-			'id:hex,id:hex. Optional: without it, keys in use are counted only.',
+			'id:hex,id:hex. Optional. Without it, the keys in use are only counted.',
 	},
 	eachDatabase: { except: ['sql'] },
 	statuses: '0 if there are no failures, 1 if there are failures, 2 if it could not begin.',

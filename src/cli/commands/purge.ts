@@ -104,7 +104,7 @@ consent-destinations purge --log-older-than 400d --export /var/backups/destinati
 			);
 		}
 		if (options.export !== undefined && bounds.logOlderThan === undefined) {
-			throw new UsageError('--export goes with --log-older-than.');
+			throw new UsageError('--export needs --log-older-than.');
 		}
 		const dryRun = options['dry-run'];
 		const { stdout, signal } = terminal;

@@ -20,7 +20,7 @@ You can stop or kill it at any moment and run it again. Services keep running.`,
 	eachDatabase: { except: [] },
 	statuses: `0 if the primary key encrypts all rows, 1 if some do not decrypt or stayed locked,
 2 if it could not begin, 130 if Ctrl-C stopped it after the current batch.`,
-	examples: `# Retire the key 2025-11, after every service has the new key first, and the old one behind it
+	examples: `# Retire the key 2025-11, once every service has both keys, the new one first
 DESTINATIONS_ENCRYPTION_KEYS="2026-11:$NEW,2025-11:$OLD" consent-destinations rotate --dry-run
 DESTINATIONS_ENCRYPTION_KEYS="2026-11:$NEW,2025-11:$OLD" consent-destinations rotate
 DESTINATIONS_ENCRYPTION_KEYS="2026-11:$NEW" consent-destinations verify

@@ -33,7 +33,7 @@ export function triggersAreOff(cause?: unknown): UnsupportedError {
 
 function isAborted(cause: unknown): UnsupportedError {
 	return new UnsupportedError(
-		'A statement of the transaction failed before, so Postgres takes no more of it. Roll it back; or set a savepoint before what may fail, and roll back to that.',
+		'A statement of the transaction failed before, so Postgres accepts no other. Roll it back; or set a savepoint before what may fail, and roll back to that.',
 		{ cause },
 	);
 }

@@ -1,18 +1,18 @@
-/** Sends one statement with its values on the connection of a transaction: a client of pg, or an adapter of a few lines. */
+/** Sends one statement with its values on the connection of a transaction: a client of pg, or a small adapter. */
 export interface QueryTransactionClient {
-	/** Sends a statement as it is, whose values stand in it as `$1` and `$2`, once each and in this order. */
+	/** Sends a statement unchanged. Its parameters, if it has any, are `$1` and `$2`, each used once and in this order. */
 	query(text: string, values: string[]): PromiseLike<{ readonly rows: readonly unknown[] }>;
 }
 
 /** What the function of `prisma.$transaction(async (tx) => …)` receives, in Prisma 6 and 7. */
 export interface PrismaTransactionClient {
-	/** Prisma's own: returns rows. */
+	/** Prisma's own method. Resolves to the rows. */
 	$queryRawUnsafe(query: string, ...values: string[]): PromiseLike<unknown>;
-	/** Prisma's own: returns how many rows were affected. */
+	/** Prisma's own method. Resolves to the number of affected rows. */
 	$executeRawUnsafe(query: string, ...values: string[]): PromiseLike<number>;
 }
 
-/** A transaction of the service's own, in which destinations take part. */
+/** The client of a transaction of your own, which a scope can join. */
 export type HostTransaction = QueryTransactionClient | PrismaTransactionClient;
 
 export function isHostTransaction(value: unknown): value is HostTransaction {

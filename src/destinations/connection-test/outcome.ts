@@ -9,7 +9,7 @@ import type { ConnectionStatus } from '../vocabulary.ts';
  */
 export type ConnectionVerdict = 'verified' | 'partial' | 'inconclusive' | 'failed';
 
-/** Why a connection test came out as it did. Codes are stable; messages are not. */
+/** Why a connection test had its result. Codes are stable; messages are not. */
 export type ConnectionTestCode =
 	| 'verified'
 	| 'accepted'
@@ -18,7 +18,7 @@ export type ConnectionTestCode =
 	| 'not_visible'
 	| 'permission_missing'
 	| 'rejected'
-	/** The settings have nothing that a provider could check, such as those of a browser's pixel alone. */
+	/** The settings have nothing that a provider could check, such as those of a pixel that only a browser uses. */
 	| 'nothing_to_test'
 	| 'unexpected_response'
 	| 'redirected'
@@ -31,16 +31,16 @@ export type ConnectionTestCode =
 	| 'timeout'
 	| 'rate_limited'
 	| 'provider_unavailable'
-	/** Of saved destinations: the settings changed while they were tested. */
+	/** For saved destinations: the settings changed while they were tested. */
 	| 'settings_changed'
-	/** Of saved destinations: somebody else was testing it; this is what that test found. */
+	/** For saved destinations: another process was testing it; this is the result of that test. */
 	| 'tested_by_another';
 
 /** What a test found, without the time it took. */
 export interface Judgement {
-	/** How much was proved. */
+	/** How much the test proved. */
 	readonly verdict: ConnectionVerdict;
-	/** Why it came out so. */
+	/** Why the test had this result. */
 	readonly code: ConnectionTestCode;
 	/** For people; never a secret, and never text that a custom host sent. */
 	readonly message: string;
@@ -48,11 +48,11 @@ export interface Judgement {
 
 /** The result of one connection test. */
 export interface ConnectionTestOutcome extends Judgement {
-	/** Whether the destination can be used: `verified` or `partial`. */
+	/** Whether the destination can be used: true if the verdict is `verified` or `partial`. */
 	readonly ok: boolean;
-	/** At most 500 characters. */
+	/** What the test found, for people, at most 500 characters. Never a secret, and never text that a custom host sent. */
 	readonly message: string;
-	/** Wall-clock time of the whole test, in milliseconds. */
+	/** Duration of the whole test, in milliseconds. */
 	readonly durationMs: number;
 }
 

@@ -17,14 +17,14 @@ const MAX_MESSAGE_LENGTH = 500;
 /** Options of a connection test. */
 export interface TestSettingsOptions {
 	/**
-	 * Hosts that settings may name besides PostHog Cloud's, for self-hosted PostHog: `posthog.example.com`, or
-	 * `posthog.example.com:8443` for a port other than 443. Each must resolve to public addresses only.
-	 * It is the deployment's to set; never fill it from a tenant's input.
+	 * Hosts that settings may name in addition to those of PostHog Cloud, for self-hosted PostHog: `posthog.example.com`, or
+	 * `posthog.example.com:8443` for a port other than 443. Each must resolve to public addresses only. Set it for the
+	 * deployment; never fill it from a tenant's input.
 	 *
 	 * @defaultValue `[]`
 	 */
 	readonly allowedHosts?: readonly string[] | undefined;
-	/** Cancels the test. @defaultValue never */
+	/** Cancels the test. @defaultValue `undefined` */
 	readonly signal?: AbortSignal | undefined;
 }
 
@@ -34,14 +34,14 @@ const testOptions = optionsOf({
 } satisfies OptionSchemas<TestSettingsOptions>);
 
 /**
- * Tests whether the provider accepts settings, which need not be saved. Nothing is recorded as an event.
+ * Tests whether the provider accepts settings, which need not be saved. The test leaves no event at the provider.
  *
- * A test takes at most 10 s and reads at most 64 KiB an answer. Whatever the settings, the provider or the
- * network do, the promise is fulfilled with an outcome. Settings that do not validate are one too: `failed`
- * with the code `invalid_settings`, and nothing is sent.
+ * A test takes at most 10 seconds, and reads at most 64 KiB of each answer. Whatever the provider and the network do, the
+ * promise resolves to an outcome. Settings that are not valid have the verdict `failed` and the code `invalid_settings`,
+ * and nothing is sent.
  *
- * @throws The reason of `signal`, once that is aborted.
- * @throws {ConfigurationError} If `allowedHosts` holds anything but host names.
+ * @throws The reason of `signal`, once it is aborted.
+ * @throws ConfigurationError if `allowedHosts` holds anything but host names.
  * @example
  * ```ts
  * import { testSettings } from '@consent-io/destinations';

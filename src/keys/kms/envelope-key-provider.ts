@@ -12,22 +12,23 @@ import { PostgresDataKeys } from './postgres-data-keys.ts';
 /** Options of {@link EnvelopeKeyProvider}. */
 export interface EnvelopeKeyProviderOptions extends DataKeysOptions {
 	/**
-	 * URL of the database, with a login that may switch to the role `authenticated`; to `service_role` as
-	 * well for `renew` and `shred`, unless {@link serviceConnectionString} is given.
+	 * URL of the database. Its login can switch to the role `authenticated` and, unless {@link serviceConnectionString} is
+	 * given, for `renew` and `shred` to `service_role`.
 	 *
 	 * @defaultValue the environment variable `DATABASE_URL`, unless `pool` names a host
 	 */
 	readonly connectionString?: string | undefined;
 	/**
-	 * URL with a second login, for `renew` and `shred` alone, as the client's option of this name.
+	 * URL with a second login, for `renew` and `shred` only; see the client's option.
 	 *
-	 * @defaultValue the environment variable `DATABASE_SERVICE_URL`, where `connectionString` is left out, too. Without it the login of
-	 * `connectionString` serves both
+	 * @defaultValue the environment variable `DATABASE_SERVICE_URL`, if `connectionString` is also left out. Without a second
+	 * login, the first one serves both roles
 	 */
 	readonly serviceConnectionString?: string | undefined;
 	/**
-	 * The role that reads wrapped keys. `destinations_loader` is for a process that loads, with the login of a loader: it
-	 * decrypts the settings of every organization. What it cannot do there, encrypt, `renew` and `shred`, is refused.
+	 * The role that reads wrapped keys. `destinations_loader` is for a process that loads destinations, with the login of a
+	 * loader. It decrypts the settings of every organization, and refuses what needs another role: to encrypt, `renew` and
+	 * `shred`.
 	 *
 	 * @defaultValue `'authenticated'`: each organization's keys are read as that organization
 	 */
@@ -66,12 +67,11 @@ const providerOptions = optionsOf({
 } satisfies OptionSchemas<EnvelopeKeyProviderOptions>);
 
 /**
- * Envelope encryption: each organization has a data key of its own, which the database keeps wrapped by a key
- * management service. `wrap` and `unwrap` are all that a service has to offer. Whoever has the database, or a
- * backup, has nothing without it; and {@link shred} makes one organization's settings unreadable.
+ * Envelope encryption: each organization has a data key of its own, which the database stores wrapped (encrypted) by a key
+ * management service. The service needs two operations only: `wrap` and `unwrap`. Without the service, nobody can decrypt
+ * the settings in the database or in a backup. {@link shred} makes the settings of one organization unreadable.
  *
- * The data key of an organization is made with its first write. It is unwrapped once in `cacheSeconds` by
- * each process.
+ * The data key of an organization is created at its first write. Each process unwraps it once in `cacheSeconds`.
  *
  * @example
  * ```ts
@@ -125,24 +125,26 @@ export class EnvelopeKeyProvider implements KeyProvider, AsyncDisposable {
 	}
 
 	/**
-	 * Makes a new data key for an organization, which encrypts from now on, in other processes after
-	 * `cacheSeconds`. Then `rotateKeys({ keys: provider, organizationId })` brings its settings over.
+	 * Creates a new data key for an organization, which encrypts from now on; in other processes, after `cacheSeconds` at the
+	 * latest. Then encrypt its settings again with the new key: `rotateKeys({ keys: provider, organizationId })`.
 	 *
-	 * @returns The id of the key.
+	 * @returns The id of the new key.
+	 * @throws ValidationError if the id is not a UUID.
 	 */
 	async renew(organizationId: string): Promise<string> {
 		return this.#dataKeys.renew(checkUuid('organizationId', organizationId));
 	}
 
 	/**
-	 * Deletes the data keys of an organization. Its settings can be read no more: reads fail with
-	 * `UNKNOWN_KEY`, in processes that have the key cached after `cacheSeconds`. What they write until then is
+	 * Deletes the data keys of an organization. Its settings can no longer be read: reads fail with `UNKNOWN_KEY`, at once
+	 * or, in processes that have the key cached, after `cacheSeconds` at the latest. What these processes write until then is
 	 * lost as well, so stop writing for the organization first.
 	 *
-	 * A backup of the database has the wrapped keys: with it, and the key management service, the settings can
-	 * be read until the backup is gone or the service unwraps them no more.
+	 * A backup of the database contains the wrapped keys. With it and the key management service, the settings can be read
+	 * until the backup is deleted, or the service no longer unwraps them.
 	 *
 	 * @returns How many keys were deleted.
+	 * @throws ValidationError if the id is not a UUID.
 	 */
 	async shred(organizationId: string): Promise<number> {
 		return this.#dataKeys.shred(checkUuid('organizationId', organizationId));

@@ -29,15 +29,15 @@ import {
 /** Options of {@link destinationsExtension}. */
 export interface DestinationsExtensionOptions {
 	/**
-	 * The keys that encrypt and decrypt settings: `id:hex,id:hex`, or a provider.
+	 * The keys that encrypt and decrypt settings: text such as `id:hex,id:hex`, or a key provider.
 	 *
 	 * @defaultValue the environment variable `DESTINATIONS_ENCRYPTION_KEYS`
 	 */
 	readonly keys?: Keys | undefined;
 	/**
-	 * What to make of rows whose settings are not encrypted. `allow-read` is for the migration of an older
-	 * system: it returns them as they are, while every write encrypts. Afterwards run
-	 * `consent-destinations rotate --from-plaintext`, and take it away again.
+	 * What to do with rows whose settings are not encrypted. `allow-read` is for the migration from an older system: reads
+	 * return such settings as they are, and every write encrypts. After the migration, run
+	 * `consent-destinations rotate --from-plaintext`, and remove this option.
 	 *
 	 * @defaultValue `'refuse'`: reading such a row fails with `DECRYPTION_FAILED`
 	 */
@@ -73,25 +73,23 @@ const rawOperations = new Set([
 ]);
 
 /**
- * A Prisma Client extension that encrypts `settings` on every write, decrypts them on every read, and
- * hides soft-deleted destinations, in nested reads and writes too. For a service with a Prisma client of its
- * own, into whose schema it has taken the models of `prisma/models/destinations.prisma`; it does not separate
- * organizations, which `createDestinationsClient` does.
+ * A Prisma Client extension that encrypts `settings` on every write, decrypts them on every read, and hides soft-deleted
+ * destinations, in nested reads and writes too. It is for a service with its own Prisma client, whose schema contains the
+ * models of `prisma/models/destinations.prisma`. It does not isolate organizations: `createDestinationsClient` does.
  *
  * - `delete` and `deleteMany` soft-delete. `destination.withDeleted()` and `destination.onlyDeleted()`
  *   read deleted rows, `destination.restore()` brings one back, `destination.purge()` removes one permanently.
- * - What cannot work on ciphertext, such as a filter on settings, throws `UnsupportedError`.
- * - The service's models and relations are read from its client. Operations that do not lead to destinations are
- *   left as they are; those that do are guarded, from whichever model and at any depth. A deleted destination
- *   behind a relation to one is null.
- * - Raw queries see what is stored: envelopes, and deleted rows.
- * - Query extensions that are added before it see settings in clear; those added after it run nearer to the
- *   database, and what they add to the arguments is neither decrypted nor restricted to live rows. Extensions that
- *   answer by themselves, such as `@prisma/extension-read-replicas`, are added after it: what they return before it
- *   sees the call is refused with `UnsupportedError`.
+ * - Operations that cannot work on ciphertext, such as a filter on settings, throw `UnsupportedError`.
+ * - It reads your models and relations from the client. Operations that do not reach destinations are left unchanged; those
+ *   that do are guarded, from any model and at any depth. A to-one relation to a deleted destination is null.
+ * - Raw queries see the stored data: envelopes, and deleted rows.
+ * - Query extensions that are added before it see decrypted settings. Those that are added after it run closer to the
+ *   database: what they add to the arguments is neither decrypted nor restricted to live rows. Add extensions that answer
+ *   by themselves, such as `@prisma/extension-read-replicas`, after it: an answer that they return before it has seen the
+ *   call is refused with `UnsupportedError`.
  *
- * @throws ConfigurationError if the keys are missing or malformed, or an option is unknown; from `$extends`, if the
- * client's schema has no destinations, or has them by other names.
+ * @throws ConfigurationError if the keys are missing or malformed, or an option is unknown or not valid; from `$extends`,
+ * if the client's schema does not have the models of destinations, or has them under other names.
  *
  * @example
  * ```ts

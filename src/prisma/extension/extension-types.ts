@@ -150,16 +150,16 @@ export interface DestinationMethods extends Reads {
 	updateManyAndReturn: DestinationOperation<'updateManyAndReturn'>;
 	upsert: DestinationOperation<'upsert'>;
 	delete: DestinationOperation<'delete'>;
-	/** Reads that see soft-deleted destinations too. Nested destinations stay live ones. */
+	/** Reads that also return soft-deleted destinations. Nested reads still return live ones only. */
 	withDeleted: DestinationReadsOf;
-	/** Reads that see soft-deleted destinations alone. Nested destinations stay live ones. */
+	/** Reads that return soft-deleted destinations only. Nested reads still return live ones only. */
 	onlyDeleted: DestinationReadsOf;
 	/**
-	 * Brings a soft-deleted destination back. Fails with P2002 if its organization has a live one of the
-	 * same type and environment meanwhile, with P2025 if there is no deleted one of this id.
+	 * Restores a soft-deleted destination. Fails with P2002 if its organization now has a live one of the same type and
+	 * environment, and with P2025 if there is no deleted destination with this id.
 	 */
 	restore: DestinationRestore;
-	/** Removes a soft-deleted destination permanently. Returns how many rows that were: 1 or 0. */
+	/** Removes a soft-deleted destination permanently. Returns how many rows were removed: 1 or 0. */
 	purge: DestinationPurge;
 }
 
@@ -178,8 +178,8 @@ export type DestinationsExtensionArgs = {
 };
 
 /**
- * What `$extends` takes. It is described by its effect on Prisma's types and not by the type that
- * Prisma's own helper infers, which would put the whole generated client into this package's types.
+ * What `$extends` takes. This type describes its effect on Prisma's types. The type that Prisma's own helper infers would
+ * put the whole generated client into the types of this package.
  */
 export type DestinationsExtension = (client: object) => {
 	$extends: { extArgs: DestinationsExtensionArgs };

@@ -190,7 +190,7 @@ function seeFilter(_: RowWriter, model: Model, args: Arguments): undefined {
 }
 
 function refuseReadOnly(model: Model): void {
-	if (isReadOnly(model)) throw new UnsupportedError(`The database alone writes ${model.name}.`);
+	if (isReadOnly(model)) throw new UnsupportedError(`Only the database writes ${model.name}.`);
 }
 
 function knownWrite<Write>(writes: Readonly<Record<string, Write>>, name: string): Write {

@@ -73,7 +73,7 @@ export function planOperation(model: Model, operation: string, args: Arguments):
 		throw new UnsupportedError(`destinationsExtension does not know the operation ${operation}.`);
 	}
 	if (isReadOnly(model) && !reads.has(planner)) {
-		throw new UnsupportedError(`The database alone writes ${model.name}.`);
+		throw new UnsupportedError(`Only the database writes ${model.name}.`);
 	}
 	return planner(model, args);
 }

@@ -122,28 +122,28 @@ export interface PrismaDestinations
 	[K: symbol]: PrismaModel<'Destination'>[symbol];
 }
 
-/** Prisma's API, without what would reach outside the scope. */
+/** Prisma's API, without the methods that would reach outside the scope. */
 export interface ScopedPrismaClient
 	extends Pick<
 		PrismaClient,
 		'$queryRaw' | '$queryRawUnsafe' | '$executeRaw' | '$executeRawUnsafe'
 	> {
-	/** Destinations. `settings` is in the clear; deleted rows are hidden. */
+	/** Destinations, with their settings decrypted. Deleted rows are hidden. */
 	readonly destination: PrismaDestinations;
-	/** The organization of the scope; all of them for a service. */
+	/** The organization of the scope; in the scope of the service, all organizations. */
 	readonly organization: PrismaModel<'Organization'>;
-	/** The users that the scope may see. */
+	/** The users that the scope can see. */
 	readonly user: PrismaModel<'User'>;
-	/** The audit log, to be read. */
+	/** The audit log, for reading only. */
 	readonly destinationAuditEntry: PrismaModel<'DestinationAuditEntry'>;
-	/** Earlier settings as they were stored, encrypted, to be read. */
+	/** Earlier settings as they were stored, encrypted, for reading only. */
 	readonly destinationSettingsVersion: PrismaModel<'DestinationSettingsVersion'>;
-	/** Runs the operations one after the other: all of them happen or none. */
+	/** Runs the operations one after another in one transaction: if one fails, nothing is saved. */
 	$transaction<P extends PrismaPromise<unknown>[]>(
 		operations: [...P],
 		options?: TransactionOptions,
 	): Promise<UnwrapTuple<P>>;
-	/** Runs `work` in one transaction: all of it happens, or, when it throws, nothing. */
+	/** Runs `work` in one transaction. It is committed when `work` resolves, and rolled back if `work` throws. */
 	$transaction<R>(
 		work: (transaction: ScopedPrismaClient) => Promise<R>,
 		options?: TransactionOptions,

@@ -5,24 +5,24 @@ import { type OptionSchemas, optionsOf } from '../../input/options.ts';
 /** Options of {@link ScopedClient.transaction}. */
 export interface TransactionOptions {
 	/**
-	 * How long the transaction may take, in milliseconds, from 1 on. Then it is rolled back, and the next call in it
-	 * fails. It holds a connection, and the locks of what it wrote, all that time.
+	 * How long the transaction may take, in milliseconds, from 1 to 2,147,483,647. After that it is rolled back, and the next
+	 * call in it fails. Until it ends, it holds a connection, and the locks of what it wrote.
 	 *
 	 * @defaultValue `5000`
 	 */
 	readonly timeout?: number | undefined;
 	/**
-	 * How long to wait for a free connection, in milliseconds, from 1 on. Then it fails with `UNAVAILABLE`.
+	 * How long to wait for a free connection, in milliseconds, from 1 to 2,147,483,647. After that the call fails with
+	 * `UNAVAILABLE`.
 	 *
 	 * @defaultValue `2000`
 	 */
 	readonly maxWait?: number | undefined;
 	/**
-	 * What it sees of other transactions
-	 * (https://www.postgresql.org/docs/current/transaction-iso.html). From `RepeatableRead` on it may fail with
-	 * `RETRY`.
+	 * How the transaction is isolated from others (https://www.postgresql.org/docs/current/transaction-iso.html). With
+	 * `RepeatableRead` and `Serializable` it may fail with `RETRY`.
 	 *
-	 * @defaultValue what the database is set to, which is `ReadCommitted` unless somebody changed it
+	 * @defaultValue the setting of the database, which is `ReadCommitted` unless somebody changed it
 	 */
 	readonly isolationLevel?: IsolationLevel | undefined;
 }

@@ -14,7 +14,7 @@ import { isLogId, type Page, type PageOptions, readNumber } from './pages.ts';
 
 const listOptions = auditFilter.extend({ cursor: cursorText.optional(), limit: pageLimit });
 
-/** Who changed what, as the database recorded it. Nobody can change it. */
+/** The audit log: who changed what, as the database recorded it. No role of the service can change it. */
 export class AuditLog {
 	readonly #statements: Statements;
 	readonly #operations: Operations;
@@ -34,11 +34,11 @@ export class AuditLog {
 	}
 
 	/**
-	 * A page of the log, the newest first: in the order in which entries were written; with `from` or `to`, in that of
-	 * `recordedAt`.
+	 * A page of the log, the newest entry first, in the order in which entries were written. With `from` or `to`, the order
+	 * is that of `recordedAt`.
 	 *
-	 * What no index has is looked for among 10,000 entries for a page: an action, several conditions together. So a page may
-	 * have fewer than `limit`, or none, and `nextCursor` all the same: the search goes on there.
+	 * Conditions that no index has (`action`, or several together) are checked on at most 10,000 entries for one page. So a
+	 * page may have fewer items than `limit`, or none, although `nextCursor` is not null: continue from there.
 	 *
 	 * @throws ValidationError if an option is not valid. In the scope of the service, `from` and `to` need an
 	 * `organizationId`.
@@ -78,20 +78,22 @@ export class AuditLog {
 	}
 
 	/**
-	 * The log as JSON Lines (https://jsonlines.org), every entry that was committed when the export began: the oldest first,
-	 * as they were written; with `from` or `to`, in the order of `recordedAt`. It holds one page in memory, however long the log is.
+	 * The log as JSON Lines (https://jsonlines.org): every entry that was committed when the export began, the oldest first,
+	 * in the order in which they were written. With `from` or `to`, the order is that of `recordedAt`. It holds one page in
+	 * memory, however long the log is.
 	 *
-	 * What comes later is exported from the cursor on that `onCursor` is called with. An entry of a transaction that was still
-	 * under way has its `id` already, and may be smaller than the last one of this export; the cursor knows what was under way, so
-	 * nothing is missed. On the primary no entry comes twice; on a standby some may, which their ids show.
+	 * `onCursor` receives the cursor from which the next export continues. An entry of a transaction that is still open has
+	 * its `id` already, which may be smaller than the last one of this export. The cursor knows which transactions were open,
+	 * so no entry is missed. On the primary no entry is exported twice; on a standby some may be, which their ids show.
 	 *
-	 * With Citus, the log of all organizations has the entries of one worker after those of another. The cursor is of what was
-	 * exported: of one organization, or of all of them.
+	 * With Citus, an export of all organizations has the entries of one worker after those of another. Its cursor continues
+	 * an export of the same kind only: of one organization, or of all of them.
 	 *
-	 * @throws ValidationError if an option is not valid, or the cursor is of another server. In the scope of the service, `from`
-	 * and `to` need an `organizationId`.
-	 * @throws UnavailableError if several servers answer, or with Citus one does not: export again, from the same cursor.
-	 * @throws UnsupportedError with Citus, in a transaction that is not READ COMMITTED.
+	 * @throws ValidationError if an option is not valid, or the cursor comes from another server. In the scope of the
+	 * service, `from` and `to` need an `organizationId`.
+	 * @throws UnavailableError if several servers answer or, with Citus, one does not answer. Export again, from the same
+	 * cursor.
+	 * @throws UnsupportedError with Citus, in a transaction whose isolation level is not READ COMMITTED.
 	 *
 	 * @example
 	 * ```ts

@@ -2,7 +2,7 @@ import type { TextRow } from '../../database/scoped-sql.ts';
 import { fieldName } from '../../destinations/columns.ts';
 import type { Place } from '../cursor.ts';
 
-/** What can happen to a destination; and a key rotation and a removal of old entries, which concern all of them. */
+/** What happened to a destination. `keys_rotated` and `log_pruned` concern many destinations, or all of them. */
 export type AuditAction = (typeof auditActions)[number];
 
 export const auditActions = [
@@ -19,11 +19,11 @@ export const auditActions = [
 	'log_pruned',
 ] as const;
 
-/** A field before and after a change. Times are ISO 8601. A field of a new destination has no `old`. */
+/** A field before and after a change. Times are in ISO 8601. For a new destination, `old` is left out. */
 export interface FieldChange {
-	/** What it was. */
+	/** The value before the change. */
 	readonly old?: unknown;
-	/** What it became. */
+	/** The value after the change. */
 	readonly new?: unknown;
 }
 
@@ -31,22 +31,23 @@ export interface FieldChange {
 export interface AuditEntry {
 	/** Its place in the log, a decimal number. */
 	readonly id: string;
-	/** Null for a key rotation and a removal of entries, like `destinationId` and `version`. */
+	/** UUID. Null for a key rotation and for a removal of entries, as are `destinationId` and `version`. */
 	readonly organizationId: string | null;
-	/** UUID. The destination need not exist any more. */
+	/** UUID. The destination may have been purged since. */
 	readonly destinationId: string | null;
 	/** The destination's version after the change. */
 	readonly version: number | null;
 	/** What happened. */
 	readonly action: AuditAction;
 	/**
-	 * What changed, by field. Settings are not among them. Of a copy also `copiedFrom`, the id of the original. Of a removal of
-	 * entries how many they were, the first and the last id, and when the newest was recorded: `entries`, `firstId`, `lastId`, `recordedAt`.
+	 * What changed, by field. Settings are not included. A copy also has `copiedFrom`, the id of the original. A removal of
+	 * entries has their number (`entries`), the first and the last id (`firstId`, `lastId`), and when the newest of them was
+	 * recorded (`recordedAt`).
 	 */
 	readonly changes: Readonly<Record<string, FieldChange>>;
-	/** Whether settings changed; which of them, where the writer said so. Never a value. */
+	/** Whether settings changed, and which, if the writer said so. Never a value. */
 	readonly settings: { readonly changed: boolean; readonly fields: readonly string[] };
-	/** The user who acted. Null for a system. The user need not exist any more. */
+	/** UUID of the user who acted; null for a system. The user may have been deleted since. */
 	readonly actorId: string | null;
 	/** The database role that wrote. */
 	readonly role: string;
@@ -54,7 +55,10 @@ export interface AuditEntry {
 	readonly login: string;
 	/** When the transaction began, by the database's clock. */
 	readonly recordedAt: Date;
-	/** Postgres's number of the transaction, the same for all that happened in it. With Citus, of one worker, which stands in front of it. */
+	/**
+	 * The id of the Postgres transaction, the same for all its entries. With Citus it is that of one worker, preceded by the
+	 * worker.
+	 */
 	readonly transactionId: string;
 }
 

@@ -18,13 +18,14 @@ import { type AuditFilter, auditFilter, orderOf } from './filter.ts';
 
 /** Options of {@link AuditLog.export}. */
 export interface AuditExportOptions extends AuditFilter {
-	/** What `onCursor` of the export before was called with. @defaultValue from the first entry on */
+	/** What `onCursor` of the previous export was called with. @defaultValue the first entry */
 	readonly cursor?: string | undefined;
 	/**
-	 * Called with where the next export begins, when every entry of this one was taken; and before that, each time some hundred
-	 * were, with where an export goes on that is cut off there, but not with `from` or `to`. Save it once they are safe.
+	 * Called when every entry was taken, with the cursor for the next export. Without `from` and `to`, also called each time
+	 * some hundred entries were taken, with the cursor from which an interrupted export continues. Save the cursor once these
+	 * entries are stored safely.
 	 *
-	 * @defaultValue nothing
+	 * @defaultValue `undefined`
 	 */
 	readonly onCursor?: ((cursor: string) => void) | undefined;
 }

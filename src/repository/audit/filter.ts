@@ -5,19 +5,22 @@ import { date, uuid } from '../../input/checks.ts';
 import { type OptionSchemas, optionsOf } from '../../input/options.ts';
 import { type AuditAction, auditActions } from './entry.ts';
 
-/** Which entries are wanted; all conditions hold together. In the scope of an organization they are its own in any case. */
+/**
+ * Which entries to return: those that meet all conditions. In the scope of an organization, only its own entries are
+ * returned.
+ */
 export interface AuditFilter {
 	/** UUID. @defaultValue all destinations */
 	readonly destinationId?: string | undefined;
 	/** UUID. @defaultValue all organizations of the scope */
 	readonly organizationId?: string | undefined;
-	/** UUID of the user who acted. @defaultValue whoever acted, systems too */
+	/** UUID of the user who acted. @defaultValue any user, and systems */
 	readonly actorId?: string | undefined;
 	/** What happened. @defaultValue all actions */
 	readonly action?: AuditAction | undefined;
-	/** Those of transactions that began then or later. Of one organization. @defaultValue since ever */
+	/** Only entries of transactions that began at this time or later. Needs one organization. @defaultValue no limit */
 	readonly from?: Date | undefined;
-	/** Those of transactions that began earlier. Of one organization. @defaultValue until now */
+	/** Only entries of transactions that began before this time. Needs one organization. @defaultValue no limit */
 	readonly to?: Date | undefined;
 }
 

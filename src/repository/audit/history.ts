@@ -14,26 +14,26 @@ import {
 	settingsOfVersions,
 } from './settings-of-versions.ts';
 
-/** A version of a destination: what led to it, and who. */
+/** One version of a destination: what changed, when, and who changed it. */
 export interface DestinationVersion
 	extends Pick<AuditEntry, 'action' | 'changes' | 'actorId' | 'recordedAt'> {
-	/** Counts from 1. */
+	/** The number of the version, from 1. */
 	readonly version: number;
 	/**
-	 * The names of the settings that changed; none for the first version. Null where some did and it is no
-	 * longer known which: earlier settings are kept for a time only.
+	 * The names of the settings that changed; empty for the first version. Null if some changed and it is no longer known
+	 * which, because earlier settings are only kept for a time.
 	 */
 	readonly changedSettings: readonly string[] | null;
 	/**
-	 * All settings of the version, as `redact()` shows them: what {@link DestinationRepository.revert} would bring back.
-	 * Null where they are kept no longer, or do not decrypt.
+	 * All settings of the version, redacted as by `redact()`: {@link DestinationRepository.revert} would restore these. Null
+	 * if they are no longer kept, or do not decrypt.
 	 */
 	readonly settings: Readonly<Record<string, unknown>> | null;
-	/** Why the settings do not decrypt, where they are kept and do not. */
+	/** Why the settings do not decrypt, if they are kept and do not. */
 	readonly settingsError?: DestinationsErrorCode;
 }
 
-/** Which part of a history is wanted. */
+/** Which part of a history to return. */
 export interface HistoryOptions extends PageOptions, OrganizationOptions {}
 
 const historyOptions = organizationOptions.extend({

@@ -1,19 +1,19 @@
 import { ValidationError } from '../../errors.ts';
 import { cursorExpected } from '../../input/page.ts';
 
-/** Which part of a long list is wanted. */
+/** Which part of a list to return. */
 export interface PageOptions {
-	/** `nextCursor` of the page before. @defaultValue the first page */
+	/** `nextCursor` of the previous page. @defaultValue the first page */
 	readonly cursor?: string | undefined;
-	/** How many at most, from 1 to 1,000. @defaultValue 25 */
+	/** How many items at most, from 1 to 1,000. @defaultValue 25 */
 	readonly limit?: number | undefined;
 }
 
-/** A part of a list. What is added or removed meanwhile shifts nothing from one page to another. */
+/** One page of a list. Items that are added or removed meanwhile do not shift other items from one page to another. */
 export interface Page<T> {
-	/** At most as many as `limit` says. */
+	/** At most `limit` items. */
 	readonly items: readonly T[];
-	/** Where the next page begins; null after the last one. */
+	/** The cursor of the next page; null on the last page. */
 	readonly nextCursor: string | null;
 }
 

@@ -96,6 +96,6 @@ async function settingsOf(
 	);
 	if (row !== undefined) return openEarlier(encryption, toEarlierSettings(row));
 	throw new NotFoundError(
-		`The settings that destination ${id} had at version ${version} are kept no longer.`,
+		`The settings that destination ${id} had at version ${version} are no longer kept.`,
 	);
 }

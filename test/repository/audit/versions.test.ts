@@ -204,7 +204,7 @@ describe('revert', () => {
 			.destinations.pruneSettingsHistory({ olderThan: new Date(2100, 1) });
 		await expect(destinations.revert(id, 1)).rejects.toMatchObject({
 			code: 'NOT_FOUND',
-			message: expect.stringContaining('kept no longer'),
+			message: expect.stringContaining('no longer kept'),
 		});
 	});
 
