@@ -40,6 +40,7 @@ export {
 } from './destinations/describe-settings.ts';
 export type {
 	CreateDestinationInput,
+	CreateDestinationInputOf,
 	Destination,
 	DestinationOf,
 	UpdateDestinationInput,

@@ -79,15 +79,15 @@ export interface CreateDestinationInputOf<T extends DestinationType> {
 	name: string;
 	/** At most 5,000 characters. */
 	description?: string | null;
-	/** @defaultValue `'production'` */
+	/** The environment whose events it gets. @defaultValue `'production'` */
 	environment?: Environment;
 	/** Settings with a default can be left out. At most 64 KiB as JSON. */
 	settings: SettingsInputOf<T>;
-	/** Duplicates are dropped. @defaultValue `[]` */
+	/** Duplicates are dropped. @defaultValue what the type needs: `describeSettings(type).requiredConsent` */
 	requiredConsent?: readonly ConsentPurpose[];
-	/** @defaultValue `true` */
+	/** Whether events go to it. @defaultValue `true` */
 	enabled?: boolean;
-	/** @defaultValue `false` */
+	/** Whether the service that sends events is to mark them as tests. @defaultValue `false` */
 	testMode?: boolean;
 	/**
 	 * UUID of the user who creates it, for `asService()` without an actor. In a scope with an actor it can only be that

@@ -52,7 +52,7 @@ const words: readonly Word[] = [
 	word(/\bin the place of\b/gi, 'old English', 'instead of'),
 	word(/\bby intent\b/gi, 'not English', 'deliberately'),
 	word(/\bin whose name\b/gi, 'old English', 'for whom, as whom'),
-	word(/\b(?:is|are|was|were|be) away\b/gi, 'services do not travel', 'is unavailable'),
+	word(/\b(?:is|are|was|were|be|been) away\b/gi, 'services do not travel', 'is unavailable'),
 	word(/\bas ever\b/gi, 'old English', 'as usual'),
 	word(/\b(?:errand|keeper|impostor)s?\b/gi, 'a picture, not a term', 'task, owner, look-alike'),
 	word(/\btickets?\b/gi, 'adopters have not read it', 'the first specification, or nothing'),

@@ -53,7 +53,7 @@ async function makeRows(organizationId: string, name: string) {
 async function outcomeOf(answer: Promise<unknown>): Promise<unknown> {
 	const outcome = await answer.catch((error: Error) => [error.name, error.message]);
 	const made =
-		/^(id|createdAt|updatedAt|lastTestedAt|recordedAt|transactionId|destinationId|nextCursor|login|latencyMillis|durationMillis)$/;
+		/^(id|createdAt|updatedAt|lastTestedAt|recordedAt|transactionId|destinationId|nextCursor|login|latencyMillis|durationMs|durationMillis)$/;
 	const text = JSON.stringify(outcome ?? null, (key, value) =>
 		made.test(key) && value !== null ? typeof value : value,
 	);

@@ -50,7 +50,7 @@ function settingsOf(
 	{ settings, settingsError }: DestinationVersion,
 	{ fields }: SettingsDescription,
 ): string {
-	if (settings === null) return settingsError ?? 'They are kept no longer.';
+	if (settings === null) return settingsError ?? 'These settings are no longer kept.';
 	return fields
 		.filter(({ name }) => settings[name] !== undefined)
 		.map(({ name, title }) => `${title}: ${settings[name]}`)
