@@ -2,8 +2,9 @@
 -- the claims of another organization, nor write a function, nor leave a type or a table for others to find. SECURITY.md
 -- says what each is for; `consent-destinations doctor` says which are taken.
 --
--- Run it after the migrations and logins.sql, as a superuser; running it again does no harm:
---   psql "$DATABASE_URL" --single-transaction -v ON_ERROR_STOP=1 \
+-- Run it after the migrations and logins.sql, as a superuser; running it again does no harm. For another login it fails
+-- and changes nothing, where that login cannot do all of it:
+--   psql "$ADMIN_URL" --single-transaction -v ON_ERROR_STOP=1 \
 --     -v tenant_login=destinations_tenant -v service_login=destinations_service \
 --     -v loader_login=destinations_loading -f hardening.sql
 --
@@ -25,6 +26,7 @@ DECLARE
       everybody constant text := 'PUBLIC, authenticated, service_role, anon, destinations_loader';
       language name;
       owner regrole;
+      left_over text;
     BEGIN
       REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean)
         FROM PUBLIC, authenticated, service_role, anon, destinations_loader;
@@ -42,6 +44,25 @@ DECLARE
       SELECT relowner INTO STRICT owner FROM pg_catalog.pg_class WHERE oid = 'public.destinations'::regclass;
       EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO %s', owner);
       EXECUTE pg_catalog.format('GRANT USAGE ON LANGUAGE plpgsql, sql TO %s', owner);
+
+      -- What the login may not revoke is a warning of Postgres, and it would look as if all of it had been done.
+      SELECT pg_catalog.string_agg(DISTINCT measure, ', ') INTO left_over
+        FROM (SELECT 'public' AS role UNION ALL SELECT rolname FROM pg_catalog.pg_roles
+               WHERE rolname IN ('authenticated', 'service_role', 'anon', 'destinations_loader')) AS everybody,
+             LATERAL (VALUES
+               ('set_config()', pg_catalog.has_function_privilege(role, 'pg_catalog.set_config(text, text, boolean)', 'EXECUTE')),
+               ('languages', EXISTS (SELECT FROM pg_catalog.pg_language
+                 WHERE lanpltrusted AND pg_catalog.has_language_privilege(role, oid, 'USAGE'))),
+               ('temporary objects', pg_catalog.has_database_privilege(role, pg_catalog.current_database(), 'TEMPORARY')),
+               ('CREATE in schema public', pg_catalog.has_schema_privilege(role, 'public', 'CREATE'))
+             ) AS measures (measure, is_open)
+       WHERE is_open;
+      IF left_over IS NOT NULL THEN
+        RAISE EXCEPTION USING
+          ERRCODE = 'insufficient_privilege',
+          MESSAGE = pg_catalog.format('Nothing was hardened: this login could not revoke %s', left_over),
+          HINT = 'Run this script as a superuser.';
+      END IF;
     END
     $do$
   $measures$;

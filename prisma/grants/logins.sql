@@ -5,7 +5,7 @@
 --
 -- Run it after the migrations, as a superuser or as a role with CREATEROLE that may grant the three roles
 -- (from PostgreSQL 16 on: that created them, or has them WITH ADMIN OPTION):
---   psql "$DATABASE_URL" --single-transaction -v ON_ERROR_STOP=1 \
+--   psql "$MIGRATOR_URL" --single-transaction -v ON_ERROR_STOP=1 \
 --     -v tenant_login=destinations_tenant -v tenant_password="$TENANT_PASSWORD" \
 --     -v service_login=destinations_service -v service_password="$SERVICE_PASSWORD" \
 --     -v loader_login=destinations_loading -v loader_password="$LOADER_PASSWORD" \

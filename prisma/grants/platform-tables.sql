@@ -6,7 +6,7 @@
 --
 -- Run it as the owner of the two tables, after the migrations; running it again does no harm, and a table that the
 -- migrations created stays as they made it:
---   psql "$DATABASE_URL" --single-transaction -v ON_ERROR_STOP=1 -f platform-tables.sql
+--   psql "$OWNER_URL" --single-transaction -v ON_ERROR_STOP=1 -f platform-tables.sql
 --
 -- Before the migrations, whoever runs them needs, where it does not own the tables:
 --   GRANT REFERENCES (id) ON public.organizations, public.users TO the_migrator;

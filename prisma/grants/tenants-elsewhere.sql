@@ -5,7 +5,7 @@
 --
 -- Run it after the migrations, as the login that ran them, who needs SELECT and TRIGGER on your tables; running it again
 -- does no harm:
---   psql "$DATABASE_URL" --single-transaction -v ON_ERROR_STOP=1 \
+--   psql "$MIGRATOR_URL" --single-transaction -v ON_ERROR_STOP=1 \
 --     -v tenants=public.tenants -v tenant_key=id -v users=auth.users -v user_key=id -f tenants-elsewhere.sql
 --
 -- With an empty name, as in `-v users=`, that table is left as it is. A key is a uuid, unique and never null, and

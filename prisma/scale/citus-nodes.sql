@@ -3,7 +3,7 @@
 --
 -- Run it on the coordinator as a superuser, after citus.sql, and again after each citus_add_node() and ALTER EXTENSION citus UPDATE; running it
 -- again does no harm:
---   psql "$DATABASE_URL" -v ON_ERROR_STOP=1 -f citus-nodes.sql
+--   psql "$MIGRATOR_URL" -v ON_ERROR_STOP=1 -f citus-nodes.sql
 --
 -- It holds for everybody in the database but superusers, destinations_loader, which asks each node what changed, and the owner of the tables, as
 -- whom an export asks each node what it has committed.

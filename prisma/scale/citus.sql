@@ -2,7 +2,7 @@
 -- and its earlier settings included, lie together on one worker. docs/guides/scale.md says when that is worth it, and how to go there.
 --
 -- Run it once, on the coordinator, after the migrations and logins.sql, as a superuser; then citus-nodes.sql:
---   psql "$DATABASE_URL" --single-transaction -v ON_ERROR_STOP=1 -f citus.sql
+--   psql "$MIGRATOR_URL" --single-transaction -v ON_ERROR_STOP=1 -f citus.sql
 --
 -- All of it happens or nothing. Until it is committed nobody else reads or writes the tables. What is in them is copied to the
 -- workers, and stays on the coordinator, where nothing reads it any more, until

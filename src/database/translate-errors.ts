@@ -46,7 +46,7 @@ const ofMigrations: Readonly<Record<string, RegExp>> = {
 
 function notMigrated(cause: unknown): ConfigurationError {
 	return new ConfigurationError(
-		'The migrations of this package have not run on this database. Run `npx prisma migrate deploy` with the login that owns the database, or correct the name of the database in the URL. `npx consent-destinations doctor` says what is missing.',
+		'The migrations of this package have not run on this database. Run `npx prisma migrate deploy` with the URL of the login that owns the database in DATABASE_URL, or correct the name of the database in the URL. `npx consent-destinations doctor` says what is missing.',
 		{ cause },
 	);
 }

@@ -34,7 +34,7 @@ export async function checkHardening(session: ReadOnlySession): Promise<Finding[
 	const applied = open.length < measures.length - 1 ? 'Hardened in part' : 'Not hardened';
 	return [
 		note(`${applied}: SQL of a tenant's own may ${open.join(', ')}`, {
-			fix: `On a server of your own, run ${script}; SECURITY.md says what for.`,
+			fix: `On a server of your own, run ${script} as a superuser; SECURITY.md says what for.`,
 		}),
 	];
 }

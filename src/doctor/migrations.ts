@@ -3,7 +3,8 @@ import { type Finding, failure, note, ok, warning } from './finding.ts';
 import { manifest } from './manifest.ts';
 import type { ReadOnlySession } from './read-only-session.ts';
 
-const deploy = 'npx prisma migrate deploy, with the URL of the login that migrates.';
+const deploy =
+	'DATABASE_URL="$MIGRATOR_URL" npx prisma migrate deploy, with the URL of the login that owns the tables.';
 
 interface AppliedRow {
 	readonly name: string;

@@ -250,6 +250,7 @@ export class DestinationsLoader implements AsyncDisposable {
 		await this.#refresher.poll();
 		// Refuses a role that may not read the columns.
 		await this.#store.find(nobodyId, 'production');
+		this.#store.forget([nobodyId]);
 		if (this.#freshness.age === null) throw lostPrimary();
 		this.#refuseClosed();
 		this.#refresher.start();

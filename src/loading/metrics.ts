@@ -4,9 +4,9 @@ import type { LoaderStatus } from './status.ts';
 export interface LoaderMetrics {
 	/** Calls answered from memory. */
 	readonly hits: number;
-	/** Calls that were not answered from memory: `findEnabled` waited or failed, `peek` returned `undefined`. */
+	/** Calls that were not answered from memory: `findEnabled` waited or failed, `peek` returned `undefined`. One after the other counts twice. */
 	readonly misses: number;
-	/** Statements that read organizations, including those of `preload`. */
+	/** Statements that read organizations, including those of `preload` and one of `start()`. */
 	readonly loads: number;
 	/** Polls and loads that failed, and rows that did not decrypt. */
 	readonly failures: number;

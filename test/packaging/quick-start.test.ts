@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -113,7 +114,7 @@ test('goes on to a first route', async () => {
 		'server.ts': server?.code.replace('listen(3000)', `listen(${port})`) ?? '',
 	});
 
-	const commands = blockWith('npx tsx server.ts');
+	const commands = blockWith('--import tsx server.ts');
 	expect(commands).toContain('psql "$DATABASE_SERVICE_URL" -c ');
 	const [, serviceUrl = ''] = /DATABASE_SERVICE_URL=(\S+)/.exec(await env()) ?? [];
 	const sql = [...commands.matchAll(/ -c '([^']+)'/g)].map(([, statement = '']) => statement);
@@ -121,8 +122,8 @@ test('goes on to a first route', async () => {
 		for (const statement of sql.slice(0, -1)) await client.query(statement);
 		return (await client.query<{ id: string }>(sql.at(-1) ?? '')).rows[0]?.id;
 	});
-	const start = /ORGANIZATION_ID=… (npx tsx server\.ts)/.exec(commands)?.[1] ?? 'false';
-	const script = `set -a; . ./.env; set +a; exec node_modules/.bin/${start.replace('npx ', '')}`;
+	const start = /ORGANIZATION_ID=… (node --import tsx server\.ts)/.exec(commands)?.[1] ?? 'false';
+	const script = `set -a; . ./.env; set +a; exec ${start}`;
 	const child = spawn('bash', ['-c', script], {
 		cwd: service.folder,
 		env: { ...process.env, NODE_OPTIONS: '', ORGANIZATION_ID: organizationId ?? '' },
@@ -142,6 +143,9 @@ test('goes on to a first route', async () => {
 		if (child.exitCode !== null) throw new Error(complaint);
 		await sleep(100);
 	}
+	child.kill('SIGTERM');
+	const [status] = await once(child, 'exit');
+	expect(status).toBe(0);
 });
 
 describe('init', () => {

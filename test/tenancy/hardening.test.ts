@@ -208,7 +208,7 @@ describe.each(['tenant', 'service'] as const)('SQL of the %s', (who) => {
 	});
 });
 
-test('an owner who is no superuser migrates on, and dumps', async () => {
+test('the script fails for a login that cannot revoke all of it, and an owner who is no superuser migrates on, and dumps', async () => {
 	const host = await HostDatabase.open();
 	try {
 		const owner = await host.migratedByOwner();
@@ -217,7 +217,25 @@ test('an owner who is no superuser migrates on, and dumps', async () => {
 			service_login: 'service_role',
 			loader_login: 'destinations_loader',
 		};
-		await host.client.query(await grantScript('hardening.sql', logins));
+		const script = await grantScript('hardening.sql', logins);
+		const rights = async () =>
+			(
+				await host.client.query(`SELECT nspacl, proacl, lanacl, datacl FROM pg_namespace, pg_proc, pg_language, pg_database
+					WHERE nspname = 'public' AND proname = 'set_config' AND lanname = 'plpgsql' AND datname = current_database()`)
+			).rows;
+		const before = await rights();
+		for (const login of [owner, 'authenticated']) {
+			await host.as(login, async () => {
+				await expect(host.client.query(script)).rejects.toMatchObject({
+					code: '42501',
+					message: expect.stringMatching(
+						/^Nothing was hardened: this login could not revoke .*set_config/,
+					),
+				});
+			});
+		}
+		expect(await rights()).toEqual(before);
+		await host.client.query(script);
 		await host.as(owner, async () => {
 			// As a later migration may, and as pg_dump begins.
 			await host.client.query(`DO $$ BEGIN PERFORM 1; END $$;

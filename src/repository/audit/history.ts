@@ -67,7 +67,7 @@ export async function readHistory(
 		{ inOrder: true },
 	);
 	if (rows.length === 0 && before === undefined && !(await exists(statements, id))) {
-		throw new NotFoundError(noSuchDestination(id));
+		throw new NotFoundError(noSuchDestination(id, 'all'));
 	}
 	const entries = rows.map(toEntry);
 	const shownEntries = entries.slice(0, limit);
