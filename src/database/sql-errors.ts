@@ -172,10 +172,10 @@ function noSession(error: unknown): string | undefined {
 	const state = sqlStateOf(error);
 	const { kind } = driverCause(error);
 	if (state === '28P01' || state === '28000' || kind === 'AuthenticationFailed') {
-		return 'The database refuses the login, so no session began and nothing was written. Correct user and password in the URL of the database, or allow the login in pg_hba.conf.';
+		return 'The database refuses the login, so no session began and nothing was written. Correct user and password in its URL, or allow the login in pg_hba.conf; the cause names the user.';
 	}
 	if (state === '3D000' || kind === 'DatabaseDoesNotExist') {
-		return 'The server does not have this database, so no session began and nothing was written. Correct its name in the URL of the database, or create it.';
+		return 'The server does not have this database, so no session began and nothing was written. Correct its name in the URL, or create it; the cause has the name.';
 	}
 	if (connecting.has(foreign(error).syscall)) {
 		return 'No connection to the database could be opened, so nothing was written. Try again; if it lasts, start the database, or correct host and port in its URL.';
