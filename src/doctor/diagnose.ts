@@ -42,9 +42,16 @@ export interface DiagnoseOptions {
 	/** The keys as text: `id:hex,id:hex`. @defaultValue keys are counted and not compared */
 	readonly keys?: string | undefined;
 	/** Called with where the logins lead, once they are connected: host, port, database and user. */
-	readonly onConnected?: ((targets: readonly string[]) => void) | undefined;
+	readonly onConnected?: ((targets: Targets) => void) | undefined;
 	/** Called for each part of the diagnosis, as soon as it is there. */
 	readonly onSection?: ((section: Section) => void) | undefined;
+}
+
+/** Where each login leads that was given. */
+export interface Targets {
+	readonly tenant: string;
+	readonly service?: string | undefined;
+	readonly loader?: string | undefined;
 }
 
 /** A part of the diagnosis. */
@@ -102,8 +109,11 @@ async function examine(
 	config: ClientConfig,
 	{ tenant, service, loader }: Sessions,
 ): Promise<Section[]> {
-	const connected = [...new Set([tenant, service]), ...(loader === undefined ? [] : [loader])];
-	options.onConnected?.(connected.map(({ target }) => target));
+	options.onConnected?.({
+		tenant: tenant.target,
+		service: service === tenant ? undefined : service.target,
+		loader: loader?.target,
+	});
 	const sections: Section[] = [];
 	const report = async (
 		name: Section['name'],
@@ -140,9 +150,13 @@ async function examine(
 		return [...checkLogins(first, second), ...(third === undefined ? [] : checkLoader(third))];
 	});
 	const names = () => logins.map(({ name }) => name);
+	const notGiven = [
+		...(service === tenant ? ['service_role' as const] : []),
+		...(loader === undefined ? ['destinations_loader' as const] : []),
+	];
 	await report('roles', tenant, async () => [
 		...(await checkRoles(tenant, citus)),
-		...(await checkMembers(tenant, names())),
+		...(await checkMembers(tenant, names(), notGiven)),
 		...(await checkHardening(tenant)),
 	]);
 	await report('schema', tenant, async () => {

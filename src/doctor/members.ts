@@ -2,9 +2,11 @@ import { type Finding, failure, note, warning } from './finding.ts';
 import type { ReadOnlySession } from './read-only-session.ts';
 import { isAdministrator } from './roles.ts';
 
+type Role = 'authenticated' | 'service_role' | 'destinations_loader';
+
 interface MemberRow {
 	readonly name: string;
-	readonly role: 'authenticated' | 'service_role' | 'destinations_loader';
+	readonly role: Role;
 	readonly expected: boolean;
 	/** Whether it administers the server or the database. */
 	readonly administrator: boolean;
@@ -20,16 +22,27 @@ const powers = {
 	destinations_loader: 'read what every organization has switched on',
 };
 
+/** Where `doctor` was not given the login of a role: what would give it. */
+const unlessGiven: Readonly<Partial<Record<Role, string>>> = {
+	service_role:
+		"If it is the service's own login, set DATABASE_SERVICE_URL (for several databases DATABASE_SERVICE_URLS) to its URL. If it is not a login of any service:",
+	destinations_loader:
+		'If it is the login of loaders, set DATABASE_LOADER_URL (for several databases DATABASE_LOADER_URLS) to its URL. If it is not a login of any service:',
+};
+
 /** PostgREST's login, which comes with Supabase and is a member of all three roles. */
 const postgrest = 'authenticator';
 
 /**
  * Logins that may come here as a tenant, as the service or as a loader, beyond those that the doctor was given, superusers and the
  * owner of the tables. An attack that once ran as somebody powerful may have left itself such a login.
+ *
+ * @param notGiven roles that have a login of their own which the doctor was not given: a member may be that one.
  */
 export async function checkMembers(
 	session: ReadOnlySession,
 	logins: readonly string[],
+	notGiven: readonly Role[],
 ): Promise<Finding[]> {
 	const rows = await session.rows<MemberRow>(
 		`SELECT quote_ident(own.rolname) AS name, r.rolname AS role,
@@ -48,10 +61,13 @@ export async function checkMembers(
 		ORDER BY own.rolname, r.rolname`,
 		[logins],
 	);
-	return rows.flatMap((row) => judge(row));
+	return rows.flatMap((row) => judge(row, notGiven.includes(row.role)));
 }
 
-function judge({ name, role, expected, administrator, grantors, admin }: MemberRow): Finding[] {
+function judge(
+	{ name, role, expected, administrator, grantors, admin }: MemberRow,
+	mayBeOwn: boolean,
+): Finding[] {
 	if (expected) {
 		// Of an administrator among the logins of a service, its other findings say it.
 		if (!admin || administrator) return [];
@@ -65,20 +81,20 @@ function judge({ name, role, expected, administrator, grantors, admin }: MemberR
 	const message = `${name} may switch to ${role} here, and so ${powers[role]}`;
 	if (name === postgrest) return [note(message, { subject, fix: "It is PostgREST's login." })];
 	if (administrator) return [note(message, { subject, fix: "It is an administrator's login." })];
+	// A service without loaders has no such URL, and the settings that a loader reads are encrypted.
+	const report = mayBeOwn && role === 'destinations_loader' ? note : warning;
+	const unless = (mayBeOwn && unlessGiven[role]) || 'Unless it is a login of a service:';
 	if (grantors.length === 0) {
 		return [
-			warning(message, {
-				fix: `Unless it is a login of a service: it is a member by way of another role, see \\drg ${name} in psql, and revoke that.`,
+			report(message, {
+				fix: `${unless} it is a member by way of another role, see \\drg ${name} in psql, and revoke that.`,
 			}),
 		];
 	}
-	return [
-		warning(message, {
-			subject,
-			fix: 'Unless it is a login of a service:',
-			sql: statements(grantors, (by) => `REVOKE ${role} FROM ${name}${by};`),
-		}),
-	];
+	const revoke = statements(grantors, (by) => `REVOKE ${role} FROM ${name}${by};`);
+	// A script may be run unread. A name may have line breaks.
+	const sql = mayBeOwn ? revoke.replace(/^/gm, '-- ') : revoke;
+	return [report(message, { subject, fix: unless, sql })];
 }
 
 /** Since PostgreSQL 16 each grantor's grant is one of its own. */

@@ -57,6 +57,25 @@ test('a healthy database: 0, and where it looked', async () => {
 	for (const secret of secrets()) expect(stdout).not.toContain(secret);
 });
 
+test('says of each connection whose it is', async () => {
+	const loader = await examined.deployment.newLogin('destinations_loader');
+	const { username } = new URL(loader);
+	await examined.letIn(username);
+	try {
+		const { stdout } = await run(
+			['doctor'],
+			surroundings({ DATABASE_SERVICE_URL: '', DATABASE_LOADER_URL: loader }),
+		);
+		expect(stdout).toMatch(
+			new RegExp(
+				`^Connected to \\S+ as \\w+\nConnected to \\S+ as ${username}, the login of loaders\n`,
+			),
+		);
+	} finally {
+		await examined.keepOut(username);
+	}
+});
+
 test('failures: 1, each with a mark, words and its fix below', async () => {
 	const { status, stdout } = await broken(() => run(['doctor'], surroundings()));
 	expect(status).toBe(1);
@@ -109,6 +128,23 @@ test('--sql prints a script, of which everything but the fixes is a comment', as
 	]);
 	const healthy = await run(['doctor', '--sql'], surroundings());
 	expect(healthy.stdout).not.toMatch(/^(?!--|$)/m);
+});
+
+test('--sql takes nothing from a login whose variable is only not set', async () => {
+	const loader = await examined.deployment.newLogin('destinations_loader');
+	const { username } = new URL(loader);
+	await examined.letIn(username);
+	try {
+		const { stdout } = await run(['doctor', '--sql'], surroundings({ DATABASE_SERVICE_URL: '' }));
+		const service = new URL(examined.serviceUrl).username;
+		expect(stdout).toContain(`\n-- REVOKE service_role FROM ${service};\n`);
+		expect(stdout).toContain(`\n-- REVOKE destinations_loader FROM ${username};\n`);
+		expect(stdout).not.toMatch(/^(?!--)REVOKE/m);
+		const text = await run(['doctor'], surroundings());
+		expect(text.stdout).toMatch(/\n0 failures, 0 warnings, \d+ notes?\. No problems found\.\n$/);
+	} finally {
+		await examined.keepOut(username);
+	}
 });
 
 test('a long fix is shown by its beginning, and whole by --sql', async () => {

@@ -44,6 +44,25 @@ test("a tenants' login alone says what was not seen", async () => {
 		['warning', /^Keys in use were not counted/],
 	);
 	for (const at of [1, 3]) expect(complaints[at]?.fix).toContain('DATABASE_SERVICE_URL');
+	// It may be the service's own login: then nothing is to be taken from it.
+	expect(complaints[2]).toMatchObject({
+		fix: expect.stringMatching(/^If it is the service's own login, set DATABASE_SERVICE_URL /),
+		sql: `-- REVOKE service_role FROM ${service};`,
+	});
+});
+
+test('a name with a line break does not leave the comment that a statement stands in', async () => {
+	const name = newName();
+	const login = `"${name}\nDROP TABLE users; --"`;
+	await examined.run(`CREATE ROLE ${login} LOGIN; GRANT service_role TO ${login}`);
+	await examined.letIn(login);
+	try {
+		const complaints = await examined.complaints({ serviceConnectionString: undefined });
+		const found = complaints.find(({ message }) => message.includes(name));
+		expect(found?.sql).toMatch(new RegExp(`^-- REVOKE service_role FROM "${name}\n-- DROP TABLE`));
+	} finally {
+		await examined.run(`DROP OWNED BY ${login}; DROP ROLE ${login}`);
+	}
 });
 
 test('a superuser', async () => {
@@ -186,11 +205,32 @@ describe('the login of loaders', () => {
 		expect(await complaints()).toEqual([]);
 	});
 
-	test('is reported where doctor was not given it', async () => {
-		expectComplaints(await examined.complaints(), [
-			'warning',
-			new RegExp(`^${loader} may switch to destinations_loader here, and so read`),
+	test('is noted where doctor was given no login of loaders, and nothing is taken from it', async () => {
+		expect(await examined.complaints()).toEqual([
+			{
+				severity: 'note',
+				message: expect.stringMatching(
+					new RegExp(`^${loader} may switch to destinations_loader here, and so read`),
+				),
+				subject: loader,
+				fix: expect.stringMatching(/^If it is the login of loaders, set DATABASE_LOADER_URL /),
+				sql: `-- REVOKE destinations_loader FROM ${loader};`,
+			},
 		]);
+	});
+
+	test('is a warning where doctor was given another', async () => {
+		const other = await examined.deployment.newLogin('destinations_loader');
+		const { username } = new URL(other);
+		await examined.letIn(username);
+		expect(await examined.complaints({ loaderConnectionString: other })).toEqual([
+			expect.objectContaining({
+				severity: 'warning',
+				fix: 'Unless it is a login of a service:',
+				sql: `REVOKE destinations_loader FROM ${loader};`,
+			}),
+		]);
+		await examined.keepOut(username);
 	});
 
 	test.each<[string, RegExp]>([

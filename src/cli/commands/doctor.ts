@@ -1,4 +1,4 @@
-import { diagnose } from '../../doctor/diagnose.ts';
+import { diagnose, type Targets } from '../../doctor/diagnose.ts';
 import { counted, type Finding, type Severity } from '../../doctor/finding.ts';
 import { UnreachableError } from '../../doctor/read-only-session.ts';
 import { adviceFor } from '../advice.ts';
@@ -92,7 +92,7 @@ interface Part {
 
 /** What is printed of a diagnosis as it goes on. */
 interface Form {
-	onConnected(targets: readonly string[]): void;
+	onConnected(targets: Targets): void;
 	onSection(section: Part): void;
 	onEnd(counts: Counts): void;
 }
@@ -121,10 +121,10 @@ const shownLines = 12;
 
 function asText({ stdout }: Terminal): Form {
 	return {
-		onConnected(targets) {
-			const [tenant, service] = targets;
+		onConnected({ tenant, service, loader }) {
 			stdout.line(`Connected to ${tenant}${service === undefined ? '' : ', which serves tenants'}`);
 			if (service !== undefined) stdout.line(`Connected to ${service}, which is the service`);
+			if (loader !== undefined) stdout.line(`Connected to ${loader}, the login of loaders`);
 		},
 		onSection({ name, findings }) {
 			if (findings.length === 0) return;
@@ -154,7 +154,8 @@ function verdict(failures: number, warnings: number): string {
 function asSql({ stdout }: Terminal): Form {
 	return {
 		onConnected: (targets) => {
-			stdout.line(`-- Fixes for ${targets.join(', ')}. Read each before you run it.`);
+			const all = Object.values(targets).filter((target) => target !== undefined);
+			stdout.line(`-- Fixes for ${all.join(', ')}. Read each before you run it.`);
 		},
 		onSection({ findings }) {
 			for (const { severity, message, fix, sql } of findings) {
