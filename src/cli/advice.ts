@@ -20,7 +20,7 @@ export function forCommands({ code, message, cause }: DestinationsError): string
 /** What to do where no session begins, by Postgres's SQLSTATE or the system's code. */
 const advice: Readonly<Record<string, string>> = {
 	'28P01':
-		'Correct user and password in the URL; characters other than letters and digits are percent-encoded there.',
+		'Correct user and password in the URL; characters other than letters and digits are percent-encoded there. If `init` wrote the URL, it may not have finished: run it again, with the URL of the login that owns the tables.',
 	'28000':
 		'The server accepts this user from no address, or not without TLS: see its pg_hba.conf, and sslmode in the URL.',
 	'3D000': 'Correct the name of the database in the URL, or create it.',

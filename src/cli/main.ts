@@ -1,6 +1,7 @@
 import { DestinationsError } from '../errors.ts';
 import { messageOf } from '../input/message-of.ts';
-import { forCommands } from './advice.ts';
+import { NoSessionError } from '../setup/logins.ts';
+import { adviceFor, forCommands } from './advice.ts';
 import { type Command, helpOf, table } from './command.ts';
 import { commands } from './commands.ts';
 import { runOnEach } from './each-database.ts';
@@ -78,6 +79,8 @@ function report(error: unknown, { name }: Command, { stderr }: Terminal): ExitSt
 		stderr.line(styled('red', `${code}:`), ` ${forCommands(error)}`);
 		// What the database says; pg quotes no values of parameters, and the password is in no message of its.
 		if (cause !== undefined) stderr.line(sentence(`The database says: ${messageOf(cause)}`));
+		const fix = error instanceof NoSessionError ? adviceFor(cause) : undefined;
+		if (fix !== undefined) stderr.line(styled('bold', 'fix:'), ` ${fix}`);
 		const refusedInput = code === 'VALIDATION' && cause === undefined;
 		return code === 'CONFIGURATION' || refusedInput ? exitStatus.usage : exitStatus.failed;
 	}

@@ -23,6 +23,9 @@ export interface NewLogin {
 	readonly password: string;
 }
 
+/** No session began; the cause says why. */
+export class NoSessionError extends UnavailableError {}
+
 /** A session of the login that administers the database. */
 export class Administration implements AsyncDisposable {
 	readonly #client: Client;
@@ -31,7 +34,7 @@ export class Administration implements AsyncDisposable {
 		this.#client = client;
 	}
 
-	/** @throws UnavailableError where no session begins. */
+	/** @throws NoSessionError */
 	static async open(connectionString: string): Promise<Administration> {
 		try {
 			const client = new Client({ connectionString, application_name: 'consent-destinations' });
@@ -39,7 +42,7 @@ export class Administration implements AsyncDisposable {
 			await client.connect();
 			return new Administration(client);
 		} catch (error) {
-			throw new UnavailableError('No session began with DATABASE_URL.', { cause: error });
+			throw new NoSessionError('No session began with DATABASE_URL.', { cause: error });
 		}
 	}
 

@@ -9,13 +9,14 @@ import type { PrismaConfig } from './prisma-config.ts';
 /**
  * Runs `prisma migrate deploy` of the service's own Prisma.
  *
+ * @returns whether any were pending.
  * @throws ConfigurationError where it has none, or the migrations fail.
  */
 export async function deployMigrations(
 	folder: string,
 	connectionString: string,
 	{ name }: PrismaConfig,
-): Promise<void> {
+): Promise<boolean> {
 	const command = [prismaCommand(folder), 'migrate', 'deploy', '--config', name];
 	const env = {
 		...process.env,
@@ -23,7 +24,8 @@ export async function deployMigrations(
 		PRISMA_HIDE_UPDATE_MESSAGE: 'true',
 	};
 	try {
-		await promisify(execFile)(process.execPath, command, { cwd: folder, env });
+		const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: folder, env });
+		return !stdout.includes('No pending migrations');
 	} catch (error) {
 		const { stdout = '', stderr = '' } = Object(error);
 		const said = `${stderr}${stdout}`;

@@ -41,6 +41,8 @@ export interface SetUp {
 	readonly steps: readonly Step[];
 	/** Variables that were added to the file. Their values are secret. */
 	readonly added: ReadonlyMap<string, string>;
+	/** What stopped it half way; undefined where nothing did. */
+	readonly failure?: unknown;
 }
 
 /**
@@ -58,8 +60,10 @@ export async function setUp(options: SetUpOptions): Promise<SetUp> {
 }
 
 async function setUpFiles(options: SetUpOptions, administration?: Administration): Promise<SetUp> {
-	const { folder, dryRun } = options;
+	const { folder, migrate, dryRun } = options;
 	const steps: Step[] = [];
+	// Whatever fails before the first file leaves nothing behind.
+	const migrated = (await administration?.isMigrated()) ?? false;
 	const config = await findPrismaConfig(folder);
 	if (!config.exists && !dryRun) await writePrismaConfig(folder, config);
 	steps.push({ outcome: config.exists ? 'kept' : 'made', message: config.name });
@@ -73,15 +77,26 @@ async function setUpFiles(options: SetUpOptions, administration?: Administration
 			? { wasOpenToOthers: false }
 			: await addToEnvFile(file, plan.added);
 		const mode = wasOpenToOthers ? ', which nobody else may read from now on' : '';
-		const message = `${[...plan.added.keys()].join(', ')} in ${options.envFile}${mode}`;
+		const early = plan.logins.length > 0 && !migrate && !migrated;
+		const whose = early ? '; its URLs are for logins that do not exist yet' : '';
+		const message = `${[...plan.added.keys()].join(', ')} in ${options.envFile}${mode}${whose}`;
 		steps.push({ outcome: 'made', message });
 	}
+	const { added } = plan;
 	if (administration === undefined) {
 		const message =
 			'logins: set DATABASE_URL to the login that administers the database, and run this again';
-		steps.push({ outcome: 'left', message });
-	} else steps.push(...(await setUpDatabase(options, plan.logins, config, administration)));
-	return { steps, added: plan.added };
+		return { added, steps: [...steps, { outcome: 'left', message }] };
+	}
+	try {
+		await setUpDatabase({ ...options, ...plan, config, migrated, administration, steps });
+		return { added, steps };
+	} catch (failure) {
+		if (plan.logins.length > 0) {
+			steps.push({ outcome: 'left', message: `${named(plan.logins)}: not created yet` });
+		}
+		return { added, steps, failure };
+	}
 }
 
 interface Plan {
@@ -99,6 +114,7 @@ async function planVariables(
 	const added = new Map<string, string>();
 	const kept: Step[] = [];
 	const logins: NewLogin[] = [];
+	const there: NewLogin[] = [];
 	const names = loginKinds.map(({ suffix }) => `${prefix}_${suffix}`);
 	const existing = (await administration?.existing(names)) ?? new Set();
 	for (const { kind, suffix, variable } of loginKinds) {
@@ -107,7 +123,7 @@ async function planVariables(
 		if (url !== undefined) {
 			const given = loginOf(url);
 			const isOurs = given.name === name && given.password !== '';
-			if (isOurs && !existing.has(name)) logins.push({ kind, ...given });
+			if (isOurs) (existing.has(name) ? there : logins).push({ kind, ...given });
 			const whose = given.name === name ? '' : `, of another login than ${name}`;
 			kept.push({ outcome: 'kept', message: `${variable} in ${envFile}${whose}` });
 		} else if (existing.has(name)) {
@@ -119,6 +135,7 @@ async function planVariables(
 			logins.push({ kind, name, password });
 		}
 	}
+	if (there.length > 0) kept.push({ outcome: 'kept', message: named(there) });
 	if (before.has(keysVariable)) {
 		kept.push({ outcome: 'kept', message: `${keysVariable} in ${envFile}` });
 	} else if (hasKeys) {
@@ -129,24 +146,41 @@ async function planVariables(
 
 const keysVariable = 'DESTINATIONS_ENCRYPTION_KEYS';
 
-async function setUpDatabase(
-	{ folder, connectionString = '', migrate, dryRun }: SetUpOptions,
-	logins: readonly NewLogin[],
-	config: PrismaConfig,
-	administration: Administration,
-): Promise<Step[]> {
-	const steps: Step[] = [];
-	if (migrate) {
-		if (!dryRun) await deployMigrations(folder, connectionString, config);
-		steps.push({ outcome: 'made', message: 'the migrations, those that were pending' });
-	} else if (!(await administration.isMigrated())) {
+interface DatabasePlan extends SetUpOptions, Plan {
+	readonly config: PrismaConfig;
+	/** Whether the migrations ran before, all or some of them. */
+	readonly migrated: boolean;
+	readonly administration: Administration;
+	/** Each step is added as soon as it is done: the next may fail. */
+	readonly steps: Step[];
+}
+
+async function setUpDatabase(plan: DatabasePlan): Promise<void> {
+	const { logins, migrate, migrated, dryRun, config, steps } = plan;
+	if (migrate) steps.push(await runMigrations(plan));
+	else if (!migrated) {
 		const message = `migrations and logins: run \`${deployCommand(config)}\` and this again, or this with --migrate`;
-		return [...steps, { outcome: 'left', message }];
+		steps.push({ outcome: 'left', message });
+		return;
 	}
-	if (logins.length > 0) {
-		if (!dryRun) await administration.create(logins);
-		const message = `the logins ${logins.map(({ name }) => name).join(', ')}`;
-		steps.push({ outcome: 'made', message });
+	if (logins.length === 0) return;
+	if (!dryRun) await plan.administration.create(logins);
+	steps.push({ outcome: 'made', message: named(logins) });
+}
+
+async function runMigrations(plan: DatabasePlan): Promise<Step> {
+	const { folder, connectionString = '', config, migrated, dryRun } = plan;
+	if (dryRun) {
+		// Only Prisma's command would say which.
+		return { outcome: 'made', message: `the migrations${migrated ? ', if any are pending' : ''}` };
 	}
-	return steps;
+	const anyPending = await deployMigrations(folder, connectionString, config);
+	return anyPending
+		? { outcome: 'made', message: 'the migrations that were pending' }
+		: { outcome: 'kept', message: 'the migrations: none were pending' };
+}
+
+function named(logins: readonly NewLogin[]): string {
+	const names = logins.map(({ name }) => name).join(', ');
+	return `the ${logins.length === 1 ? 'login' : 'logins'} ${names}`;
 }

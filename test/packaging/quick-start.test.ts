@@ -158,7 +158,11 @@ describe('init', () => {
 		const before = await env();
 		const { status, stdout } = await init('--migrate --show-secrets');
 		expect(status).toBe(0);
-		expect(stdout).not.toMatch(/made +(prisma\.config|the logins|DATABASE)/);
+		expect(stdout).not.toContain('✓ made');
+		expect(stdout).toMatch(/kept +the migrations: none were pending\n/);
+		expect(stdout).toMatch(
+			/kept +the logins destinations_tenant, destinations_service, destinations_loading\n/,
+		);
 		expect(stdout).not.toMatch(/[0-9a-f]{48}/);
 		expect(await env()).toBe(before);
 	});
@@ -170,6 +174,81 @@ describe('init', () => {
 			2,
 			expect.stringMatching(/Set DATABASE_URL to the URL of the login that owns the database/),
 		]);
+	});
+
+	test('says what it has made where it fails half way, and continues from there', async () => {
+		await withClient(adminUrl, async (client) => {
+			await client.query(`CREATE ROLE plain LOGIN PASSWORD 'p'`);
+			await client.query('CREATE DATABASE half OWNER plain');
+		});
+		const half = withDatabase(adminUrl, 'half');
+		const options = '--migrate --prefix half --file half.env';
+		const { status, stdout, stderr } = await init(options, {
+			DATABASE_URL: withLogin(half, 'plain', 'p'),
+		});
+		expect(status).toBe(2);
+		expect(stdout).toMatch(/made +DATABASE_URL, .* in half\.env\n/);
+		expect(stdout).toMatch(/made +the migrations that were pending\n/);
+		expect(stdout).toMatch(/left +the logins half_tenant, half_service, half_loading: not created/);
+		expect(stdout).toMatch(/ Run init again, and it continues\.\n$/);
+		expect(stderr).toMatch(/^CONFIGURATION: The logins were not created: permission denied/);
+		const [, unborn = ''] =
+			/^DATABASE_URL=(\S+)/m.exec(await readFile(join(service.folder, 'half.env'), 'utf8')) ?? [];
+		const doctor = await service.run('consent-destinations doctor', {
+			environment: { DATABASE_URL: unborn },
+		});
+		expect(doctor.stderr).toMatch(/authentication failed.*\nfix: .*If `init` wrote the URL, /);
+		const again = await init(options, { DATABASE_URL: half });
+		expect([again.status, again.stdout]).toEqual([
+			0,
+			expect.stringMatching(/made +the logins half_tenant, half_service, half_loading\n/),
+		]);
+	});
+
+	test('says so where the migrations cannot run, too', async () => {
+		await withClient(adminUrl, (client) => client.query('CREATE DATABASE bare OWNER migrator'));
+		const bare = await Service.create({ missing: ['prisma'] });
+		try {
+			const { status, stdout, stderr } = await bare.run(
+				'consent-destinations init --migrate --prefix bare',
+				{ environment: { DATABASE_URL: withDatabase(migratorUrl, 'bare') } },
+			);
+			expect([status, stderr]).toEqual([2, expect.stringContaining('There is no Prisma here')]);
+			expect(stdout).toMatch(/made +DATABASE_URL, .* in \.env\n/);
+			expect(stdout).toMatch(
+				/left +the logins bare_tenant, bare_service, bare_loading: not created/,
+			);
+			expect(stdout).not.toContain('the migrations');
+		} finally {
+			await bare.remove();
+		}
+	});
+
+	test('says of a database without migrations that its logins are not made yet', async () => {
+		await withClient(adminUrl, (client) => client.query('CREATE DATABASE later OWNER migrator'));
+		const later = { DATABASE_URL: withDatabase(migratorUrl, 'later') };
+		for (const dryRun of [' --dry-run', '']) {
+			const { status, stdout } = await init(`--prefix later --file later.env${dryRun}`, later);
+			expect(status).toBe(1);
+			expect(stdout).toMatch(/ in later\.env; its URLs are for logins that do not exist yet\n/);
+			expect(stdout).toMatch(/left +migrations and logins: run `npx prisma migrate deploy`/);
+			expect(stdout).toMatch(
+				/\n1 thing is left to do, marked "left" above\. Then run init again\.\n$/,
+			);
+		}
+		const dry = await init('--prefix later --file later.env --migrate --dry-run', later);
+		expect(dry.stdout).toMatch(/new +the migrations\n.*new +the logins later_tenant, /s);
+		expect(dry.stdout).not.toContain('do not exist yet');
+	});
+
+	test('with a wrong password says what to do, and writes nothing', async () => {
+		const wrong = withLogin(migratorUrl, 'migrator', 'wrong');
+		const { status, stderr } = await init('--file wrong.env', { DATABASE_URL: wrong });
+		expect(status).toBe(1);
+		expect(stderr).toMatch(
+			/^UNAVAILABLE: .*\nThe database says: password .*\nfix: Correct user and password in the URL;/,
+		);
+		await expect(stat(join(service.folder, 'wrong.env'))).rejects.toThrow('ENOENT');
 	});
 
 	test('makes the logins whose passwords are in the file, where it was killed before', async () => {

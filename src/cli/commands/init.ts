@@ -1,3 +1,4 @@
+import { counted } from '../../doctor/finding.ts';
 import { linesOf } from '../../setup/env-file.ts';
 import { setUp } from '../../setup/set-up.ts';
 import { defineCommand } from '../command.ts';
@@ -45,7 +46,8 @@ It prints no secret without --show-secrets.`,
 		DATABASE_URL:
 			'The login that owns the tables and can create logins. Without it, no logins are created.',
 	},
-	statuses: '0 if everything exists, 1 if something is left to do, 2 if it could not begin.',
+	statuses:
+		'0 if everything exists, 1 if something is left to do, 2 if it could not begin or stopped half way.',
 	examples: `# In the folder of a new service, on an existing database
 DATABASE_URL="$MIGRATOR_URL" consent-destinations init --migrate
 
@@ -55,7 +57,7 @@ consent-destinations doctor`,
 	async run(options, { stdout, environment, folder = process.cwd() }) {
 		const { file = '.env', prefix = 'destinations', migrate } = options;
 		const dryRun = options['dry-run'];
-		const { steps, added } = await setUp({
+		const { steps, added, failure } = await setUp({
 			folder,
 			envFile: file,
 			prefix,
@@ -74,10 +76,14 @@ consent-destinations doctor`,
 			);
 		}
 		if (options['show-secrets'] && !dryRun) stdout.lines(linesOf(added).trimEnd());
+		if (failure !== undefined) {
+			stdout.line('Not finished: see below. What is done stays. Run init again, and it continues.');
+			throw failure;
+		}
 		const left = steps.filter(({ outcome }) => outcome === 'left').length;
 		if (left > 0) {
 			stdout.line(
-				`What is marked "left" is still to do: ${left} of ${steps.length}. Then run init again.`,
+				`${counted(left, 'thing')} ${left === 1 ? 'is' : 'are'} left to do, marked "left" above. Then run init again.`,
 			);
 			return exitStatus.failed;
 		}
