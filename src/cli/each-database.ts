@@ -1,4 +1,5 @@
 import { newClient } from '../database/database-address.ts';
+import { counted } from '../doctor/finding.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { Command } from './command.ts';
 import { urlsOf, type Variable } from './environment.ts';
@@ -10,6 +11,12 @@ import { UsageError } from './usage-error.ts';
 interface OneOfSeveral {
 	readonly place: string;
 	readonly environment: Terminal['environment'];
+}
+
+/** One of them, after its run. */
+interface Ended {
+	readonly place: string;
+	readonly status: ExitStatus;
 }
 
 /** Which variable names several databases instead of one. */
@@ -39,7 +46,7 @@ export async function runOnEach(
 		if (!args.includes(`--${option}`)) continue;
 		throw new UsageError(`--${option} works on one database: set DATABASE_URL, not DATABASE_URLS.`);
 	}
-	const ended: { readonly place: string; readonly status: ExitStatus }[] = [];
+	const ended: Ended[] = [];
 	for (const [at, { place, environment }] of databases.entries()) {
 		const { stdout } = terminal;
 		const one = { ...terminal, environment, stdout: stdout.of(place) };
@@ -58,24 +65,38 @@ export async function runOnEach(
 	const failed = ended.filter(({ status }) => status !== exitStatus.done).map(({ place }) => place);
 	const counts = { databases: databases.length, done: ended.length - failed.length };
 	if (asJson(args)) terminal.stdout.json({ event: 'end', ...counts, failed });
-	else terminal.stdout.line(summary(counts, failed));
+	else terminal.stdout.line(summary(databases.length, ended));
 	return statusOf(ended.map(({ status }) => status));
 }
 
 const asJson = (args: readonly string[]) => args.includes('--json');
 
-function summary(
-	{ databases, done }: { readonly databases: number; readonly done: number },
-	failed: readonly string[],
-): string {
-	const left = databases - done - failed.length;
-	return [
-		`${done} of ${databases} databases are done.`,
-		...(failed.length > 0
-			? [`See above for ${failed.join(', ')}: DATABASE_URL means its entry in DATABASE_URLS.`]
-			: []),
-		...(left > 0 ? [`${left} were not begun.`] : []),
-	].join(' ');
+/** A database that was checked and has failures is done, too: so those are counted that have problems. */
+function summary(all: number, ended: readonly Ended[]): string {
+	const placesWith = (...wanted: ExitStatus[]) =>
+		ended.filter(({ status }) => wanted.includes(status)).map(({ place }) => place);
+	const done = placesWith(exitStatus.done).length;
+	const problems = placesWith(exitStatus.failed, exitStatus.usage);
+	const [stopped] = placesWith(exitStatus.stopped);
+	const of = (count: number) => `${count} of ${counted(all, 'database')}`;
+	const one = problems.length === 1;
+	const sentences: string[] = [];
+	if (problems.length === 0) sentences.push(`${of(done)} ${done === 1 ? 'is' : 'are'} done.`);
+	else {
+		sentences.push(
+			`${of(problems.length)} ${one ? 'has' : 'have'} problems: ${problems.join(', ')}.`,
+		);
+	}
+	if (stopped !== undefined) {
+		const left = all - ended.length;
+		const rest = left === 0 ? '' : `; ${left} ${left === 1 ? 'was' : 'were'} not begun`;
+		sentences.push(`Stopped at ${stopped}${rest}.`);
+	}
+	if (problems.length > 0) {
+		const entry = one ? "this database's entry" : 'the entry of that database';
+		sentences.push(`Where a message says DATABASE_URL, it means ${entry} in DATABASE_URLS.`);
+	}
+	return sentences.join(' ');
 }
 
 /** Stopped where one was; could not begin where none could. */
@@ -95,10 +116,10 @@ function databasesOf({ environment: read = {} }: Command, given: Terminal['envir
 	if (urls.length === 0) return [];
 	// The names of variables.
 	const ofOne = [...Object.keys(several), 'DATABASE_REPLICA_URLS'] as Variable[];
-	for (const variable of ofOne) {
-		if (!given[variable] || read[variable] === undefined) continue;
+	const set = ofOne.filter((variable) => given[variable] && read[variable] !== undefined);
+	if (set.length > 0) {
 		throw new ConfigurationError(
-			`${variable} names one database, and DATABASE_URLS several. Unset it, or unset DATABASE_URLS and run the command for each database by itself.`,
+			`${set.join(', ')} ${set.length === 1 ? 'is' : 'are'} for one database, and DATABASE_URLS names several. Write \`env ${set.map((variable) => `-u ${variable}`).join(' ')}\` before the command to run it without, or unset DATABASE_URLS to run it on one database.`,
 		);
 	}
 	for (const [, all, list] of lists) {

@@ -69,7 +69,11 @@ describe.each(Object.keys(needed))('%s', (name) => {
 		const several = { ...environment(), DATABASE_URLS: [down, ...urls()].join('\n') };
 		const text = await run(args, { environment: several });
 		expect(text.status).toBe(1);
-		expect(text.stdout).toContain('See above for localhost:1/away');
+		expect(text.stdout).toMatch(
+			name === 'doctor'
+				? /\n\d of 4 databases (has|have) problems: localhost:1\/away\b/
+				: /\n1 of 4 databases has problems: localhost:1\/away\. Where a message says DATABASE_URL, it means this database's entry in DATABASE_URLS\.\n$/,
+		);
 		expect(text.stdout + text.stderr).not.toContain('secret-of-nobody');
 		const { stdout } = await run([...args, '--json'], { environment: several });
 		const events = eventsOf(stdout);
@@ -98,13 +102,38 @@ describe.each(Object.keys(needed))('%s', (name) => {
 		}
 	});
 
+	test('counts one database, and two that have problems, in words that fit', async () => {
+		const ended = await run(args, { environment: { ...environment(), DATABASE_URLS: down } });
+		expect(ended.stdout).toMatch(/^1 of 1 database has problems: localhost:1\/away\. Where /m);
+		const both = { ...environment(), DATABASE_URLS: `${down} ${down}2` };
+		expect((await run(args, { environment: both })).stdout).toMatch(
+			/^2 of 2 databases have problems: localhost:1\/away, localhost:1\/away2\. .* it means the entry of that database in DATABASE_URLS\.$/m,
+		);
+		if (name === 'doctor') return;
+		const one = await run(args, {
+			environment: { ...environment(), DATABASE_URLS: urls()[0] ?? '' },
+		});
+		expect(one.stdout).toMatch(/\n1 of 1 database is done\.\n$/);
+	});
+
+	test('names all variables of one database at once, and how to run without them', async () => {
+		const ofOne = { DATABASE_URL: urls()[0] ?? '', DATABASE_SERVICE_URL: urls()[0] ?? '' };
+		const ended = await run(args, { environment: { ...environment(), ...ofOne } });
+		expect(ended).toMatchObject({ status: 2, stdout: '' });
+		expect(ended.stderr).toMatch(
+			/^CONFIGURATION: DATABASE_URL, DATABASE_SERVICE_URL are for one database, and DATABASE_URLS names several\. Write `env -u DATABASE_URL -u DATABASE_SERVICE_URL` before the command/,
+		);
+	});
+
 	test('stops at the database under way', async () => {
 		const controller = new AbortController();
 		controller.abort();
 		const ended = await run(args, { environment: environment(), signal: controller.signal });
 		if (name === 'doctor') return;
 		expect(ended.status).toBe(130);
-		expect(ended.stdout).toContain('2 were not begun');
+		expect(ended.stdout).toMatch(
+			/\n0 of 3 databases are done\. Stopped at [^ ]+; 2 were not begun\.\n$/,
+		);
 	});
 });
 
