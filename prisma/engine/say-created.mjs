@@ -3,7 +3,7 @@
 import pg from 'pg';
 import { withoutSchema } from './url.mjs';
 
-const made = `SELECT string_agg('public.' || relname, ' and ' ORDER BY relname) AS names
+const made = `SELECT string_agg('public.' || relname, ' and ' ORDER BY relname) AS names, count(*) = 1 AS one
 	FROM pg_catalog.pg_class
 	WHERE relnamespace = 'public'::regnamespace AND relname IN ('organizations', 'users')
 		AND obj_description(oid, 'pg_class') = 'Created by @consent-io/destinations, because the platform had no such table.'
@@ -18,10 +18,10 @@ client.on('error', () => {});
 try {
 	await client.connect();
 	const { rows } = await client.query(made);
-	const [{ names }] = rows;
+	const [{ names, one }] = rows;
 	if (names) {
 		process.stdout.write(
-			`\n@consent-io/destinations: ${names}: made by these migrations, because there was no table of that name, and destinations refer to them by a uuid. Empty so far: add a row for each. Where your tenants and users are in other tables, see "Tenants elsewhere" in docs/guides/migrate.md.\n`,
+			`\n@consent-io/destinations: ${names}: made by these migrations, because there was no table of ${one ? 'that name' : 'these names'}, and destinations refer to ${one ? 'it' : 'them'} by a uuid. Empty so far: add a row for each. Where your tenants and users are in other tables, see "Tenants elsewhere" in docs/guides/migrate.md.\n`,
 		);
 	}
 } catch {

@@ -1,4 +1,4 @@
-import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { type ParseArgsConfig, parseArgs, types } from 'node:util';
 import { type Variable, variables } from './environment.ts';
 import { type Options, takesValue, type Values } from './option.ts';
 import type { ExitStatus, Terminal } from './terminal.ts';
@@ -70,22 +70,45 @@ function readArguments<Given extends Options>(
 }
 
 function parsed(args: readonly string[], options: Options, allowPositionals: boolean) {
-	const types = Object.entries(options).map(([name, option]) => [
+	const kinds = Object.entries(options).map(([name, option]) => [
 		name,
 		{ type: takesValue(option) ? ('string' as const) : ('boolean' as const) },
 	]);
 	const config: ParseArgsConfig = {
 		args: [...args],
-		options: Object.fromEntries(types),
+		options: Object.fromEntries(kinds),
 		strict: true,
 		allowPositionals,
 	};
 	try {
 		return parseArgs(config);
 	} catch (error) {
-		const message = error instanceof Error ? error.message : String(error);
-		throw new UsageError(message.endsWith('.') ? message : `${message}.`);
+		const message = types.isNativeError(error) ? error.message : String(error);
+		const [said, unknown] = /^Unknown option '--([^']+)'/.exec(message) ?? [message];
+		const meant = Object.keys(options).find(
+			(name) => unknown !== undefined && isClose(unknown, name),
+		);
+		const question = meant === undefined ? '' : ` Did you mean --${meant}?`;
+		throw new UsageError(`${said.endsWith('.') ? said : `${said}.`}${question}`);
 	}
+}
+
+/** Whether somebody may have meant a name: a third of its letters may be wrong, or one. */
+function isClose(word: string, name: string): boolean {
+	return isWithin(Math.max(1, Math.floor(name.length / 3)), word, name);
+}
+
+/** Whether so many letters, added, removed or replaced, make one word into the other. */
+function isWithin(letters: number, one: string, other: string): boolean {
+	if (one === other) return true;
+	if (one !== '' && one[0] === other[0]) return isWithin(letters, one.slice(1), other.slice(1));
+	if (letters === 0) return false;
+	const [shortOne, shortOther] = [one.slice(1), other.slice(1)];
+	return [
+		[shortOne, other],
+		[one, shortOther],
+		[shortOne, shortOther],
+	].some(([left = '', right = '']) => isWithin(letters - 1, left, right));
 }
 
 /** What `--help` prints. */

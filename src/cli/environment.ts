@@ -76,7 +76,7 @@ export function encryptionKeys(environment: Environment): string {
 	const keys = environment[variable] || undefined;
 	if (keys === undefined) {
 		throw new ConfigurationError(
-			`${variable} is not set. Set it to the keys of the services, as id:hex,id:hex with 64 hex digits each; \`consent-destinations keygen\` makes one.`,
+			`${variable} is not set. Set it to the keys of the services, id:hex,id:hex; \`consent-destinations init\` wrote the first into .env. Only for a new system, make one with \`consent-destinations keygen\`: a new key decrypts nothing that exists.`,
 		);
 	}
 	of(variable, () => new Keyring(keys));

@@ -1,3 +1,4 @@
+import { counted } from '../doctor/finding.ts';
 import type { SealedSettingsProgress } from '../rotation/options.ts';
 import type { Printer } from './printer.ts';
 
@@ -72,19 +73,23 @@ export class ProgressLine {
 
 	#text({ done, total, failed }: SealedSettingsProgress): string {
 		const share = total === 0 ? 100 : Math.min(100, Math.floor((done / total) * 100));
-		const parts = [`${share} % ${grouped(done)} of ${grouped(total)} rows`];
+		const parts = [`${share} % ${grouped(done)} of ${counted(total, 'row')}`];
 		if (failed > 0) parts.push(`${grouped(failed)} failed`);
 		if (this.#rate !== undefined && this.#rate > 0) {
 			parts.push(`${grouped(Math.round(this.#rate))} rows/s`);
 			if (done < total) parts.push(`${duration((total - done) / this.#rate)} left`);
 		}
-		if (done >= total) parts.push(`${duration((this.#now() - this.#started) / 1000)} in all`);
+		if (done >= total) parts.push(`${elapsed(this.#now() - this.#started)} in all`);
 		return parts.join(', ');
 	}
 }
 
 export function grouped(count: number): string {
 	return count.toLocaleString('en-US');
+}
+
+function elapsed(milliseconds: number): string {
+	return milliseconds < 1000 ? `${Math.ceil(milliseconds)} ms` : duration(milliseconds / 1000);
 }
 
 function duration(seconds: number): string {

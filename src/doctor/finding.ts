@@ -36,3 +36,8 @@ export function finding(severity: Severity, message: string, fix: Fix): Finding 
 export function counted(count: number, one: string, many = `${one}s`): string {
 	return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
 }
+
+/** What so many were: "decrypts it", "decrypts them". */
+export function them(count: number): 'it' | 'them' {
+	return count === 1 ? 'it' : 'them';
+}

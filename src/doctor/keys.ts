@@ -4,7 +4,7 @@ import { canonicalUuid } from '../ids/canonical-id.ts';
 import { shownKeyId } from '../keys/key-provider.ts';
 import { Keyring } from '../keys/keyring.ts';
 import { encryptedTables } from '../rotation/encrypted-tables.ts';
-import { counted, type Finding, failure, note, ok, warning } from './finding.ts';
+import { counted, type Finding, failure, note, ok, them, warning } from './finding.ts';
 import type { ReadOnlySession } from './read-only-session.ts';
 
 /** SQLSTATE of a table that does not exist. */
@@ -112,7 +112,7 @@ function wrongRing(error: ConfigurationError): Finding {
 function judge(id: string | null, rows: number, given: readonly string[] | undefined): Finding {
 	const many = counted(rows, 'row');
 	if (id === null) {
-		return failure(`${many} not encrypted: clients refuse to read them`, {
+		return failure(`${many} not encrypted: clients refuse to read ${them(rows)}`, {
 			fix: "consent-destinations rotate --from-plaintext; until then clients need plaintext: 'allow-read'.",
 		});
 	}
@@ -120,14 +120,16 @@ function judge(id: string | null, rows: number, given: readonly string[] | undef
 	if (given === undefined)
 		return note(`Key ${name} encrypted ${many}; whether services have it was not checked`);
 	if (id === given[0]) {
-		return ok(`Key ${name} encrypted ${many}, and encrypts new settings; \`verify\` decrypts them`);
+		return ok(
+			`Key ${name} encrypted ${many}, and encrypts new settings; \`verify\` decrypts ${them(rows)}`,
+		);
 	}
 	if (given.includes(id)) {
 		return note(`Key ${name} encrypted ${many} and is not the first`, {
-			fix: 'consent-destinations rotate brings them to the first key.',
+			fix: `consent-destinations rotate brings ${them(rows)} to the first key.`,
 		});
 	}
-	return failure(`Key ${name} encrypted ${many} and was not given: nobody can read them`, {
+	return failure(`Key ${name} encrypted ${many} and was not given: nobody can read ${them(rows)}`, {
 		fix: 'Add it to DESTINATIONS_ENCRYPTION_KEYS, behind the first. If it is lost, so are the settings.',
 	});
 }
@@ -139,14 +141,14 @@ function ofDataKeys(uses: readonly KeyUse[]): Finding[] {
 	if (wrapped !== undefined) {
 		findings.push(
 			note(
-				`${counted(wrapped.keys, 'data key')} of organizations encrypted ${counted(wrapped.rows, 'row')}; whether the key management service unwraps them was not checked`,
+				`${counted(wrapped.keys, 'data key')} of organizations encrypted ${counted(wrapped.rows, 'row')}; whether the key management service unwraps ${them(wrapped.keys)} was not checked`,
 			),
 		);
 	}
 	if (lost !== undefined) {
 		findings.push(
 			warning(
-				`${counted(lost.keys, 'data key')} that encrypted ${counted(lost.rows, 'row')} are gone: nobody can read them`,
+				`${counted(lost.keys, 'data key')} that encrypted ${counted(lost.rows, 'row')} ${lost.keys === 1 ? 'is' : 'are'} gone: nobody can read ${them(lost.rows)}`,
 				{
 					fix: 'After shred() it is meant to be so. Otherwise restore destination_data_keys from a backup.',
 				},

@@ -55,8 +55,12 @@ export async function checkLogSize(service: ReadOnlySession): Promise<Finding[]>
 		const count = Math.round(entries * share);
 		return `${counted(count, 'entry', 'entries')}, ${sizeText(bytes * share)}`;
 	};
+	// Of the first hours, which are those of trying it out, nothing follows for the next years.
+	if (age < 1) {
+		return [ok(`The log has about ${part(1)}, of less than a day: how it grows does not show yet`)];
+	}
 	const [recent = 0, ...kept] = shares;
-	const growth = part(recent / Math.max(1, Math.min(days[0], age)));
+	const growth = part(recent / Math.min(days[0], age));
 	const retentions = kept.map((share, index) => `${days[index + 1]} days about ${part(share)}`);
 	const text = `The log has about ${part(1)}, of ${counted(age, 'day')}, and grows by about ${growth} a day. Under a retention of ${retentions.join(', of ')} would stay`;
 	const longest = days[2];

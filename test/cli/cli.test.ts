@@ -48,6 +48,24 @@ describe('wrong usage ends with 2 and says what is wrong', () => {
 		expect(stdout).toBe('');
 	});
 
+	test.each([
+		[['rotate', '--dryrun'], "Unknown option '--dryrun'. Did you mean --dry-run?\n"],
+		[['verify', '--jsn'], "Unknown option '--jsn'. Did you mean --json?\n"],
+		[['verify', '--dry-run'], "Unknown option '--dry-run'.\n"],
+	])('%p names the option that was meant, where one is close', async (args, words) => {
+		const { status, stderr } = await run(args, { environment: someKeys() });
+		expect([status, stderr.slice(0, words.length)]).toEqual([2, words]);
+	});
+
+	test('without keys asks for those that exist, before it makes a new one', async () => {
+		const { stderr } = await run(['rotate'], {
+			environment: { DATABASE_URL: 'postgres://127.0.0.1:1/none' },
+		});
+		expect(stderr).toMatch(
+			/^CONFIGURATION: DESTINATIONS_ENCRYPTION_KEYS is not set\. Set it to the keys of the services, .* init` wrote the first into \.env.*new system.*keygen/,
+		);
+	});
+
 	test('no keys, malformed keys, no database', async () => {
 		const DATABASE_URL = 'postgres://127.0.0.1:1/none';
 		const secret = newKey();
@@ -149,6 +167,25 @@ describe('on a database', () => {
 		expect(stdout).toContain(`UNKNOWN_KEY destination ${live}`);
 		expect(stdout).toContain('4 rows failed with UNKNOWN_KEY.');
 		expect(stdout).toMatch(/4 rows checked: none of them decrypts\.\n$/);
+	});
+
+	test('one row is spoken of as one', async () => {
+		const organizationId = await sealed.service.createOrganization();
+		await sealed.service.admin.query(
+			`INSERT INTO destinations (organization_id, type, name, settings, settings_encrypted)
+			 VALUES ($1, 'console', 'one', '{"logLevel": "debug"}', false)`,
+			[organizationId],
+		);
+		await run(['rotate', '--from-plaintext'], surroundings(sealed.old));
+		const well = await run(['verify'], surroundings());
+		expect(well.stdout).toMatch(/\n1 row checked: it decrypts\.\n$/);
+		// It takes some milliseconds.
+		expect(well.stderr).toMatch(/100 % 1 of 1 row\b.*, \d+ ms in all\n$/);
+		const failing = await run(['verify'], surroundings(sealed.newOnly));
+		expect(failing.stdout).toMatch(/\n1 row checked: it does not decrypt\.\n$/);
+		const rotated = await run(['rotate'], surroundings(sealed.newOnly));
+		expect(rotated.stdout).toContain('1 row did not decrypt and stays unchanged');
+		expect(rotated.stdout).toContain('until this row is restored or deleted.');
 	});
 
 	test('rotate rotates, tells how many, and leaves verify nothing to complain of', async () => {

@@ -48,7 +48,7 @@ export function mannersOf(args: readonly string[], { stdout, stderr }: Printed):
 			([word]) => `code: ${word}`,
 		),
 		...[forProgram || help ? '' : lastLine(stdout), help ? '' : lastLine(stderr)]
-			.filter((line) => line !== '' && !/[.!?]$|% \d.* of \d+ rows/.test(line))
+			.filter((line) => line !== '' && !/[.!?]$|% \d.* of \d+ rows?\b/.test(line))
 			.map((line) => `no sentence: ${line}`),
 	];
 }

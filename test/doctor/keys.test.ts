@@ -61,6 +61,22 @@ test('an older key in use, and one that is not', async () => {
 	]);
 });
 
+test('one row is spoken of as one', async () => {
+	await examined.run(`SET session_replication_role = replica; DELETE FROM destination_settings_history;
+		DELETE FROM destinations WHERE deleted_at IS NOT NULL; RESET session_replication_role`);
+	expect(await ofKeys(`new:${newKey()},${examined.keys}`)).toContainEqual({
+		severity: 'note',
+		message: 'Key test encrypted 1 row and is not the first',
+		fix: 'consent-destinations rotate brings it to the first key.',
+	});
+	expect(await ofKeys(examined.keys)).toEqual([
+		expect.objectContaining({ message: expect.stringMatching(/1 row, .*; `verify` decrypts it$/) }),
+	]);
+	expect(await ofKeys(`new:${newKey()}`)).toContainEqual(
+		expect.objectContaining({ message: expect.stringMatching(/1 row .*: nobody can read it$/) }),
+	);
+});
+
 test('without keys it says what was not checked', async () => {
 	expect(await ofKeys()).toEqual([
 		{
@@ -96,7 +112,7 @@ test('settings that are not encrypted', async () => {
 	expect(await examined.complaints()).toEqual([
 		{
 			severity: 'failure',
-			message: '1 row not encrypted: clients refuse to read them',
+			message: '1 row not encrypted: clients refuse to read it',
 			fix: expect.stringMatching(/rotate --from-plaintext/),
 		},
 	]);
@@ -132,11 +148,12 @@ test('data keys of organizations, and what a shredded one leaves behind', async 
 		expect(await examined.complaints()).toEqual([
 			{
 				severity: 'note',
-				message: expect.stringMatching(/^1 data key of organizations encrypted 1 row/),
+				message:
+					'1 data key of organizations encrypted 1 row; whether the key management service unwraps it was not checked',
 			},
 			{
 				severity: 'warning',
-				message: '1 data key that encrypted 1 row are gone: nobody can read them',
+				message: '1 data key that encrypted 1 row is gone: nobody can read it',
 				fix: expect.stringMatching(/shred/),
 			},
 		]);

@@ -42,6 +42,19 @@ test('says how large it is, how fast it grows, and what a retention would leave'
 	expect(half?.message).toMatch(/^The log has about 1,200 entries.* by about 12 entries/);
 });
 
+test('does not say what will be from less than a day', async () => {
+	await examined.run(entries(11));
+	const [, size] = await logFindings();
+	expect(size).toEqual({
+		severity: 'ok',
+		message: expect.stringMatching(
+			/^The log has about 11 entries, \d+ kB, of less than a day: how it grows does not show yet$/,
+		),
+	});
+	await examined.run(entries(1));
+	expect((await logFindings())[1]?.message).toMatch(/^The log has about 1 entry, /);
+});
+
 test('says that entries may go which are older than thirteen months', async () => {
 	await examined.run(`${entries(500 * 24)}; ANALYZE destination_audit_log`);
 	const [, size] = await logFindings();

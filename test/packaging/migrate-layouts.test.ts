@@ -43,7 +43,7 @@ describe('in a service, `npx prisma migrate deploy` migrates', () => {
 			expect(deployed).toMatchObject({ status: 0, output: expect.stringContaining(applied) });
 			// What was made of the platform's tables, and why; Prisma shows no NOTICE.
 			expect(deployed.stdout).toMatch(
-				/public\.organizations and public\.users: made by these migrations, because there was no table/,
+				/public\.organizations and public\.users: made by these migrations, because there was no table of these names, and destinations refer to them by a uuid\. Empty so far: add a row for each/,
 			);
 			await Promise.all([
 				expectDone(service, host, { 'migrate status': upToDate }),
@@ -108,6 +108,14 @@ describe('in a service, `npx prisma migrate deploy` migrates', () => {
 			const mayRead = `SELECT has_column_privilege('service_role', 'organizations', 'id', 'SELECT') AS may`;
 			expect((await host.client.query(mayRead)).rows).toEqual([{ may: true }]);
 			await healthy({ host }, newKeys());
+		}));
+
+	test("a database with one of the platform's tables, and says that it made the other", () =>
+		onHost('CREATE TABLE organizations (id uuid PRIMARY KEY)', async (host) => {
+			const { stdout } = await prisma(service, host.connectionString, 'migrate deploy');
+			expect(stdout).toMatch(
+				/destinations: public\.users: made by these migrations, because there was no table of that name, and destinations refer to it by a uuid\./,
+			);
 		}));
 
 	test('the same where the first migration is said to be applied, as Prisma has it for P3005', () =>

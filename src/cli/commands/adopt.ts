@@ -1,6 +1,7 @@
 import { type Adopted, adopt as adoptTable } from '../../adoption/adopt.ts';
 import type { Found } from '../../adoption/inspect.ts';
 import type { AdoptionGoal } from '../../adoption/options.ts';
+import { counted } from '../../doctor/finding.ts';
 import { defineCommand } from '../command.ts';
 import { databaseUrl, encryptionKeys, sealingKeys } from '../environment.ts';
 import { batch, json } from '../option.ts';
@@ -112,7 +113,7 @@ function tellFound(found: Found, stdout: Terminal['stdout']): void {
 		return;
 	}
 	stdout.line('public.destinations was made by no migration of this package.');
-	if (obstacles.length === 0) stdout.line(`It has ${grouped(rows)} rows.`);
+	if (obstacles.length === 0) stdout.line(`It has ${counted(rows, 'row')}.`);
 	if (underWay) stdout.line('An adoption has begun, and continues where it stopped.');
 	stdout.line(
 		'It will have the columns, constraints, indexes, triggers, policies and grants of the migrations,',

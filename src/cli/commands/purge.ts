@@ -1,4 +1,4 @@
-import { counted } from '../../doctor/finding.ts';
+import { counted, them } from '../../doctor/finding.ts';
 import type {
 	PurgeExpiredFailure,
 	PurgeExpiredResult,
@@ -194,7 +194,7 @@ function print(
 	}
 	if (failed > 0) {
 		stdout.line(
-			`The database refused to remove ${counted(failed, 'destination')}: see above. Something of your own refers to them, or a trigger of yours forbids it.`,
+			`The database refused to remove ${counted(failed, 'destination')}: see above. Something of your own refers to ${them(failed)}, or a trigger of yours forbids it.`,
 		);
 	}
 	if (stopped) {

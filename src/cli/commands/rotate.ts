@@ -1,4 +1,4 @@
-import { counted } from '../../doctor/finding.ts';
+import { counted, them } from '../../doctor/finding.ts';
 import { type RotateKeysResult, rotateKeys } from '../../rotation/rotate-keys.ts';
 import { defineCommand } from '../command.ts';
 import type { Terminal } from '../terminal.ts';
@@ -50,11 +50,13 @@ function print(
 	stdout.line(`${counted(rotated, 'row')} ${what}.`);
 	if (failed > 0) {
 		stdout.line(
-			`${counted(failed, 'row')} did not decrypt and stay unchanged: see above. Keep the old keys until these rows are restored or deleted.`,
+			`${counted(failed, 'row')} did not decrypt and ${failed === 1 ? 'stays' : 'stay'} unchanged: see above. Keep the old keys until ${failed === 1 ? 'this row is' : 'these rows are'} restored or deleted.`,
 		);
 	}
 	if (busy > 0) {
-		stdout.line(`${counted(busy, 'row')} could not be locked. Run the command again for them.`);
+		stdout.line(
+			`${counted(busy, 'row')} could not be locked. Run the command again for ${them(busy)}.`,
+		);
 	}
 	if (stopped) {
 		stdout.line('Stopped. Finished work is kept: run the same command again to continue.');

@@ -94,11 +94,10 @@ const listedOfOneCode = 20;
 
 /** What is to be done about rows that do not decrypt, by the code of their error. */
 const advice: Readonly<Partial<Record<DestinationsErrorCode, string>>> = {
-	UNKNOWN_KEY:
-		'DESTINATIONS_ENCRYPTION_KEYS lacks the key that encrypted them: add it, behind the first.',
+	UNKNOWN_KEY: 'DESTINATIONS_ENCRYPTION_KEYS lacks the key: add it, behind the first.',
 	DECRYPTION_FAILED:
-		'They are not encrypted, the key of their id is another one, or they were changed in the database.',
-	KEY_UNAVAILABLE: 'Their key is unavailable: try again when the key management service answers.',
+		'The settings are not encrypted, the key of their id is another one, or somebody changed them in the database.',
+	KEY_UNAVAILABLE: 'The key is unavailable: try again when the key management service answers.',
 };
 
 /** The rows that do not decrypt: the first of each code one by one, and all of them by their number. */

@@ -53,6 +53,8 @@ function print(
 function outcome(checked: number, failed: number): string {
 	if (checked === 0) return 'There are no rows to check.';
 	const rows = counted(checked, 'row');
+	if (checked === 1)
+		return `${rows} checked: it ${failed === 0 ? 'decrypts' : 'does not decrypt'}.`;
 	if (failed === 0) return `${rows} checked: all of them decrypt.`;
 	return `${rows} checked: ${checked === failed ? 'none of them decrypts' : `${counted(failed, 'row')} failed`}.`;
 }
