@@ -4,7 +4,7 @@ import { manifest } from './manifest.ts';
 import type { ReadOnlySession } from './read-only-session.ts';
 
 const deploy =
-	'DATABASE_URL="$MIGRATOR_URL" npx prisma migrate deploy, with the URL of the login that owns the tables.';
+	'npx prisma migrate deploy, with DATABASE_URL="$MIGRATOR_URL", the login that owns the tables.';
 
 interface AppliedRow {
 	readonly name: string;
