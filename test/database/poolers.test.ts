@@ -429,7 +429,7 @@ tried('behind PgBouncer', () => {
 	test('UNAVAILABLE of the own pool says what to raise', async () => {
 		await using db = createDestinationsClient({
 			...loading.database.logins,
-			...{ keys, pool: { max: 1, connectionTimeoutMillis: 50 } },
+			...{ keys, pool: { max: 1, connectionTimeoutMillis: 500 } },
 		});
 		const scope = db.forOrganization(organizations[0] ?? '');
 		await scope.transaction(async () => {

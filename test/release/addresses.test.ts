@@ -6,7 +6,7 @@ import { addresses } from '../../scripts/docs/addresses.ts';
 const root = join(__dirname, '../..');
 
 /** Of the project, not of what is installed, made or cached. */
-const apart = /(^|\/)(node_modules|\.git|dist|generated|coverage|cache)(\/|$)/;
+const apart = /(^|\/)(node_modules|\.git|dist|generated|coverage|cache|site\/pages)(\/|$)/;
 const text =
 	/\.(md|mdx|ts|mts|cts|js|mjs|cjs|json|ya?ml|prisma|sql|toml|html|vue|css|sh)$|\/CODEOWNERS$|Dockerfile|\.npmrc$/;
 
