@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { loadBindings } from './locate.mjs';
 
-// The CLI reads what is on standard error as JSON, one object a line; a warning of Node.js is none.
+// The CLI reads what is on standard error as JSON, one object a line; a warning of Node.js is not JSON.
 process.removeAllListeners('warning');
 
 /**
@@ -127,7 +127,7 @@ async function serve(datasource, schemaFiles) {
 
 	for await (const line of createInterface({ input: process.stdin })) {
 		const { id, method, params } = JSON.parse(line);
-		// What is no request is an answer, to a `print` above.
+		// What is not a request is an answer, to a `print` above.
 		if (!method) continue;
 		const reply = { jsonrpc: '2.0', id };
 		if (!methods.includes(method)) {

@@ -1,5 +1,5 @@
 /**
- * A URL without its parameter `schema`, which is Prisma's. Not by `URL`: it would write the other parameters anew, and
+ * A URL without its parameter `schema`, which is Prisma's. Not by `URL`: it would write the other parameters in its own way, and
  * knows no lists of hosts.
  *
  * @param {string} url

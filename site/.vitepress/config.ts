@@ -70,7 +70,7 @@ export default defineConfig({
 					table?.(tokens, index, options, env, self) ?? self.renderToken(tokens, index, options)
 				);
 			};
-			// A header without text is none.
+			// A header without text is left out.
 			markdown.core.ruler.push('empty-headers', ({ tokens }) => {
 				for (const [index, token] of tokens.entries()) {
 					if (token.type !== 'th_open' || tokens[index + 1]?.content !== '') continue;

@@ -3,16 +3,21 @@ import { type Document, documents, filesIn, sources } from './markdown.ts';
 import { findWords, readableText } from './words.ts';
 
 const read = (path: string) => ({ path, text: readFileSync(path, 'utf8') });
-/** Decisions are for those who change the package. */
-const isPublic = (path: string) => !path.startsWith('docs/decisions/');
 const published = [
 	...documents(),
 	...filesIn('.changeset', '.md').map(read),
 	...filesIn('prisma', '.sql').map(read),
 	...filesIn('prisma', '.prisma').map(read),
-].filter(({ path }) => isPublic(path));
-/** Its glossary explains the words of the code. */
-const forUsers = ({ path }: Document) => path !== 'CONTRIBUTING.md';
+];
+/** The glossary explains the words of the code, and decisions are about it. */
+const forUsers = ({ path }: Document) =>
+	path !== 'CONTRIBUTING.md' && !path.startsWith('docs/decisions/');
+/** What is copied, installed or built into the site besides the package's own sources. */
+const others = [
+	...filesIn('examples', '.ts'),
+	...filesIn('prisma', '.mjs'),
+	...filesIn('site/.vitepress', '.ts'),
+].map(read);
 
 test('there is text to look at', () => {
 	// Without changesets, of which a release leaves none.
@@ -25,9 +30,9 @@ test('documents, changesets, and what is published of prisma/ use standard words
 	expect(published.flatMap((each) => findWords(each, forUsers(each)))).toEqual([]);
 });
 
-test('docstrings, errors and what commands print use standard words', () => {
+test('docstrings, errors, what commands print, and examples use standard words', () => {
 	const isPrinted = ({ path }: Document) => /^src\/(cli|doctor|errors)\b/.test(path);
-	const texts = sources().map(readableText);
+	const texts = [...sources(), ...others].map(readableText);
 	expect(texts.flatMap((each) => findWords(each, isPrinted(each)))).toEqual([]);
 });
 

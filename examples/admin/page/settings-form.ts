@@ -74,7 +74,7 @@ function controlOf(
 	}
 	return element('input', {
 		...attributes,
-		// A mask tells two keys apart at a glance, so it is shown as text.
+		// A mask distinguishes two keys at a glance, so it is shown as text.
 		type: kind === 'url' ? 'url' : 'text',
 		autocomplete: 'off',
 		spellcheck: 'false',

@@ -25,7 +25,7 @@ export class Pipeline {
 	}
 
 	/**
-	 * Where an event goes. While the database is away it is answered from memory; where that is too old, it rejects with
+	 * Where an event goes. While the database is unavailable it is answered from memory; where that is too old, it rejects with
 	 * an error that `isDatabaseUnavailable()` knows: keep the event, and take it up again later.
 	 */
 	async destinationsOf({ organizationId, consent }: VisitorEvent): Promise<LoadedDestination[]> {

@@ -13,7 +13,7 @@ export interface Caller {
 	readonly userId: string;
 }
 
-/** @throws UnauthenticatedError if the `Authorization` header does not tell who calls. */
+/** @throws UnauthenticatedError if the `Authorization` header does not say who calls. */
 export type Authenticate = (authorization: string | undefined) => Promise<Caller>;
 
 export class UnauthenticatedError extends Error {}

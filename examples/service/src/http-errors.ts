@@ -73,5 +73,5 @@ function failure(status: number, code: string): HttpAnswer {
 				headers: { 'retry-after': '5' },
 				error: { code, message: 'The service cannot answer now. Try again in a moment.' },
 			}
-		: { status, error: { code: 'INTERNAL', message: 'The service failed. Its log tells why.' } };
+		: { status, error: { code: 'INTERNAL', message: 'The service failed. Its log says why.' } };
 }

@@ -13,7 +13,7 @@ export function logOptions(
 
 /**
  * Messages of other libraries stay out: Prisma's repeat the arguments of a call, and Postgres's the values of a
- * row. The code and the place tell what happened.
+ * row. The code and the place say what happened.
  */
 function describeError(error: Error) {
 	const frames = error.stack?.match(/^ {4}at .+$/gm) ?? [];

@@ -1,5 +1,5 @@
 /**
- * What callers may send. The package checks every value by itself and tells all that is wrong at once; what is
+ * What callers may send. The package checks every value by itself and reports all that is wrong at once; what is
  * said here is which fields there are, so that no body names an organization or a creator.
  */
 import {
@@ -58,7 +58,7 @@ export function changeOf(body: unknown): {
 	return { fields: fields as UpdateDestinationInput, settings };
 }
 
-/** The version in `If-Match: "3"`, which is what `ETag` told. Without the header, or with `*`, any will do. */
+/** The version in `If-Match: "3"`, which is what `ETag` said. Without the header, or with `*`, any will do. */
 export function expectedVersion(ifMatch: string | undefined): number | undefined {
 	if (ifMatch === undefined || ifMatch === '*') return undefined;
 	if (/^"[1-9]\d{0,8}"$/.test(ifMatch)) return Number(ifMatch.slice(1, -1));

@@ -15,7 +15,7 @@ export async function run(
 	{ host, port, logLevel }: Configuration,
 	{ tokenSecret, ...data }: DataConfiguration,
 ): Promise<RunningService> {
-	// Without a limit, requests would pile up while the database is away.
+	// Without a limit, requests would pile up while the database is unavailable.
 	const pool = { connectionTimeoutMillis: 5_000, query_timeout: 15_000 };
 	const db = createDestinationsClient({ ...data, pool });
 	const app = createService({

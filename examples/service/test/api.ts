@@ -49,7 +49,7 @@ export class Api {
 		return answer;
 	}
 
-	/** Creates a destination of Meta Pixel, unless told otherwise, and gives its id. */
+	/** Creates a destination of Meta Pixel, unless another type is given, and returns its id. */
 	async create(changes: Record<string, unknown> = {}): Promise<string> {
 		const { status, text, body } = await this.call('POST /destinations', {
 			...pixel,

@@ -33,7 +33,7 @@ it.each([
 	['is for another service', { ...claims, aud: 'billing' }],
 	['is from somebody else', { ...claims, iss: 'somebody' }],
 	['names no organization', { ...claims, organization_id: undefined }],
-	['names an organization that is none', { ...claims, organization_id: "' OR true --" }],
+	['names an organization that is not a UUID', { ...claims, organization_id: "' OR true --" }],
 	['names no user', { ...claims, sub: undefined }],
 ] as const)('is nobody if the token %s', async (_, payload) => {
 	// JSON leaves out what is undefined.

@@ -31,7 +31,7 @@ it.each([
 	['an empty database', { ...complete, DATABASE_URL: '' }, 'DATABASE_URL'],
 	['no keys', { DATABASE_URL: complete.DATABASE_URL }, 'DESTINATIONS_ENCRYPTION_KEYS'],
 	['a short secret for tokens', { ...complete, TOKEN_SECRET: 'short' }, 'TOKEN_SECRET'],
-	['a port that is none', { PORT: 'http' }, 'PORT'],
+	['a port that is not a number', { PORT: 'http' }, 'PORT'],
 ])('refuses %s, and repeats no value', (_, environment, named) => {
 	const read = () => readConfiguration(environment);
 	expect(read).toThrow(named);

@@ -58,7 +58,7 @@ describe('what the caller cannot mend', () => {
 		expect(lastError(stranger)).toMatchObject({ code: 'UNKNOWN_KEY' });
 	});
 
-	it('503: a key that cannot be had now', async () => {
+	it('503: a key that is unavailable now', async () => {
 		const away: KeyProvider = {
 			cacheSeconds: 60,
 			primaryKeyId: () => '2026-11',
@@ -136,7 +136,7 @@ describe('what the caller cannot mend', () => {
 });
 
 describe('a destination whose settings do not open', () => {
-	it('stands in the list, marked, and the others as ever', async () => {
+	it('stands in the list, marked, and the others as usual', async () => {
 		const { id, other } = await createUnopened();
 		const { status, body } = await api.call('GET /destinations');
 		expect(status).toBe(200);
@@ -176,10 +176,10 @@ async function createUnopened(): Promise<{ readonly id: string; readonly other: 
 describe('every code of the package', () => {
 	it.each([
 		[new ValidationError([{ path: ['name'], message: 'must not be blank' }]), 400],
-		[new ForbiddenError('told'), 403],
-		[new NotFoundError('told'), 404],
-		[new AlreadyExistsError('told'), 409],
-		[new ConflictError('told', { currentVersion: 7 }), 409],
+		[new ForbiddenError('said'), 403],
+		[new NotFoundError('said'), 404],
+		[new AlreadyExistsError('said'), 409],
+		[new ConflictError('said', { currentVersion: 7 }), 409],
 		[new DecryptionFailedError('kept'), 500],
 		[new UnknownKeyError('kept'), 500],
 		[new UnsupportedError('kept'), 500],

@@ -81,8 +81,8 @@ it('logs one JSON object a line, none with a secret', async () => {
 
 it.each([
 	['an incomplete environment', { TOKEN_SECRET: 'short' }, 'TOKEN_SECRET'],
-	['keys that are none', { DESTINATIONS_ENCRYPTION_KEYS: 'k:12' }, 'CONFIGURATION'],
-	['a database that is away', { DATABASE_URL: 'postgresql://a:b@127.0.0.1:1/c' }, 'reach'],
+	['keys that are not valid', { DESTINATIONS_ENCRYPTION_KEYS: 'k:12' }, 'CONFIGURATION'],
+	['a database that is unavailable', { DATABASE_URL: 'postgresql://a:b@127.0.0.1:1/c' }, 'reach'],
 ])('does not start with %s, and says so', async (_, changes, told) => {
 	const running = start(changes);
 	expect(await running.exited()).toBe(1);

@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 describe('what the caller can mend', () => {
-	it('400: tells every issue of a destination at once', async () => {
+	it('400: reports every issue of a destination at once', async () => {
 		const { status, body } = await api.call('POST /destinations', {
 			type: 'meta-pixel',
 			name: '',
@@ -61,7 +61,7 @@ describe('what the caller can mend', () => {
 		['400: a list', 'POST /destinations', '[]', 400],
 		['400: broken JSON', 'POST /destinations', `{"settings":{"accessToken":"${secret}"`, 400],
 		['413: a large body', 'POST /destinations', `{"name":"${'x'.repeat(70_000)}"}`, 413],
-		['404: a route that is none', 'GET /nowhere', undefined, 404],
+		['404: a route that does not exist', 'GET /nowhere', undefined, 404],
 	] as const)('%s', async (_, route, body, status) => {
 		const answer = await api.call(route, body);
 		expect(answer.status).toBe(status);

@@ -123,7 +123,7 @@ it('deletes softly, and restores', async () => {
 });
 
 describe('a connection test', () => {
-	it('tells what it found, and the destination keeps it', async () => {
+	it('says what it found, and the destination keeps it', async () => {
 		const id = await api.create({ type: 'console', settings: {} });
 		const { status, body } = await api.call(`POST /destinations/${id}/test`);
 		expect(status).toBe(200);

@@ -28,7 +28,7 @@ export class ServiceProcess {
 		this.#exited = once(this.#child, 'close').then(([code]) => code);
 	}
 
-	/** Waits until it has printed this, and gives the match. */
+	/** Waits until it has printed this, and returns the match. */
 	async printed(pattern: RegExp): Promise<RegExpExecArray> {
 		for (;;) {
 			const match = pattern.exec(this.output);
