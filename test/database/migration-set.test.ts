@@ -80,10 +80,11 @@ test('nobody reaches a table before the last migration', async () => {
 	);
 });
 
-// Until 1.0.0 is released. After that a migration may change what an earlier one made, and cannot be edited.
-test('no migration changes what an earlier one made', async () => {
+// Later ones may, because these cannot be edited.
+test('no migration of 1.0.0 changes what an earlier one made', async () => {
 	let before: string[] = [];
-	for (const migration of await readMigrations()) {
+	const first = (await readMigrations()).filter(({ name }) => name.startsWith('20261123'));
+	for (const migration of first) {
 		await migrate(host.client, [migration]);
 		const after = await readCatalog(host.connectionString);
 		const changed = before.filter(
